@@ -1,4 +1,4 @@
-/* Descriptors of messages: what schemac makes of protocol/messages/*.msg and what every interpreter (codec, walk, path, compare,
+/* Descriptors of messages: what schemac makes of the .msg files in protocol/messages and what every interpreter (codec, walk, path, compare,
  * JSON) reads. All are constant tables; nobody makes one at run time.
  *
  * The shape of the C structs that they describe:
@@ -117,7 +117,7 @@ static inline bool field_nullable(const struct schema_field *f, int version)
 	return version >= f->null_since && version <= f->null_until;
 }
 
-/* The field with that name in a schema, or NULL; where two versions ranges share a name, any of them. */
+/* The field with that name in a schema, or NULL. */
 const struct schema_field *schema_find(const struct schema *s, struct str name);
 
 #endif
