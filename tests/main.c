@@ -121,7 +121,7 @@ static CU_pSuite suite_of(const char *file)
 	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : file);
 	name[strcspn(name, ".")] = '\0';
 	suite = CU_get_suite(name);
-	return suite ? suite : CU_add_suite(strdup(name), NULL, NULL);
+	return suite ? suite : CU_add_suite(name, NULL, NULL);
 }
 
 static bool wanted(int argc, char **argv, CU_pSuite suite, const char *name)
