@@ -18,6 +18,13 @@ struct bytes {
 	int32_t len;
 };
 
+/* Record batches: one span of bytes, or, to be written without a copy, several. Null exactly when data is NULL. What is decoded has one span. */
+struct records {
+	const void *data;   /* the bytes; with span_count > 0 an array of struct bytes */
+	int32_t len;        /* of all spans together */
+	int32_t span_count; /* 0: data is the bytes themselves */
+};
+
 /* A Kafka uuid: 16 bytes in wire order, most significant first. */
 struct uuid {
 	uint8_t b[16];

@@ -140,14 +140,17 @@ static bool decode_view(struct cursor *c, const struct schema_field *f, uint8_t 
 	if (!decode_length(c, f, false, &len))
 		return false;
 	if (len < 0) {
-		*view = (struct bytes){NULL, 0};
+		memset(obj, 0, sizeof(*view));
 		return true;
 	}
 	if (c->end - c->at < len)
 		return fail_short(c, (size_t)len);
 	if (f->type == FIELD_STRING && len > INT16_MAX)
 		return fail(c, ERR_MALFORMED, "a string longer than 32767 bytes");
-	*view = (struct bytes){c->at, (int32_t)len};
+	if (f->type == FIELD_RECORDS)
+		*(struct records *)(void *)obj = (struct records){c->at, (int32_t)len, 0};
+	else
+		*view = (struct bytes){c->at, (int32_t)len};
 	c->at += len;
 	return true;
 }
@@ -498,24 +501,36 @@ static bool put_length(struct writer *w, const struct schema_field *f, bool arra
 	return true;
 }
 
+static void put_bytes(struct writer *w, struct bytes span, bool by_reference)
+{
+	uint8_t *p;
+
+	if (by_reference && span.len >= GATHER_REF_MIN) {
+		gather_span(w->g, span);
+		return;
+	}
+	p = room(w, (size_t)span.len);
+	if (p) {
+		memcpy(p, span.data, (size_t)span.len);
+		w->g->own.len += (size_t)span.len;
+	}
+}
+
 static bool put_view(struct writer *w, const struct schema_field *f, bool nullable, const uint8_t *obj)
 {
 	const struct bytes *view = (const struct bytes *)(const void *)obj;
-	uint8_t *p;
+	const struct records *records = (const struct records *)(const void *)obj;
 
 	if (!put_length(w, f, false, nullable, view->data ? view->len : -1))
 		return false;
 	if (!view->data)
 		return true;
-	if (f->type == FIELD_RECORDS && view->len >= GATHER_REF_MIN) {
-		gather_span(w->g, *view);
+	if (f->type != FIELD_RECORDS || !records->span_count) {
+		put_bytes(w, *view, f->type == FIELD_RECORDS);
 		return true;
 	}
-	p = room(w, (size_t)view->len);
-	if (p) {
-		memcpy(p, view->data, (size_t)view->len);
-		w->g->own.len += (size_t)view->len;
-	}
+	for (int32_t i = 0; i < records->span_count; i++)
+		put_bytes(w, ((const struct bytes *)records->data)[i], true);
 	return true;
 }
 

@@ -31,7 +31,7 @@ struct gather {
 	size_t refs_size; /* sum of the spans */
 };
 
-#define GATHER_REF_MIN 512 /* records shorter than this are copied */
+#define GATHER_REF_MIN 512 /* spans of records shorter than this are copied */
 
 void gather_init(struct gather *g, size_t max);
 void gather_release(struct gather *g);

@@ -2,8 +2,8 @@
  * JSON) reads. All are constant tables; nobody makes one at run time.
  *
  * The shape of the C structs that they describe:
- *   string  struct str (null: data NULL)          bytes, records  struct bytes (null: data NULL)
- *   uuid    struct uuid                           bool            bool
+ *   string  struct str (null: data NULL)          bytes   struct bytes (null: data NULL)
+ *   uuid    struct uuid                           records struct records (null: data NULL)
  *   array   TYPE *name; int32_t name_count;       (null: name_count -1, name NULL)
  *   struct  the struct itself; where it can be null a pointer to it (null: NULL)
  *   each struct that can carry tags ends with     struct unknown_tags *unknown_tags; (NULL: none)

@@ -416,7 +416,7 @@ static const char *ctype(const struct field *f)
 	static const char *const map[][2] = {
 		{"bool", "bool"},      {"int8", "int8_t"},     {"int16", "int16_t"},	 {"uint16", "uint16_t"},
 		{"int32", "int32_t"},  {"uint32", "uint32_t"}, {"int64", "int64_t"},	 {"float64", "double"},
-		{"uuid", "struct uuid"}, {"string", "struct str"}, {"bytes", "struct bytes"}, {"records", "struct bytes"},
+		{"uuid", "struct uuid"}, {"string", "struct str"}, {"bytes", "struct bytes"}, {"records", "struct records"},
 	};
 	static char text[5 * NAME_MAX_LEN];
 

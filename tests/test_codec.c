@@ -112,7 +112,7 @@ TEST(large_records_are_taken_by_reference)
 	codec_init(&produce_request_schema, &m);
 	m.topic_data_count = 1;
 	m.topic_data = &(struct produce_request_topic_data){.name = {"t", 1}, .partition_data_count = 1,
-		.partition_data = &(struct produce_request_topic_data_partition_data){.records = {records, 2000}}};
+		.partition_data = &(struct produce_request_topic_data_partition_data){.records = {records, 2000, 0}}};
 	gather_init(&g, 4000);
 	buf_init(&out, 4000);
 	CHECK_EQ(frame_write_request(&g, API_PRODUCE, 9, 77, str_of("me"), &m, NULL), 0);

@@ -1,0 +1,23 @@
+/* A reference-counted run of bytes: a frame as it was read, which a partition's log may keep and an answer may send. One thread, so plain counts. */
+#ifndef BASE_SHARED_H
+#define BASE_SHARED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct shared {
+	size_t refs;
+	size_t size;
+	uint8_t data[];
+};
+
+/* size bytes, undefined, with one reference. Never NULL: out of memory of the machine ends the program. */
+struct shared *shared_new(size_t size);
+struct shared *shared_ref(struct shared *s);
+/* Drops a reference and frees with the last one; accepts NULL. */
+void shared_unref(struct shared *s);
+/* Bytes held by all live shared buffers, and how many there are: for memory budgets and leak tests. */
+size_t shared_bytes(void);
+size_t shared_count(void);
+
+#endif

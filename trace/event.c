@@ -1,0 +1,98 @@
+/* Events: handing them on, and the lazy decoding of an exchange's bodies. Owns no memory; bodies lie in the maker's arena. */
+#include "trace/event.h"
+
+#include "protocol/messages.h"
+#include "protocol/wire.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define ERROR_UNSUPPORTED_VERSION_CODE 35
+
+void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE])
+{
+	char addr[INET6_ADDRSTRLEN] = "?";
+
+	if (e->family)
+		inet_ntop(e->family == 4 ? AF_INET : AF_INET6, e->addr, addr, sizeof(addr));
+	snprintf(ret_text, ENDPOINT_TEXT_SIZE, e->family == 6 ? "[%s]:%u" : "%s:%u", addr, e->port);
+}
+
+static void *decode(struct exchange *x, enum message_kind kind, struct bytes frame, struct error *e)
+{
+	int32_t correlation_id;
+	void *body = NULL;
+	int64_t at = x->header.body;
+
+	if (kind == MESSAGE_RESPONSE)
+		at = frame_read_response(frame, x->header.api_key, x->header.api_version, &correlation_id, e);
+	if (at < 0)
+		return NULL;
+	frame_decode(x->header.api_key, x->header.api_version, kind, (struct bytes){frame.data + at, frame.len - (int32_t)at}, x->arena, &body,
+		     e);
+	return e->code ? NULL : body;
+}
+
+const void *exchange_request(struct exchange *x)
+{
+	if (!x->request_decoded) {
+		x->request_decoded = true;
+		x->request_error = (struct error)ERROR_INIT;
+		x->request_body = x->request.data ? decode(x, MESSAGE_REQUEST, x->request, &x->request_error) : NULL;
+	}
+	return x->request_body;
+}
+
+const void *exchange_response(struct exchange *x)
+{
+	if (!x->response_decoded) {
+		x->response_decoded = true;
+		x->response_error = (struct error)ERROR_INIT;
+		x->response_body = x->response.data ? decode(x, MESSAGE_RESPONSE, x->response, &x->response_error) : NULL;
+	}
+	return x->response_body;
+}
+
+int exchange_response_version(const struct exchange *x)
+{
+	if (x->header.api_key == API_API_VERSIONS && x->response.data && x->response.len >= 6 &&
+	    wire_u16(x->response.data + 4) == ERROR_UNSUPPORTED_VERSION_CODE)
+		return 0;
+	return x->header.api_version;
+}
+
+void event_bus_add(struct event_bus *bus, struct event_sink *sink)
+{
+	struct event_sink **at = &bus->first;
+
+	while (*at)
+		at = &(*at)->next;
+	sink->next = NULL;
+	*at = sink;
+}
+
+void event_bus_remove(struct event_bus *bus, struct event_sink *sink)
+{
+	struct event_sink **at = &bus->first;
+
+	while (*at && *at != sink)
+		at = &(*at)->next;
+	if (*at)
+		*at = sink->next;
+}
+
+void event_emit(const struct event_bus *bus, const struct event *ev)
+{
+	for (struct event_sink *s = bus->first, *next; s; s = next) {
+		next = s->next;
+		s->on_event(s->ctx, ev);
+	}
+}
+
+const char *event_kind_name(enum event_kind kind)
+{
+	static const char *const names[] = {"conn-opened", "conn-closed", "conn-refused", "exchange", "unmatched",
+					    "rule",	   "log",	  "cluster",	  "report",   "mark"};
+
+	return names[kind];
+}

@@ -1,0 +1,147 @@
+/* What flows through everything. The service, the decoder and the evidence reader make events; checks, evidence, text, JSON, statistics and replay
+ * take them. An event and all that it points to is valid only during the call that hands it over: copy what you keep. */
+#ifndef TRACE_EVENT_H
+#define TRACE_EVENT_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "protocol/frame.h"
+
+struct endpoint {
+	uint8_t family; /* 4 or 6; 0 unknown */
+	uint8_t addr[16];
+	uint16_t port;
+};
+
+/* "10.0.0.1:9092", "[::1]:9092"; always NUL-terminated. */
+#define ENDPOINT_TEXT_SIZE 56
+void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE]);
+
+enum event_kind {
+	EVENT_CONN_OPENED,
+	EVENT_CONN_CLOSED,
+	EVENT_CONN_REFUSED,
+	EVENT_EXCHANGE,
+	EVENT_UNMATCHED, /* bytes that belong to no exchange: garbage, a lost segment, an answer nobody asked for */
+	EVENT_RULE,
+	EVENT_LOG,
+	EVENT_CLUSTER,
+	EVENT_REPORT,
+	EVENT_MARK,
+};
+
+enum close_how { CLOSE_BY_CLIENT, CLOSE_BY_BROKER, CLOSE_RESET_BY_CLIENT, CLOSE_RESET_BY_BROKER, CLOSE_END_OF_INPUT };
+
+struct event_conn {
+	int64_t conn;    /* number of the connection in its source, from 1 */
+	int32_t broker;  /* node id; -1 unknown */
+	struct endpoint client, server;
+	enum close_how how; /* of CLOSED and REFUSED */
+};
+
+enum exchange_state {
+	EXCHANGE_ANSWERED,
+	EXCHANGE_NO_ANSWER, /* none is due: Produce with acks 0 */
+	EXCHANGE_LOST,      /* the connection ended, or the input did, before an answer */
+	EXCHANGE_ORPHAN,    /* an answer whose request is not in the capture: request.data NULL */
+};
+
+/* One request with its answer. Frames are without their length bytes. Bodies decode on demand, once. */
+struct exchange {
+	struct event_conn conn;
+	enum exchange_state state;
+	struct frame_header header;     /* of the request */
+	struct bytes request, response; /* frames; data NULL when not there, or not kept whole */
+	uint32_t request_size, response_size; /* declared frame lengths, also where the bytes are not kept */
+	int64_t request_first_us, request_us;   /* wall µs of its first and last byte; 0 unknown */
+	int64_t response_first_us, response_us;
+	uint64_t request_packet, response_packet; /* packet numbers of the first bytes, from 1; 0 none */
+	struct str rule;                /* what was done to it, as rule text; null if nothing */
+	struct arena *arena;            /* for the bodies; the maker's, reset after the event */
+	void *request_body, *response_body;      /* generated structs once decoded */
+	struct error request_error, response_error;
+	bool request_decoded, response_decoded;
+};
+
+/* The decoded body, or NULL with x->request_error (x->response_error) set. An absent frame is NULL without an error. Trailing bytes are no error. */
+const void *exchange_request(struct exchange *x);
+const void *exchange_response(struct exchange *x);
+/* The version at which the response body stands: the request's, but 0 for an ApiVersions answer with error 35 (KIP-511). */
+int exchange_response_version(const struct exchange *x);
+
+struct event_unmatched {
+	struct event_conn conn;
+	bool from_client;
+	uint64_t size, packet;
+	struct str why;
+};
+
+struct event_rule {
+	struct str name, text;  /* of the rule */
+	struct str what;        /* "fired", "held", "released" */
+	uint64_t hit;           /* its hits so far, this one included */
+	int64_t conn;           /* of the exchange that it hit; 0 none */
+	int32_t correlation_id;
+	int16_t api_key;
+};
+
+enum log_what { LOG_APPENDED, LOG_TRUNCATED, LOG_START_MOVED, LOG_COMPACTED };
+
+/* What the broker persisted. base_offset..next_offset-1 are the offsets that a batch takes; for TRUNCATED next_offset is the new end, for START_MOVED base_offset the new start. */
+struct event_log {
+	enum log_what what;
+	struct str topic;
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t leader_epoch;
+	int64_t base_offset, next_offset;
+	struct bytes batch;      /* of APPENDED: the v2 batch as it stands in the log; of COMPACTED: what stays of it */
+	int64_t conn;            /* whose Produce it was; 0: ours (markers, preloaded, control interface) */
+	int32_t correlation_id;
+};
+
+struct event_cluster {
+	struct str name;   /* "broker-down", "leader-moved", "topic-created", "group-state", ... */
+	struct str detail; /* a JSON object */
+};
+
+struct event_report {
+	struct str subject;
+	struct str line;   /* the JSON object that it printed */
+};
+
+struct event {
+	enum event_kind kind;
+	int64_t time_us; /* wall clock; of an exchange: when it ended */
+	union {
+		struct event_conn conn;
+		struct exchange *exchange;
+		struct event_unmatched unmatched;
+		struct event_rule rule;
+		struct event_log log;
+		struct event_cluster cluster;
+		struct event_report report;
+		struct str mark;
+	};
+};
+
+/* Whoever takes events. */
+struct event_sink {
+	void (*on_event)(void *ctx, const struct event *ev);
+	void *ctx;
+	struct event_sink *next;
+};
+
+/* A list of sinks, called in the order in which they were added. */
+struct event_bus {
+	struct event_sink *first;
+};
+
+void event_bus_add(struct event_bus *bus, struct event_sink *sink);
+void event_bus_remove(struct event_bus *bus, struct event_sink *sink);
+void event_emit(const struct event_bus *bus, const struct event *ev);
+
+const char *event_kind_name(enum event_kind kind);
+
+#endif
