@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ void json_key(struct json *j, const char *name)
 	j->comma = false;
 }
 
-void json_null(struct json *j)
+void json_nil(struct json *j)
 {
 	json_raw(j, str_of("null"));
 }
@@ -77,7 +78,7 @@ void json_uint(struct json *j, uint64_t v)
 	buf_add(j->out, p, (size_t)(text + sizeof(text) - p));
 }
 
-void json_real(struct json *j, double v)
+void json_float(struct json *j, double v)
 {
 	char text[40];
 
@@ -89,12 +90,13 @@ void json_real(struct json *j, double v)
 		json_text(j, v > 0 ? "Infinity" : "-Infinity");
 		return;
 	}
-	for (int precision = 15; precision <= 17; precision++) {
+	/* 15 digits always survive in a normal number; a subnormal one may need fewer */
+	for (int precision = fabs(v) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
 		snprintf(text, sizeof(text), "%.*g", precision, v);
 		if (strtod(text, NULL) == v)
 			break;
 	}
-	json_raw(j, str_of(text));
+	json_raw(j, str_of(v == 0 && signbit(v) ? "-0.0" : text)); /* "-0" would read back as an integer */
 }
 
 /* Length of the valid UTF-8 character at p (n > 0 bytes left), or 0. */
@@ -156,7 +158,7 @@ static void quoted(struct json *j, const uint8_t *p, size_t n)
 void json_str(struct json *j, struct str s)
 {
 	if (!s.data) {
-		json_null(j);
+		json_nil(j);
 		return;
 	}
 	before(j);
@@ -174,7 +176,7 @@ void json_base64(struct json *j, struct bytes b)
 	uint8_t *p;
 
 	if (!b.data) {
-		json_null(j);
+		json_nil(j);
 		return;
 	}
 	before(j);
@@ -193,7 +195,7 @@ void json_hex(struct json *j, struct bytes b)
 	uint8_t *p;
 
 	if (!b.data) {
-		json_null(j);
+		json_nil(j);
 		return;
 	}
 	before(j);

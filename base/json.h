@@ -1,4 +1,5 @@
-/* A JSON writer onto a buf: it places commas and quotes, nothing else. Reading JSON is jansson's. */
+/* A JSON writer onto a buf: it places commas and quotes, nothing else. Reading JSON is jansson's; no name here may be one of jansson's,
+ * whose calls to itself the linker would bind to ours. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -14,12 +15,12 @@ void json_init(struct json *j, struct buf *out);
 void json_open(struct json *j, char bracket);  /* '{' or '[' */
 void json_close(struct json *j, char bracket); /* '}' or ']' */
 void json_key(struct json *j, const char *name);
-void json_null(struct json *j);
+void json_nil(struct json *j);
 void json_bool(struct json *j, bool v);
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 /* Shortest text that reads back exactly; NaN and infinities as the strings "NaN", "Infinity", "-Infinity". */
-void json_real(struct json *j, double v);
+void json_float(struct json *j, double v);
 /* Null view gives null; bytes that are not UTF-8 become U+FFFD and set bad_utf8. */
 void json_str(struct json *j, struct str s);
 void json_text(struct json *j, const char *text);
