@@ -1,12 +1,13 @@
-/* Blocks of doubling size, newest first. Invariant: size counts what was handed out, never passes size_max; blocks hold at least
- * that. Out of memory of the machine ends the program: there is nothing sensible to go on with. */
+/* Blocks of doubling size, newest first. Invariant: size counts what was handed out, never passes
+ * size_max; blocks hold at least that. Out of memory of the machine ends the program: there is
+ * nothing sensible to go on with. */
 #include "base/arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_MIN ((size_t)4096)
+#define BLOCK_MIN  ((size_t)4096)
 #define BLOCK_KEPT ((size_t)64 << 10) /* a first block larger than this is given back on reset */
 
 struct arena_block {

@@ -1,5 +1,5 @@
-/* An arena: many small allocations that die together. Used per exchange and per plan; reset keeps the first block, so that a
- * steady stream of exchanges allocates nothing. */
+/* An arena: many small allocations that die together. Used per exchange and per plan; reset keeps
+ * the first block, so that a steady stream of exchanges allocates nothing. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -7,14 +7,15 @@
 
 #include <stddef.h>
 
-#define ARENA_EXCHANGE_MAX ((size_t)64 << 20) /* bytes that one exchange may take: decoded structs and its answer */
+#define ARENA_EXCHANGE_MAX \
+	((size_t)64 << 20) /* bytes that one exchange may take: decoded structs and its answer */
 
 struct arena_block;
 
 struct arena {
 	struct arena_block *blocks; /* newest first */
-	uint8_t *at, *end;          /* free room in the newest block */
-	size_t size;                /* bytes handed out since init or reset */
+	uint8_t *at, *end;	    /* free room in the newest block */
+	size_t size;		    /* bytes handed out since init or reset */
 	size_t size_max;
 };
 
@@ -23,7 +24,8 @@ void arena_init(struct arena *a, size_t size_max);
 void arena_release(struct arena *a);
 void arena_reset(struct arena *a);
 
-/* size bytes, 8-aligned, contents undefined; NULL once size_max would be passed (the arena stays usable). size 0 gives a valid pointer. */
+/* size bytes, 8-aligned, contents undefined; NULL once size_max would be passed (the arena stays
+ * usable). size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);
 
 /* The same, zeroed. */

@@ -1,5 +1,5 @@
-/* A growing byte buffer with a maximum. Past the maximum it turns bad: nothing more is added, and bad stays set until reset, so
- * that a writer checks once at the end. */
+/* A growing byte buffer with a maximum. Past the maximum it turns bad: nothing more is added, and
+ * bad stays set until reset, so that a writer checks once at the end. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -17,7 +17,8 @@ void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
 void buf_reset(struct buf *b);
 
-/* Room for n more bytes, to be filled by the caller who then adds n to len; NULL if the buffer is or turns bad. */
+/* Room for n more bytes, to be filled by the caller who then adds n to len; NULL if the buffer is
+ * or turns bad. */
 uint8_t *buf_room(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *data, size_t n);
 void buf_text(struct buf *b, const char *text);

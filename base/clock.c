@@ -31,7 +31,7 @@ void clock_rfc3339(int64_t wall_us, char ret_text[RFC3339_SIZE])
 	}
 	memset(&tm, 0, sizeof(tm));
 	gmtime_r(&seconds, &tm);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)us);
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)us);
 	snprintf(ret_text, RFC3339_SIZE, "%.27s", text);
 }

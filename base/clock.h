@@ -1,4 +1,5 @@
-/* Time as it is passed about: never read where it is used. clock_now is the only reader of the OS clock. */
+/* Time as it is passed about: never read where it is used. clock_now is the only reader of the OS
+ * clock. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

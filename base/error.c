@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void set(struct error *e, int code, size_t offset, const char *field, const char *fmt, va_list args)
+static void set(struct error *e, int code, size_t offset, const char *field, const char *fmt,
+		va_list args)
 {
 	e->code = code;
 	e->offset = offset;

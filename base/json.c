@@ -1,4 +1,5 @@
-/* Streams JSON: no tree, no memory but the buf. UTF-8 is checked as it is copied (RFC 3629: no surrogates, no overlong forms). */
+/* Streams JSON: no tree, no memory but the buf. UTF-8 is checked as it is copied (RFC 3629: no
+ * surrogates, no overlong forms). */
 #include "base/json.h"
 
 #include "base/base64.h"
@@ -96,14 +97,19 @@ void json_float(struct json *j, double v)
 		if (strtod(text, NULL) == v)
 			break;
 	}
-	json_raw(j, str_of(v == 0 && signbit(v) ? "-0.0" : text)); /* "-0" would read back as an integer */
+	json_raw(j, str_of(v == 0 && signbit(v) ? "-0.0"
+						: text)); /* "-0" would read back as an integer */
 }
 
 /* Length of the valid UTF-8 character at p (n > 0 bytes left), or 0. */
 static size_t utf8_length(const uint8_t *p, size_t n)
 {
 	uint32_t c;
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80		   ? 1
+		     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+		     : (p[0] & 0xf0) == 0xe0	   ? 3
+		     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+						   : 0;
 
 	if (!len || len > n)
 		return 0;
@@ -113,7 +119,8 @@ static size_t utf8_length(const uint8_t *p, size_t n)
 			return 0;
 		c = c << 6 | (p[i] & 0x3f);
 	}
-	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) || (len == 4 && (c < 0x10000 || c > 0x10ffff)))
+	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+	    (len == 4 && (c < 0x10000 || c > 0x10ffff)))
 		return 0;
 	return len;
 }

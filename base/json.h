@@ -1,5 +1,5 @@
-/* A JSON writer onto a buf: it places commas and quotes, nothing else. Reading JSON is jansson's; no name here may be one of jansson's,
- * whose calls to itself the linker would bind to ours. */
+/* A JSON writer onto a buf: it places commas and quotes, nothing else. Reading JSON is jansson's;
+ * no name here may be one of jansson's, whose calls to itself the linker would bind to ours. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -7,8 +7,8 @@
 
 struct json {
 	struct buf *out;
-	bool comma;     /* the next value or key needs a comma before it */
-	bool bad_utf8;  /* some text was not UTF-8 and shows U+FFFD */
+	bool comma;    /* the next value or key needs a comma before it */
+	bool bad_utf8; /* some text was not UTF-8 and shows U+FFFD */
 };
 
 void json_init(struct json *j, struct buf *out);
@@ -19,7 +19,8 @@ void json_nil(struct json *j);
 void json_bool(struct json *j, bool v);
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
-/* Shortest text that reads back exactly; NaN and infinities as the strings "NaN", "Infinity", "-Infinity". */
+/* Shortest text that reads back exactly; NaN and infinities as the strings "NaN", "Infinity",
+ * "-Infinity". */
 void json_float(struct json *j, double v);
 /* Null view gives null; bytes that are not UTF-8 become U+FFFD and set bad_utf8. */
 void json_str(struct json *j, struct str s);

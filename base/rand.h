@@ -1,4 +1,5 @@
-/* Seeded random numbers (SplitMix64) and the hash behind every decision that must not depend on timing. */
+/* Seeded random numbers (SplitMix64) and the hash behind every decision that must not depend on
+ * timing. */
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 

@@ -1,4 +1,5 @@
-/* Counted buffers. The totals are process-wide on purpose: tests assert that they return to zero. */
+/* Counted buffers. The totals are process-wide on purpose: tests assert that they return to zero.
+ */
 #include "base/shared.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* A reference-counted run of bytes: a frame as it was read, which a partition's log may keep and an answer may send. One thread, so plain counts. */
+/* A reference-counted run of bytes: a frame as it was read, which a partition's log may keep and an
+ * answer may send. One thread, so plain counts. */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H
 
@@ -11,12 +12,14 @@ struct shared {
 	uint8_t data[];
 };
 
-/* size bytes, undefined, with one reference. Never NULL: out of memory of the machine ends the program. */
+/* size bytes, undefined, with one reference. Never NULL: out of memory of the machine ends the
+ * program. */
 struct shared *shared_new(size_t size);
 struct shared *shared_ref(struct shared *s);
 /* Drops a reference and frees with the last one; accepts NULL. */
 void shared_unref(struct shared *s);
-/* Bytes held by all live shared buffers, and how many there are: for memory budgets and leak tests. */
+/* Bytes held by all live shared buffers, and how many there are: for memory budgets and leak tests.
+ */
 size_t shared_bytes(void);
 size_t shared_count(void);
 

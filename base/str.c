@@ -1,4 +1,5 @@
-/* Views that need more than a line: the text of uuids and the distance between words. Owns no memory. */
+/* Views that need more than a line: the text of uuids and the distance between words. Owns no
+ * memory. */
 #include "base/str.h"
 
 #include "base/base64.h"
@@ -13,7 +14,8 @@ bool uuid_parse(struct str text, struct uuid *ret_u)
 {
 	struct uuid u;
 
-	if (text.len != UUID_TEXT_SIZE - 1 || base64_decode(text, BASE64_URL, u.b, sizeof(u.b)) != 16)
+	if (text.len != UUID_TEXT_SIZE - 1 ||
+	    base64_decode(text, BASE64_URL, u.b, sizeof(u.b)) != 16)
 		return false;
 	*ret_u = u;
 	return true;

@@ -1,4 +1,5 @@
-/* Views: bytes that somebody else owns. A view is null exactly when data is NULL; an empty one has data != NULL and len 0. */
+/* Views: bytes that somebody else owns. A view is null exactly when data is NULL; an empty one has
+ * data != NULL and len 0. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
@@ -18,10 +19,11 @@ struct bytes {
 	int32_t len;
 };
 
-/* Record batches: one span of bytes, or, to be written without a copy, several. Null exactly when data is NULL. What is decoded has one span. */
+/* Record batches: one span of bytes, or, to be written without a copy, several. Null exactly when
+ * data is NULL. What is decoded has one span. */
 struct records {
 	const void *data;   /* the bytes; with span_count > 0 an array of struct bytes */
-	int32_t len;        /* of all spans together */
+	int32_t len;	    /* of all spans together */
 	int32_t span_count; /* 0: data is the bytes themselves */
 };
 
@@ -30,7 +32,7 @@ struct uuid {
 	uint8_t b[16];
 };
 
-#define STR_FMT "%.*s"
+#define STR_FMT	   "%.*s"
 #define STR_ARG(s) (int)((s).data ? (s).len : 0), ((s).data ? (s).data : "")
 
 /* The view of a NUL-terminated string; NULL gives the null view. */

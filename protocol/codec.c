@@ -1,6 +1,7 @@
-/* The two interpreters that the mock lives on, and equality. Each walks the field table of a struct once per instance; a field's
- * path is put together only when an error unwinds, so that the good case pays nothing for it.
- * Owns no memory but what it takes from the caller's arena and gather list. Rules of the wire: KIP-482 (flexible versions). */
+/* The two interpreters that the mock lives on, and equality. Each walks the field table of a struct
+ * once per instance; a field's path is put together only when an error unwinds, so that the good
+ * case pays nothing for it. Owns no memory but what it takes from the caller's arena and gather
+ * list. Rules of the wire: KIP-482 (flexible versions). */
 #include "protocol/codec.h"
 
 #include "protocol/wire.h"
@@ -20,15 +21,18 @@ struct cursor {
 };
 
 static const uint8_t fixed_size[] = {
-	[FIELD_BOOL] = 1,  [FIELD_INT8] = 1,	[FIELD_INT16] = 2, [FIELD_UINT16] = 2, [FIELD_INT32] = 4,  [FIELD_UINT32] = 4,
-	[FIELD_INT64] = 8, [FIELD_FLOAT64] = 8, [FIELD_UUID] = 16, [FIELD_STRING] = 0, [FIELD_BYTES] = 0, [FIELD_RECORDS] = 0,
+	[FIELD_BOOL] = 1,   [FIELD_INT8] = 1,	[FIELD_INT16] = 2, [FIELD_UINT16] = 2,
+	[FIELD_INT32] = 4,  [FIELD_UINT32] = 4, [FIELD_INT64] = 8, [FIELD_FLOAT64] = 8,
+	[FIELD_UUID] = 16,  [FIELD_STRING] = 0, [FIELD_BYTES] = 0, [FIELD_RECORDS] = 0,
 	[FIELD_STRUCT] = 0,
 };
 
 /* Size of one element as C holds it. */
 static size_t element_size(const struct schema_field *f)
 {
-	return f->type == FIELD_STRUCT ? f->child->size : fixed_size[f->type] ? fixed_size[f->type] : sizeof(struct str);
+	return f->type == FIELD_STRUCT ? f->child->size
+	       : fixed_size[f->type]   ? fixed_size[f->type]
+				       : sizeof(struct str);
 }
 
 static bool decode_struct(struct cursor *c, const struct schema *s, uint8_t *obj);
@@ -41,7 +45,8 @@ static bool fail(struct cursor *c, int code, const char *what)
 
 static bool fail_short(struct cursor *c, size_t need)
 {
-	error_at(c->error, ERR_TRUNCATED, (size_t)(c->at - c->start), NULL, "the message ends early: %zu bytes wanted, %zu left", need,
+	error_at(c->error, ERR_TRUNCATED, (size_t)(c->at - c->start), NULL,
+		 "the message ends early: %zu bytes wanted, %zu left", need,
 		 (size_t)(c->end - c->at));
 	return false;
 }
@@ -54,9 +59,11 @@ static bool unwind(struct cursor *c, const struct schema_field *f, int32_t index
 	if (!c->error)
 		return false;
 	if (index >= 0)
-		snprintf(path, sizeof(path), "%s[%d]%s%.150s", f->name, index, c->error->field[0] ? "." : "", c->error->field);
+		snprintf(path, sizeof(path), "%s[%d]%s%.150s", f->name, index,
+			 c->error->field[0] ? "." : "", c->error->field);
 	else
-		snprintf(path, sizeof(path), "%s%s%.150s", f->name, c->error->field[0] ? "." : "", c->error->field);
+		snprintf(path, sizeof(path), "%s%s%.150s", f->name, c->error->field[0] ? "." : "",
+			 c->error->field);
 	memcpy(c->error->field, path, sizeof(path));
 	return false;
 }
@@ -71,7 +78,8 @@ static bool decode_uvarint(struct cursor *c, uint32_t *ret_v)
 	}
 	n = wire_uvarint(c->at, c->end, ret_v);
 	if (n <= 0)
-		return n ? fail(c, ERR_MALFORMED, "a varint longer than 32 bits") : fail_short(c, 1);
+		return n ? fail(c, ERR_MALFORMED, "a varint longer than 32 bits")
+			 : fail_short(c, 1);
 	c->at += n;
 	return true;
 }
@@ -104,7 +112,8 @@ static void decode_fixed(const uint8_t *p, uint8_t *obj, enum field_type type)
 }
 
 /* The length of a string, bytes, records or array; -1 is null. */
-static bool decode_length(struct cursor *c, const struct schema_field *f, bool array, int64_t *ret_len)
+static bool decode_length(struct cursor *c, const struct schema_field *f, bool array,
+			  int64_t *ret_len)
 {
 	uint32_t u;
 	int64_t len;
@@ -155,7 +164,8 @@ static bool decode_view(struct cursor *c, const struct schema_field *f, uint8_t 
 	return true;
 }
 
-/* One element (or single value); strings inside arrays are never null, which the tables say by their field. */
+/* One element (or single value); strings inside arrays are never null, which the tables say by
+ * their field. */
 static bool decode_one(struct cursor *c, const struct schema_field *f, uint8_t *obj)
 {
 	size_t size = fixed_size[f->type];
@@ -173,7 +183,8 @@ static bool decode_one(struct cursor *c, const struct schema_field *f, uint8_t *
 }
 
 /* A string element of an array is not nullable even where the array is. */
-static bool decode_elements(struct cursor *c, const struct schema_field *f, uint8_t *at, int32_t count)
+static bool decode_elements(struct cursor *c, const struct schema_field *f, uint8_t *at,
+			    int32_t count)
 {
 	size_t step = element_size(f);
 	struct schema_field element;
@@ -202,7 +213,10 @@ static size_t element_wire_min(const struct schema_field *f, bool flexible)
 {
 	if (f->type == FIELD_STRUCT)
 		return f->child->wire_min;
-	return fixed_size[f->type] ? fixed_size[f->type] : flexible ? 1 : f->type == FIELD_STRING ? 2 : 4;
+	return fixed_size[f->type]	 ? fixed_size[f->type]
+	       : flexible		 ? 1
+	       : f->type == FIELD_STRING ? 2
+					 : 4;
 }
 
 static bool decode_array(struct cursor *c, const struct schema_field *f, uint8_t *obj)
@@ -218,8 +232,9 @@ static bool decode_array(struct cursor *c, const struct schema_field *f, uint8_t
 	if (len < 0)
 		return true;
 	if ((size_t)len > (size_t)(c->end - c->at) / element_wire_min(f, c->flexible)) {
-		error_at(c->error, ERR_MALFORMED, (size_t)(c->at - c->start), NULL, "%lld elements can't fit in the %zu bytes left",
-			 (long long)len, (size_t)(c->end - c->at));
+		error_at(c->error, ERR_MALFORMED, (size_t)(c->at - c->start), NULL,
+			 "%lld elements can't fit in the %zu bytes left", (long long)len,
+			 (size_t)(c->end - c->at));
 		return unwind(c, f, -1);
 	}
 	*elements = arena_alloc(c->arena, (size_t)len * element_size(f));
@@ -244,7 +259,8 @@ static bool decode_pointer(struct cursor *c, const struct schema_field *f, uint8
 	}
 	*pointer = arena_alloc(c->arena, f->child->size);
 	if (!*pointer)
-		return fail(c, ERR_LIMIT, "the decoded message passes the memory limit of one exchange");
+		return fail(c, ERR_LIMIT,
+			    "the decoded message passes the memory limit of one exchange");
 	return decode_struct(c, f->child, *pointer);
 }
 
@@ -268,14 +284,16 @@ static const struct schema_field *tagged_field(const struct schema *s, int versi
 	return NULL;
 }
 
-static bool keep_unknown(struct cursor *c, const struct schema *s, uint8_t *obj, struct unknown_tag tag, uint32_t left)
+static bool keep_unknown(struct cursor *c, const struct schema *s, uint8_t *obj,
+			 struct unknown_tag tag, uint32_t left)
 {
 	struct unknown_tags **slot = (struct unknown_tags **)(void *)(obj + s->unknown_tags_offset);
 
 	if (!*slot) {
 		*slot = arena_alloc(c->arena, sizeof(**slot) + (size_t)left * sizeof(tag));
 		if (!*slot)
-			return fail(c, ERR_LIMIT, "the decoded message passes the memory limit of one exchange");
+			return fail(c, ERR_LIMIT,
+				    "the decoded message passes the memory limit of one exchange");
 		(*slot)->count = 0;
 	}
 	(*slot)->tags[(*slot)->count++] = tag;
@@ -341,7 +359,8 @@ void codec_init(const struct schema *s, void *ret_msg)
 	memcpy(ret_msg, s->defaults, s->size);
 }
 
-int64_t codec_decode(const struct schema *s, int version, struct bytes data, struct arena *arena, void *ret_msg, struct error *e)
+int64_t codec_decode(const struct schema *s, int version, struct bytes data, struct arena *arena,
+		     void *ret_msg, struct error *e)
 {
 	struct error local = ERROR_INIT;
 	struct cursor c = {
@@ -435,7 +454,8 @@ static inline uint8_t *room(struct writer *w, size_t n)
 {
 	struct buf *b = &w->g->own;
 
-	return !b->bad && b->len + n < b->cap && b->len + n <= b->max ? b->data + b->len : buf_room(b, n);
+	return !b->bad && b->len + n < b->cap && b->len + n <= b->max ? b->data + b->len
+								      : buf_room(b, n);
 }
 
 static void put_uvarint(struct writer *w, uint32_t v)
@@ -476,7 +496,8 @@ static void put_fixed(struct writer *w, const uint8_t *obj, enum field_type type
 	}
 }
 
-static bool put_length(struct writer *w, const struct schema_field *f, bool array, bool nullable, int64_t len)
+static bool put_length(struct writer *w, const struct schema_field *f, bool array, bool nullable,
+		       int64_t len)
 {
 	uint8_t *p;
 
@@ -516,7 +537,8 @@ static void put_bytes(struct writer *w, struct bytes span, bool by_reference)
 	}
 }
 
-static bool put_view(struct writer *w, const struct schema_field *f, bool nullable, const uint8_t *obj)
+static bool put_view(struct writer *w, const struct schema_field *f, bool nullable,
+		     const uint8_t *obj)
 {
 	const struct bytes *view = (const struct bytes *)(const void *)obj;
 	const struct records *records = (const struct records *)(const void *)obj;
@@ -626,7 +648,8 @@ static void put_unknown(struct writer *w, const struct unknown_tag *u)
 
 static bool encode_tags(struct writer *w, const struct schema *s, const uint8_t *obj)
 {
-	const struct unknown_tags *unknown = *(struct unknown_tags *const *)(const void *)(obj + s->unknown_tags_offset);
+	const struct unknown_tags *unknown =
+		*(struct unknown_tags *const *)(const void *)(obj + s->unknown_tags_offset);
 	int32_t next = 0, unknown_count = unknown ? unknown->count : 0;
 	uint32_t count = (uint32_t)unknown_count;
 	uint64_t set = 0;
@@ -663,17 +686,21 @@ static bool encode_struct(struct writer *w, const struct schema *s, const uint8_
 			if (f->tag < 0 && !put_field(w, f, obj))
 				return false;
 		} else if (!f->ignorable && !is_default(s, f, obj)) {
-			return wfail(w, ERR_UNSUPPORTED, f, "set, but this version has no such field");
+			return wfail(w, ERR_UNSUPPORTED, f,
+				     "set, but this version has no such field");
 		}
 	}
 	if (w->flexible)
 		return encode_tags(w, s, obj);
-	if (s->flexible_since != VERSION_MAX && *(struct unknown_tags *const *)(const void *)(obj + s->unknown_tags_offset))
-		return wfail(w, ERR_UNSUPPORTED, NULL, "tagged fields set, but this version carries none");
+	if (s->flexible_since != VERSION_MAX &&
+	    *(struct unknown_tags *const *)(const void *)(obj + s->unknown_tags_offset))
+		return wfail(w, ERR_UNSUPPORTED, NULL,
+			     "tagged fields set, but this version carries none");
 	return true;
 }
 
-int codec_encode(const struct schema *s, int version, const void *msg, struct gather *g, struct error *e)
+int codec_encode(const struct schema *s, int version, const void *msg, struct gather *g,
+		 struct error *e)
 {
 	struct error local = ERROR_INIT;
 	struct writer w = {
@@ -686,18 +713,20 @@ int codec_encode(const struct schema *s, int version, const void *msg, struct ga
 	if (!encode_struct(&w, s, msg))
 		return w.error->code;
 	if (g->own.bad)
-		return error_set(w.error, ERR_LIMIT, "the encoded message passes %zu bytes", g->own.max);
+		return error_set(w.error, ERR_LIMIT, "the encoded message passes %zu bytes",
+				 g->own.max);
 	return 0;
 }
 
 /* ---- equality ---- */
 
 struct compare {
-	int16_t version; /* -1: all fields */
+	int16_t version;    /* -1: all fields */
 	struct error *path; /* NULL: not wanted; else the path goes to its field member */
 };
 
-static bool struct_equal(struct compare *cmp, const struct schema *s, const uint8_t *a, const uint8_t *b);
+static bool struct_equal(struct compare *cmp, const struct schema *s, const uint8_t *a,
+			 const uint8_t *b);
 
 static bool differ(struct compare *cmp, const struct schema_field *f, int32_t index)
 {
@@ -706,7 +735,8 @@ static bool differ(struct compare *cmp, const struct schema_field *f, int32_t in
 	return cmp->path ? unwind(&c, f, index) : false;
 }
 
-static bool one_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a, const uint8_t *b)
+static bool one_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a,
+		      const uint8_t *b)
 {
 	if (f->type == FIELD_STRUCT)
 		return struct_equal(cmp, f->child, a, b);
@@ -715,7 +745,8 @@ static bool one_equal(struct compare *cmp, const struct schema_field *f, const u
 	return str_eq(*(const struct str *)(const void *)a, *(const struct str *)(const void *)b);
 }
 
-static bool array_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a, const uint8_t *b)
+static bool array_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a,
+			const uint8_t *b)
 {
 	int32_t count = *(const int32_t *)(const void *)(a + f->count_offset);
 	const uint8_t *pa = *(uint8_t *const *)(const void *)(a + f->offset);
@@ -730,7 +761,8 @@ static bool array_equal(struct compare *cmp, const struct schema_field *f, const
 	return true;
 }
 
-static bool value_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a, const uint8_t *b)
+static bool value_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a,
+			const uint8_t *b)
 {
 	const uint8_t *pa, *pb;
 
@@ -754,13 +786,15 @@ static bool tags_equal(const struct unknown_tags *a, const struct unknown_tags *
 	for (int32_t i = 0; i < a->count; i++) {
 		const struct unknown_tag *x = &a->tags[i], *y = &b->tags[i];
 
-		if (x->tag != y->tag || x->data.len != y->data.len || memcmp(x->data.data, y->data.data, (size_t)x->data.len))
+		if (x->tag != y->tag || x->data.len != y->data.len ||
+		    memcmp(x->data.data, y->data.data, (size_t)x->data.len))
 			return false;
 	}
 	return true;
 }
 
-static bool struct_equal(struct compare *cmp, const struct schema *s, const uint8_t *a, const uint8_t *b)
+static bool struct_equal(struct compare *cmp, const struct schema *s, const uint8_t *a,
+			 const uint8_t *b)
 {
 	static const struct schema_field tags = {.name = "_unknownTaggedFields"};
 
@@ -772,8 +806,9 @@ static bool struct_equal(struct compare *cmp, const struct schema *s, const uint
 	}
 	if (s->flexible_since == VERSION_MAX)
 		return true;
-	return tags_equal(*(struct unknown_tags *const *)(const void *)(a + s->unknown_tags_offset),
-			  *(struct unknown_tags *const *)(const void *)(b + s->unknown_tags_offset)) ||
+	return tags_equal(
+		       *(struct unknown_tags *const *)(const void *)(a + s->unknown_tags_offset),
+		       *(struct unknown_tags *const *)(const void *)(b + s->unknown_tags_offset)) ||
 	       differ(cmp, &tags, -1);
 }
 
@@ -787,10 +822,12 @@ bool codec_equal(const struct schema *s, const void *a, const void *b)
 	return struct_equal(&(struct compare){.version = -1}, s, a, b);
 }
 
-bool codec_compare(const struct schema *s, int version, const void *a, const void *b, char *ret_path, size_t path_size)
+bool codec_compare(const struct schema *s, int version, const void *a, const void *b,
+		   char *ret_path, size_t path_size)
 {
 	struct error e = ERROR_INIT;
-	bool equal = struct_equal(&(struct compare){.version = (int16_t)version, .path = &e}, s, a, b);
+	bool equal =
+		struct_equal(&(struct compare){.version = (int16_t)version, .path = &e}, s, a, b);
 
 	snprintf(ret_path, path_size, "%s", e.field);
 	return equal;

@@ -1,5 +1,5 @@
-/* Headers are hand-read because their version depends on API and version and everybody needs them fast; bodies go through the codec.
- * Owns nothing. */
+/* Headers are hand-read because their version depends on API and version and everybody needs them
+ * fast; bodies go through the codec. Owns nothing. */
 #include "protocol/frame.h"
 
 #include "protocol/messages.h"
@@ -20,7 +20,8 @@ int frame_request_header_version(int api_key, int api_version)
 		return 1;
 	if (api_key == API_CONTROLLED_SHUTDOWN && api_version == 0)
 		return 0;
-	return schema_flexible(message_of_api(api_key, MESSAGE_REQUEST)->schema, api_version) ? 2 : 1;
+	return schema_flexible(message_of_api(api_key, MESSAGE_REQUEST)->schema, api_version) ? 2
+											      : 1;
 }
 
 int frame_response_header_version(int api_key, int api_version)
@@ -55,8 +56,10 @@ static int64_t skip_tags(struct bytes frame, int32_t at, struct error *e)
 		p += size;
 	}
 	if (n <= 0)
-		return error_at(e, n ? ERR_MALFORMED : ERR_TRUNCATED, (size_t)(p - frame.data), "header",
-				n ? "a varint longer than 32 bits" : "the header ends inside its tagged fields");
+		return error_at(e, n ? ERR_MALFORMED : ERR_TRUNCATED, (size_t)(p - frame.data),
+				"header",
+				n ? "a varint longer than 32 bits"
+				  : "the header ends inside its tagged fields");
 	return p - frame.data;
 }
 
@@ -67,7 +70,8 @@ int frame_read_request(struct bytes frame, struct frame_header *ret_header, stru
 	int64_t at = 8;
 
 	if (frame.len < 8)
-		return error_at(e, ERR_TRUNCATED, (size_t)frame.len, "header", "a request header takes at least 8 bytes, %d are here", frame.len);
+		return error_at(e, ERR_TRUNCATED, (size_t)frame.len, "header",
+				"a request header takes at least 8 bytes, %d are here", frame.len);
 	h.api_key = (int16_t)wire_u16(frame.data);
 	h.api_version = (int16_t)wire_u16(frame.data + 2);
 	h.correlation_id = (int32_t)wire_u32(frame.data + 4);
@@ -76,12 +80,13 @@ int frame_read_request(struct bytes frame, struct frame_header *ret_header, stru
 		int16_t len;
 
 		if (frame.len < 10)
-			return error_at(e, ERR_TRUNCATED, 8, "clientId", "the header ends before the client id");
+			return error_at(e, ERR_TRUNCATED, 8, "clientId",
+					"the header ends before the client id");
 		len = (int16_t)wire_u16(frame.data + 8);
 		at = 10;
 		if (len < -1 || len > frame.len - 10)
-			return error_at(e, len < -1 ? ERR_MALFORMED : ERR_TRUNCATED, 8, "clientId", "client id of %d bytes, %d are left", len,
-					frame.len - 10);
+			return error_at(e, len < -1 ? ERR_MALFORMED : ERR_TRUNCATED, 8, "clientId",
+					"client id of %d bytes, %d are left", len, frame.len - 10);
 		if (len >= 0) {
 			h.client_id = (struct str){(const char *)frame.data + at, len};
 			at += len;
@@ -97,10 +102,12 @@ int frame_read_request(struct bytes frame, struct frame_header *ret_header, stru
 	return 0;
 }
 
-int64_t frame_read_response(struct bytes frame, int api_key, int api_version, int32_t *ret_correlation_id, struct error *e)
+int64_t frame_read_response(struct bytes frame, int api_key, int api_version,
+			    int32_t *ret_correlation_id, struct error *e)
 {
 	if (frame.len < 4)
-		return error_at(e, ERR_TRUNCATED, (size_t)frame.len, "header", "a response header takes at least 4 bytes, %d are here", frame.len);
+		return error_at(e, ERR_TRUNCATED, (size_t)frame.len, "header",
+				"a response header takes at least 4 bytes, %d are here", frame.len);
 	*ret_correlation_id = (int32_t)wire_u32(frame.data);
 	return frame_response_header_version(api_key, api_version) ? skip_tags(frame, 4, e) : 4;
 }
@@ -117,8 +124,8 @@ static int finish(struct gather *g, struct error *e)
 	return 0;
 }
 
-int frame_write_request(struct gather *g, int api_key, int api_version, int32_t correlation_id, struct str client_id, const void *body,
-			struct error *e)
+int frame_write_request(struct gather *g, int api_key, int api_version, int32_t correlation_id,
+			struct str client_id, const void *body, struct error *e)
 {
 	int version = frame_request_header_version(api_key, api_version);
 	int code;
@@ -134,11 +141,13 @@ int frame_write_request(struct gather *g, int api_key, int api_version, int32_t 
 	}
 	if (version == 2)
 		buf_byte(&g->own, 0);
-	code = codec_encode(message_of_api(api_key, MESSAGE_REQUEST)->schema, api_version, body, g, e);
+	code = codec_encode(message_of_api(api_key, MESSAGE_REQUEST)->schema, api_version, body, g,
+			    e);
 	return code ? code : finish(g, e);
 }
 
-int frame_write_response(struct gather *g, int api_key, int api_version, int32_t correlation_id, const void *body, struct error *e)
+int frame_write_response(struct gather *g, int api_key, int api_version, int32_t correlation_id,
+			 const void *body, struct error *e)
 {
 	int code;
 
@@ -147,24 +156,28 @@ int frame_write_response(struct gather *g, int api_key, int api_version, int32_t
 	buf_be32(&g->own, (uint32_t)correlation_id);
 	if (frame_response_header_version(api_key, api_version))
 		buf_byte(&g->own, 0);
-	code = codec_encode(message_of_api(api_key, MESSAGE_RESPONSE)->schema, api_version, body, g, e);
+	code = codec_encode(message_of_api(api_key, MESSAGE_RESPONSE)->schema, api_version, body, g,
+			    e);
 	return code ? code : finish(g, e);
 }
 
-int64_t frame_decode(int api_key, int api_version, enum message_kind kind, struct bytes body, struct arena *arena, void **ret_body,
-		     struct error *e)
+int64_t frame_decode(int api_key, int api_version, enum message_kind kind, struct bytes body,
+		     struct arena *arena, void **ret_body, struct error *e)
 {
 	const struct message *m = message_of_api(api_key, kind);
 	void *msg;
 	int64_t used;
 
 	if (!frame_known(api_key, api_version))
-		return error_set(e, ERR_UNSUPPORTED, "API key %d version %d is not known", api_key, api_version);
-	if (api_key == API_API_VERSIONS && kind == MESSAGE_RESPONSE && body.len >= 2 && wire_u16(body.data) == 35)
+		return error_set(e, ERR_UNSUPPORTED, "API key %d version %d is not known", api_key,
+				 api_version);
+	if (api_key == API_API_VERSIONS && kind == MESSAGE_RESPONSE && body.len >= 2 &&
+	    wire_u16(body.data) == 35)
 		api_version = 0;
 	msg = arena_alloc(arena, m->schema->size);
 	if (!msg)
-		return error_set(e, ERR_LIMIT, "the decoded message passes the memory limit of one exchange");
+		return error_set(e, ERR_LIMIT,
+				 "the decoded message passes the memory limit of one exchange");
 	used = codec_decode(m->schema, api_version, body, arena, msg, e);
 	if (used >= 0)
 		*ret_body = msg;

@@ -1,4 +1,5 @@
-/* Kafka's error codes as one constant table, indexed by code. The facts are those of Kafka 4.4.0; the list itself is in the header. */
+/* Kafka's error codes as one constant table, indexed by code. The facts are those of Kafka 4.4.0;
+ * the list itself is in the header. */
 #include "protocol/kafka_error.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@ struct info {
 };
 
 static const struct info infos[] = {
-#define INFO(code, name, retriable, stale) [(code) - KAFKA_ERROR_MIN] = {#name, retriable, stale},
+#define INFO(code, name, retriable, stale) [(code)-KAFKA_ERROR_MIN] = {#name, retriable, stale},
 	KAFKA_ERRORS(INFO)
 #undef INFO
 };
@@ -22,7 +23,9 @@ static const struct info *find(int code)
 {
 	static const struct info none;
 
-	return code < KAFKA_ERROR_MIN || code - KAFKA_ERROR_MIN >= INFO_COUNT ? &none : &infos[code - KAFKA_ERROR_MIN];
+	return code < KAFKA_ERROR_MIN || code - KAFKA_ERROR_MIN >= INFO_COUNT
+		       ? &none
+		       : &infos[code - KAFKA_ERROR_MIN];
 }
 
 const char *kafka_error_name(int code)

@@ -1,5 +1,6 @@
-/* Descriptors of messages: what schemac makes of the .msg files in protocol/messages and what every interpreter (codec, walk, path, compare,
- * JSON) reads. All are constant tables; nobody makes one at run time.
+/* Descriptors of messages: what schemac makes of the .msg files in protocol/messages and what every
+ * interpreter (codec, walk, path, compare, JSON) reads. All are constant tables; nobody makes one
+ * at run time.
  *
  * The shape of the C structs that they describe:
  *   string  struct str (null: data NULL)          bytes   struct bytes (null: data NULL)
@@ -36,42 +37,42 @@ enum field_type {
 struct schema;
 
 struct schema_field {
-	const char *name;            /* Kafka's, lower camel case */
-	const struct schema *child;  /* of a struct or array of structs */
-	int16_t since, until;        /* versions that have the field */
+	const char *name;		/* Kafka's, lower camel case */
+	const struct schema *child;	/* of a struct or array of structs */
+	int16_t since, until;		/* versions that have the field */
 	int16_t null_since, null_until; /* versions in which it may be null; since > until: never */
-	int16_t tag;                 /* -1: not tagged */
-	uint16_t offset;             /* of the value, or of the array's pointer, in the C struct */
-	uint16_t count_offset;       /* of an array's count */
-	uint8_t type;                /* enum field_type; of an array: of its elements */
+	int16_t tag;			/* -1: not tagged */
+	uint16_t offset;       /* of the value, or of the array's pointer, in the C struct */
+	uint16_t count_offset; /* of an array's count */
+	uint8_t type;	       /* enum field_type; of an array: of its elements */
 	bool array;
-	bool inflexible;             /* keeps its old form in flexible versions (RequestHeader.clientId) */
-	bool ignorable;              /* may be dropped silently by a version that lacks it */
-	bool pointer;                /* a struct held by pointer, because it can be null */
+	bool inflexible; /* keeps its old form in flexible versions (RequestHeader.clientId) */
+	bool ignorable;	 /* may be dropped silently by a version that lacks it */
+	bool pointer;	 /* a struct held by pointer, because it can be null */
 };
 
 struct schema {
-	const char *name;            /* the C struct's name */
+	const char *name; /* the C struct's name */
 	const struct schema_field *fields;
-	const uint16_t *tagged;      /* indices of the tagged fields, by tag */
-	const void *defaults;        /* a C struct with every field at its default */
+	const uint16_t *tagged; /* indices of the tagged fields, by tag */
+	const void *defaults;	/* a C struct with every field at its default */
 	uint16_t field_count;
 	uint16_t tagged_count;
-	uint16_t size;               /* sizeof the C struct */
+	uint16_t size; /* sizeof the C struct */
 	uint16_t unknown_tags_offset;
-	uint16_t wire_min;           /* fewest bytes that one takes in any version; at least 1 */
-	int16_t flexible_since;      /* VERSION_MAX: never */
+	uint16_t wire_min;	/* fewest bytes that one takes in any version; at least 1 */
+	int16_t flexible_since; /* VERSION_MAX: never */
 };
 
 enum message_kind { MESSAGE_REQUEST, MESSAGE_RESPONSE, MESSAGE_DATA, MESSAGE_KEY, MESSAGE_VALUE };
 
 struct message {
-	const char *name;            /* as the .msg file has it: "Produce" for both directions of an API */
+	const char *name; /* as the .msg file has it: "Produce" for both directions of an API */
 	const struct schema *schema;
 	enum message_kind kind;
-	int16_t key;                 /* API key; of a key or value the record type; -1 for data */
-	int16_t since, until;        /* versions known, unstable ones included */
-	int16_t unstable_since;      /* VERSION_MAX: none is unstable */
+	int16_t key;		/* API key; of a key or value the record type; -1 for data */
+	int16_t since, until;	/* versions known, unstable ones included */
+	int16_t unstable_since; /* VERSION_MAX: none is unstable */
 };
 
 /* One tagged field that the schema does not know. */

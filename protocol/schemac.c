@@ -1,6 +1,7 @@
-/* schemac: the compiler of the .msg files in protocol/messages, built and run before everything else. It reads the notation that
- * docs/protocol.md describes and writes messages.h (C structs) and messages.c (descriptor tables, see protocol/schema.h).
- * It stands alone: libc only, memory lives until exit, and the first mistake ends it with FILE:LINE. */
+/* schemac: the compiler of the .msg files in protocol/messages, built and run before everything
+ * else. It reads the notation that docs/protocol.md describes and writes messages.h (C structs) and
+ * messages.c (descriptor tables, see protocol/schema.h). It stands alone: libc only, memory lives
+ * until exit, and the first mistake ends it with FILE:LINE. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -12,13 +13,14 @@
 #include <string.h>
 
 #define NAME_MAX_LEN 80
-#define DEPTH_MAX 12
-#define VERSION_END 32767
+#define DEPTH_MAX    12
+#define VERSION_END  32767
 
 struct fields;
 
 struct field {
-	char name[NAME_MAX_LEN], type[NAME_MAX_LEN], value[NAME_MAX_LEN]; /* type: base type, "" for an inline struct */
+	char name[NAME_MAX_LEN], type[NAME_MAX_LEN],
+		value[NAME_MAX_LEN]; /* type: base type, "" for an inline struct */
 	bool array, nullable, ignorable, inflexible, has_value;
 	int since, until, null_since, null_until, tag, line;
 	struct fields *children; /* of an inline struct; of a named one after resolve */
@@ -26,9 +28,9 @@ struct field {
 };
 
 struct fields {
-	char name[NAME_MAX_LEN];  /* of a named struct, else "" */
+	char name[NAME_MAX_LEN]; /* of a named struct, else "" */
 	char cname[4 * NAME_MAX_LEN];
-	int since, until;         /* versions in which it can occur */
+	int since, until; /* versions in which it can occur */
 	bool emitted;
 	struct field *first, **last;
 	struct fields *next;
@@ -110,8 +112,9 @@ static void parse_versions(const char *word, int *since, int *until)
 
 static bool known_type(const char *type)
 {
-	static const char *const types[] = {"bool",  "int8",	"int16",   "uint16", "int32", "uint32",
-					    "int64", "float64", "uuid",    "string", "bytes", "records"};
+	static const char *const types[] = {"bool",  "int8",   "int16", "uint16",
+					    "int32", "uint32", "int64", "float64",
+					    "uuid",  "string", "bytes", "records"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (!strcmp(types[i], type))
@@ -222,8 +225,8 @@ static struct message *parse_head(char *text)
 	char *save, *word = strtok_r(text, " ", &save), *name = strtok_r(NULL, " ", &save);
 	int end;
 
-	if (!name || (strcmp(word, "request") && strcmp(word, "response") && strcmp(word, "data") && strcmp(word, "key") &&
-		      strcmp(word, "value")))
+	if (!name || (strcmp(word, "request") && strcmp(word, "response") && strcmp(word, "data") &&
+		      strcmp(word, "key") && strcmp(word, "value")))
 		die("a message begins with request, response, data, key or value and its name");
 	snprintf(m->kind, sizeof(m->kind), "%s", word);
 	copy(m->name, name);
@@ -244,12 +247,14 @@ static struct message *parse_head(char *text)
 		else if (operand && !strcmp(word, "unstable"))
 			parse_versions(operand, &m->unstable_since, &end);
 		else
-			die("'%s' is not understood; key N, vA-B, flexible vN+ or unstable vN", word);
+			die("'%s' is not understood; key N, vA-B, flexible vN+ or unstable vN",
+			    word);
 	}
 	if (m->since < 0 || m->until == VERSION_END)
 		die("message %s needs a closed range of versions, such as v0-3", m->name);
 	if ((m->key < 0) != !strcmp(m->kind, "data"))
-		die("message %s: requests, responses, keys and values have a key, data has none", m->name);
+		die("message %s: requests, responses, keys and values have a key, data has none",
+		    m->name);
 	m->root = fields_new("");
 	*messages_last = m;
 	messages_last = &m->next;
@@ -307,7 +312,8 @@ static void snake(char *to, const char *from)
 	for (size_t i = 0; from[i]; i++) {
 		unsigned char c = (unsigned char)from[i];
 
-		if (i && isupper(c) && (!isupper((unsigned char)from[i - 1]) || islower((unsigned char)from[i + 1])))
+		if (i && isupper(c) &&
+		    (!isupper((unsigned char)from[i - 1]) || islower((unsigned char)from[i + 1])))
 			*to++ = '_';
 		*to++ = (char)tolower(c);
 	}
@@ -337,12 +343,14 @@ static void resolve(struct message *m, struct fields *fs, const char *cname, int
 		fs->until = until;
 	for (struct field *f = fs->first; f; f = f->next) {
 		char child[6 * NAME_MAX_LEN];
-		int from = f->since > since ? f->since : since, to = f->until < until ? f->until : until;
+		int from = f->since > since ? f->since : since,
+		    to = f->until < until ? f->until : until;
 
 		at(m, f->line);
 		snake(name, isupper((unsigned char)f->type[0]) ? f->type : f->name);
 		if (isupper((unsigned char)f->type[0])) {
-			for (f->children = m->named; f->children && strcmp(f->children->name, f->type);)
+			for (f->children = m->named;
+			     f->children && strcmp(f->children->name, f->type);)
 				f->children = f->children->next;
 			if (!f->children)
 				die("struct %s is not in this message", f->type);
@@ -351,7 +359,8 @@ static void resolve(struct message *m, struct fields *fs, const char *cname, int
 			continue;
 		if (!f->children->first)
 			die("field %s: its struct has no fields", f->name);
-		snprintf(child, sizeof(child), "%s_%s", isupper((unsigned char)f->type[0]) ? m->root->cname : fs->cname, name);
+		snprintf(child, sizeof(child), "%s_%s",
+			 isupper((unsigned char)f->type[0]) ? m->root->cname : fs->cname, name);
 		resolve(m, f->children, child, from, to);
 	}
 }
@@ -377,7 +386,7 @@ static int field_wire_size(const struct message *m, const struct field *f, bool 
 	static const struct {
 		const char *type;
 		int size;
-	} fixed[] = {{"bool", 1},  {"int8", 1},	 {"int16", 2},	 {"uint16", 2}, {"int32", 4},
+	} fixed[] = {{"bool", 1},   {"int8", 1},  {"int16", 2},	  {"uint16", 2}, {"int32", 4},
 		     {"uint32", 4}, {"int64", 8}, {"float64", 8}, {"uuid", 16}};
 
 	if (f->array)
@@ -414,9 +423,10 @@ static int wire_min(const struct message *m, const struct fields *fs)
 static const char *ctype(const struct field *f)
 {
 	static const char *const map[][2] = {
-		{"bool", "bool"},      {"int8", "int8_t"},     {"int16", "int16_t"},	 {"uint16", "uint16_t"},
-		{"int32", "int32_t"},  {"uint32", "uint32_t"}, {"int64", "int64_t"},	 {"float64", "double"},
-		{"uuid", "struct uuid"}, {"string", "struct str"}, {"bytes", "struct bytes"}, {"records", "struct records"},
+		{"bool", "bool"},	  {"int8", "int8_t"},	     {"int16", "int16_t"},
+		{"uint16", "uint16_t"},	  {"int32", "int32_t"},	     {"uint32", "uint32_t"},
+		{"int64", "int64_t"},	  {"float64", "double"},     {"uuid", "struct uuid"},
+		{"string", "struct str"}, {"bytes", "struct bytes"}, {"records", "struct records"},
 	};
 	static char text[5 * NAME_MAX_LEN];
 
@@ -453,11 +463,13 @@ static void write_default(FILE *out, const struct field *f)
 	} else if (is_struct(f)) {
 		fprintf(out, " .%s = DEFAULTS_%s,", name, f->children->cname);
 	} else if (!strcmp(f->type, "string")) {
-		fprintf(out, " .%s = {%s, %zu},", name, f->has_value ? f->value : "\"\"", f->has_value ? strlen(f->value) - 2 : 0);
+		fprintf(out, " .%s = {%s, %zu},", name, f->has_value ? f->value : "\"\"",
+			f->has_value ? strlen(f->value) - 2 : 0);
 	} else if (!strcmp(f->type, "bytes")) {
 		fprintf(out, " .%s = {(const uint8_t *)\"\", 0},", name);
 	} else if (f->has_value) {
-		fprintf(out, " .%s = %s%s,", name, strcmp(f->value, "-2147483648") ? f->value : "INT32_MIN",
+		fprintf(out, " .%s = %s%s,", name,
+			strcmp(f->value, "-2147483648") ? f->value : "INT32_MIN",
 			!strcmp(f->type, "int64") && strcmp(f->value, "-1") ? "LL" : "");
 	}
 }
@@ -495,11 +507,14 @@ static void write_field(FILE *out, const struct fields *fs, const struct field *
 	snake(name, f->name);
 	for (size_t i = 0; !is_struct(f) && i <= strlen(f->type); i++)
 		type[i] = (char)toupper((unsigned char)f->type[i]);
-	fprintf(out, "\t{.name = \"%s\", .type = FIELD_%s, .since = %d, .until = %d, .null_since = %d, .null_until = %d, .tag = %d,\n",
+	fprintf(out,
+		"\t{.name = \"%s\", .type = FIELD_%s, .since = %d, .until = %d, .null_since = %d, "
+		".null_until = %d, .tag = %d,\n",
 		f->name, type, f->since, f->until, f->null_since, f->null_until, f->tag);
 	fprintf(out, "\t .offset = offsetof(struct %s, %s)", fs->cname, name);
 	if (f->array)
-		fprintf(out, ", .array = true, .count_offset = offsetof(struct %s, %s_count)", fs->cname, name);
+		fprintf(out, ", .array = true, .count_offset = offsetof(struct %s, %s_count)",
+			fs->cname, name);
 	if (is_struct(f))
 		fprintf(out, ", .child = &%s_schema", f->children->cname);
 	if (by_pointer(f))
@@ -546,20 +561,26 @@ static void write_table(FILE *out, const struct message *m, struct fields *fs)
 	for (const struct field *f = fs->first; f; f = f->next)
 		if (is_struct(f))
 			write_table(out, m, f->children);
-	fprintf(out, "\nstatic const struct %s %s_defaults = DEFAULTS_%s;\n", fs->cname, fs->cname, fs->cname);
+	fprintf(out, "\nstatic const struct %s %s_defaults = DEFAULTS_%s;\n", fs->cname, fs->cname,
+		fs->cname);
 	fprintf(out, "static const struct schema_field %s_fields[] = {\n", fs->cname);
 	for (const struct field *f = fs->first; f; f = f->next, count++)
 		write_field(out, fs, f);
 	fprintf(out, "};\n");
 	tagged = write_tagged(out, m, fs);
-	fprintf(out, "const struct schema %s_schema = {\n\t.name = \"%s\", .fields = %s_fields, .field_count = %d,\n", fs->cname, fs->cname,
-		fs->cname, count);
+	fprintf(out,
+		"const struct schema %s_schema = {\n\t.name = \"%s\", .fields = %s_fields, "
+		".field_count = %d,\n",
+		fs->cname, fs->cname, fs->cname, count);
 	if (tagged)
 		fprintf(out, "\t.tagged = %s_tagged, .tagged_count = %d,\n", fs->cname, tagged);
 	if (m->flexible_since <= m->until)
-		fprintf(out, "\t.unknown_tags_offset = offsetof(struct %s, unknown_tags),\n", fs->cname);
-	fprintf(out, "\t.defaults = &%s_defaults, .size = sizeof(struct %s), .wire_min = %d, .flexible_since = %d,\n};\n", fs->cname,
-		fs->cname, wire_min(m, fs), m->flexible_since);
+		fprintf(out, "\t.unknown_tags_offset = offsetof(struct %s, unknown_tags),\n",
+			fs->cname);
+	fprintf(out,
+		"\t.defaults = &%s_defaults, .size = sizeof(struct %s), .wire_min = %d, "
+		".flexible_since = %d,\n};\n",
+		fs->cname, fs->cname, wire_min(m, fs), m->flexible_since);
 }
 
 static int order(const void *a, const void *b)
@@ -587,7 +608,8 @@ static struct message **sorted(void)
 	for (size_t i = 1; i < messages_count; i++) {
 		at(list[i], list[i]->line);
 		if (!order(&list[i - 1], &list[i]))
-			die("%s %s is already defined in %s:%d", list[i]->kind, list[i]->name, list[i - 1]->file, list[i - 1]->line);
+			die("%s %s is already defined in %s:%d", list[i]->kind, list[i]->name,
+			    list[i - 1]->file, list[i - 1]->line);
 	}
 	return list;
 }
@@ -608,7 +630,8 @@ static void write_header(const char *path, struct message **list)
 	FILE *out = create(path);
 	char name[2 * NAME_MAX_LEN];
 
-	fprintf(out, "/* Made by schemac from protocol/messages; do not edit. */\n#ifndef PROTOCOL_MESSAGES_H\n#define PROTOCOL_MESSAGES_H\n\n");
+	fprintf(out, "/* Made by schemac from protocol/messages; do not edit. */\n#ifndef "
+		     "PROTOCOL_MESSAGES_H\n#define PROTOCOL_MESSAGES_H\n\n");
 	fprintf(out, "#include \"protocol/schema.h\"\n\nenum api_key {\n");
 	for (size_t i = 0; i < messages_count; i++) {
 		if (strcmp(list[i]->kind, "request"))
@@ -621,7 +644,8 @@ static void write_header(const char *path, struct message **list)
 	fprintf(out, "};\n");
 	for (size_t i = 0; i < messages_count; i++)
 		write_struct(out, list[i], list[i]->root);
-	fprintf(out, "\nextern const struct message schema_messages[];\nextern const size_t schema_messages_count;\n\n#endif\n");
+	fprintf(out, "\nextern const struct message schema_messages[];\nextern const size_t "
+		     "schema_messages_count;\n\n#endif\n");
 	if (fclose(out))
 		die("can't write: %s", strerror(errno));
 }
@@ -630,7 +654,8 @@ static void write_tables(const char *path, struct message **list)
 {
 	FILE *out = create(path);
 
-	fprintf(out, "/* Made by schemac from protocol/messages; do not edit. */\n#include \"protocol/messages.h\"\n");
+	fprintf(out, "/* Made by schemac from protocol/messages; do not edit. */\n#include "
+		     "\"protocol/messages.h\"\n");
 	for (size_t i = 0; i < messages_count; i++)
 		write_table(out, list[i], list[i]->root);
 	fprintf(out, "\nconst struct message schema_messages[] = {\n");
@@ -640,8 +665,11 @@ static void write_tables(const char *path, struct message **list)
 
 		for (size_t j = 0; j < sizeof(kind); j++)
 			kind[j] = (char)toupper((unsigned char)m->kind[j]);
-		fprintf(out, "\t{.name = \"%s\", .schema = &%s_schema, .kind = MESSAGE_%s, .key = %d, .since = %d, .until = %d, .unstable_since = %d},\n",
-			m->name, m->root->cname, kind, m->key, m->since, m->until, m->unstable_since);
+		fprintf(out,
+			"\t{.name = \"%s\", .schema = &%s_schema, .kind = MESSAGE_%s, .key = %d, "
+			".since = %d, .until = %d, .unstable_since = %d},\n",
+			m->name, m->root->cname, kind, m->key, m->since, m->until,
+			m->unstable_since);
 	}
 	fprintf(out, "};\nconst size_t schema_messages_count = %zu;\n", messages_count);
 	if (fclose(out))

@@ -51,8 +51,8 @@ static inline void wire_put64(uint8_t *p, uint64_t v)
 }
 
 /*
- * Reads an unsigned varint of at most 32 bits. Returns bytes used; 0 if the input ends inside it; -1 if it is longer than 5 bytes
- * or passes 32 bits.
+ * Reads an unsigned varint of at most 32 bits. Returns bytes used; 0 if the input ends inside it;
+ * -1 if it is longer than 5 bytes or passes 32 bits.
  */
 static inline int wire_uvarint(const uint8_t *p, const uint8_t *end, uint32_t *ret_v)
 {

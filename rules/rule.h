@@ -1,4 +1,5 @@
-/* Rules: which exchanges, when, and what happens to them. The one grammar of design section 5, its matching and its triggers. Pure: facts in, plan out. */
+/* Rules: which exchanges, when, and what happens to them. The one grammar of design section 5, its
+ * matching and its triggers. Pure: facts in, plan out. */
 #ifndef RULES_RULE_H
 #define RULES_RULE_H
 
@@ -32,9 +33,14 @@ enum action {
 	ACTION_OBSERVE,
 };
 
-enum when { WHEN_BEFORE, WHEN_AFTER, WHEN_AT }; /* the broker's work; WHEN_AT: at a byte of the answer */
+enum when {
+	WHEN_BEFORE,
+	WHEN_AFTER,
+	WHEN_AT
+}; /* the broker's work; WHEN_AT: at a byte of the answer */
 
-/* A partition that a request is about, by resolved name (topic ids and fetch sessions are looked up by the cluster). */
+/* A partition that a request is about, by resolved name (topic ids and fetch sessions are looked up
+ * by the cluster). */
 struct topic_partition {
 	struct str topic;
 	int32_t partition;
@@ -43,16 +49,16 @@ struct topic_partition {
 /* What a rule can match on. */
 struct facts {
 	const struct frame_header *header;
-	const void *body;             /* decoded request; NULL if it does not parse */
+	const void *body; /* decoded request; NULL if it does not parse */
 	int32_t broker;
 	int64_t conn;
 	const struct topic_partition *partitions;
 	int32_t partitions_count;
-	struct str group, txn;        /* null where the API has none */
-	int32_t acks;                 /* of Produce; INT32_MIN otherwise */
+	struct str group, txn; /* null where the API has none */
+	int32_t acks;	       /* of Produce; INT32_MIN otherwise */
 };
 
-struct rule; /* one parsed rule with its counters */
+struct rule;  /* one parsed rule with its counters */
 struct rules; /* an ordered list of them */
 
 /* What happens to one exchange; lives as long as the exchange's arena and the rule. */
@@ -60,23 +66,27 @@ struct plan {
 	struct rule *rule; /* NULL: nothing happens */
 	enum action action;
 	enum when when;
-	int16_t error_code;                 /* ERROR */
-	int64_t delay_us;                   /* DELAY (drawn from its range), THROTTLE */
-	int64_t at;                         /* CLOSE/RESET at byte, CUT, LENGTH, CORRELATION, CHUNK, SLOW bytes/s, FLIP byte, TAG */
-	struct str text;                    /* HOLD name, SET path=value, GARBAGE hex, FLIP path */
-	const struct topic_partition *hit;  /* the partitions that matched; all of the request's if the rule names none */
+	int16_t error_code; /* ERROR */
+	int64_t delay_us;   /* DELAY (drawn from its range), THROTTLE */
+	int64_t at;	 /* CLOSE/RESET at byte, CUT, LENGTH, CORRELATION, CHUNK, SLOW bytes/s, FLIP
+			    byte, TAG */
+	struct str text; /* HOLD name, SET path=value, GARBAGE hex, FLIP path */
+	const struct topic_partition
+		*hit; /* the partitions that matched; all of the request's if the rule names none */
 	int32_t hit_count;
-	bool mute;                          /* THROTTLE */
-	int overtake;                       /* HOLD: 0 none, 1 work, 2 answers */
-	bool hold_request;                  /* HOLD: before the work */
+	bool mute;	   /* THROTTLE */
+	int overtake;	   /* HOLD: 0 none, 1 work, 2 answers */
+	bool hold_request; /* HOLD: before the work */
 };
 
 struct rules *rules_new(uint64_t seed);
 void rules_free(struct rules *rs);
 
 /*
- * Parses and adds a rule behind the others. name may be null (then "rule-N"). Refused (ERR_USAGE with column in offset): what the grammar does not know,
- * an error that the API can't return, a field that no asked version has (unless the option force stands in the text). Returns the rule, owned by rs.
+ * Parses and adds a rule behind the others. name may be null (then "rule-N"). Refused (ERR_USAGE
+ * with column in offset): what the grammar does not know, an error that the API can't return, a
+ * field that no asked version has (unless the option force stands in the text). Returns the rule,
+ * owned by rs.
  */
 struct rule *rules_add(struct rules *rs, struct str name, struct str text, struct error *e);
 bool rules_remove(struct rules *rs, struct str name);
@@ -84,17 +94,20 @@ struct rule *rules_find(struct rules *rs, struct str name);
 struct rule *rules_next(struct rules *rs, struct rule *after); /* after NULL: the first */
 void rules_reset_counters(struct rules *rs);
 
-/* Decides on one request as its work begins; counts it. The first rule that triggers acts. ret_plan->rule is NULL if none. */
-void rules_decide(struct rules *rs, const struct facts *facts, struct arena *arena, struct plan *ret_plan);
+/* Decides on one request as its work begins; counts it. The first rule that triggers acts.
+ * ret_plan->rule is NULL if none. */
+void rules_decide(struct rules *rs, const struct facts *facts, struct arena *arena,
+		  struct plan *ret_plan);
 
-/* For rules that match on the error code of the answer (key error): asked once the answer is there. codes: all error codes in it. Same returns. */
-void rules_decide_answer(struct rules *rs, const struct facts *facts, const int16_t *codes, int32_t codes_count, struct arena *arena,
-			 struct plan *ret_plan);
+/* For rules that match on the error code of the answer (key error): asked once the answer is there.
+ * codes: all error codes in it. Same returns. */
+void rules_decide_answer(struct rules *rs, const struct facts *facts, const int16_t *codes,
+			 int32_t codes_count, struct arena *arena, struct plan *ret_plan);
 
 struct str rule_name(const struct rule *r);
-struct str rule_text(const struct rule *r);   /* in one line, as parsed */
-uint64_t rule_hits(const struct rule *r);     /* times it acted */
-uint64_t rule_matched(const struct rule *r);  /* exchanges that met all conditions but the trigger */
+struct str rule_text(const struct rule *r);  /* in one line, as parsed */
+uint64_t rule_hits(const struct rule *r);    /* times it acted */
+uint64_t rule_matched(const struct rule *r); /* exchanges that met all conditions but the trigger */
 /* "connection 3 correlation 41 missed only nth: 2 != 3"; null if nothing came near. */
 struct str rule_nearest_miss(const struct rule *r);
 

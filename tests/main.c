@@ -1,4 +1,5 @@
-/* Runs every registered test under CUnit. `unit-tests [SUITE [TEST]]` runs a part. Exit 1 if anything failed or nothing ran. */
+/* Runs every registered test under CUnit. `unit-tests [SUITE [TEST]]` runs a part. Exit 1 if
+ * anything failed or nothing ran. */
 #include "tests/test.h"
 
 #include <CUnit/Basic.h>
@@ -36,7 +37,8 @@ void check_eq(const char *file, int line, const char *what, int64_t actual, int6
 {
 	char text[400];
 
-	snprintf(text, sizeof(text), "%s is %lld, not %lld", what, (long long)actual, (long long)expected);
+	snprintf(text, sizeof(text), "%s is %lld, not %lld", what, (long long)actual,
+		 (long long)expected);
 	report(file, line, actual == expected, text);
 }
 
@@ -44,7 +46,8 @@ void check_str(const char *file, int line, const char *what, struct str actual, 
 {
 	char text[4000];
 
-	snprintf(text, sizeof(text), "%s is\n  '" STR_FMT "', not\n  '" STR_FMT "'", what, STR_ARG(actual), STR_ARG(expected));
+	snprintf(text, sizeof(text), "%s is\n  '" STR_FMT "', not\n  '" STR_FMT "'", what,
+		 STR_ARG(actual), STR_ARG(expected));
 	report(file, line, str_eq(actual, expected), text);
 }
 
@@ -57,11 +60,12 @@ static void hex(char *to, size_t size, const uint8_t *data, size_t n)
 	to[at] = '\0';
 }
 
-void check_bytes(const char *file, int line, const char *what, const void *actual, size_t actual_len, const void *expected,
-		 size_t expected_len)
+void check_bytes(const char *file, int line, const char *what, const void *actual,
+		 size_t actual_len, const void *expected, size_t expected_len)
 {
 	char a[600], b[600], text[1400];
-	bool ok = actual_len == expected_len && (!actual_len || memcmp(actual, expected, actual_len) == 0);
+	bool ok = actual_len == expected_len &&
+		  (!actual_len || memcmp(actual, expected, actual_len) == 0);
 
 	if (ok) {
 		report(file, line, true, what);
@@ -69,7 +73,8 @@ void check_bytes(const char *file, int line, const char *what, const void *actua
 	}
 	hex(a, sizeof(a), actual, actual_len);
 	hex(b, sizeof(b), expected, expected_len);
-	snprintf(text, sizeof(text), "%s is (%zu bytes)\n  %s, not (%zu bytes)\n  %s", what, actual_len, a, expected_len, b);
+	snprintf(text, sizeof(text), "%s is (%zu bytes)\n  %s, not (%zu bytes)\n  %s", what,
+		 actual_len, a, expected_len, b);
 	report(file, line, false, text);
 }
 

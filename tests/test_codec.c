@@ -1,4 +1,5 @@
-/* The codec against bytes written down by hand, and the rules of the wire that tables alone do not say. */
+/* The codec against bytes written down by hand, and the rules of the wire that tables alone do not
+ * say. */
 #include "protocol/codec.h"
 #include "protocol/frame.h"
 #include "protocol/messages.h"
@@ -47,12 +48,15 @@ TEST(a_truncated_body_names_field_and_offset)
 	codec_init(&fetch_request_schema, &m);
 	struct fetch_request_topics_partitions partition = DEFAULTS_fetch_request_topics_partitions;
 
-	m.topics = &(struct fetch_request_topics){.topic = {"t", 1}, .partitions_count = 1, .partitions = &partition};
+	m.topics = &(struct fetch_request_topics){
+		.topic = {"t", 1}, .partitions_count = 1, .partitions = &partition};
 	m.topics_count = 1;
 	gather_init(&g, 1000);
 	CHECK_EQ(codec_encode(&fetch_request_schema, 9, &m, &g, NULL), 0);
 	arena_init(&arena, 1 << 20);
-	CHECK_EQ(codec_decode(&fetch_request_schema, 9, (struct bytes){g.own.data, (int32_t)g.own.len - 5}, &arena, &m, &e), ERR_TRUNCATED);
+	CHECK_EQ(codec_decode(&fetch_request_schema, 9,
+			      (struct bytes){g.own.data, (int32_t)g.own.len - 5}, &arena, &m, &e),
+		 ERR_TRUNCATED);
 	CHECK_TEXT(e.field, "topics[0].partitions[0].partitionMaxBytes");
 	CHECK_EQ(e.offset, g.own.len - 8);
 	arena_release(&arena);
@@ -65,7 +69,10 @@ TEST(a_large_array_count_costs_nothing)
 	struct error e = ERROR_INIT;
 
 	arena_init(&arena, 1 << 20);
-	CHECK_EQ(codec_decode(&metadata_request_schema, 1, (struct bytes){(const uint8_t *)"\x7f\xff\xff\xff\0\0", 6}, &arena, &m, &e), ERR_MALFORMED);
+	CHECK_EQ(codec_decode(&metadata_request_schema, 1,
+			      (struct bytes){(const uint8_t *)"\x7f\xff\xff\xff\0\0", 6}, &arena,
+			      &m, &e),
+		 ERR_MALFORMED);
 	CHECK_EQ(arena.size, 0);
 	CHECK_TEXT(e.field, "topics");
 	arena_release(&arena);
@@ -84,7 +91,8 @@ TEST(unknown_tags_survive_a_round_trip_and_stand_in_order)
 
 	codec_init(&fetch_response_schema, &m);
 	m.unknown_tags = &tags.head;
-	m.node_endpoints = &(struct fetch_response_node_endpoints){.node_id = 1, .host = {"h", 1}, .port = 9092};
+	m.node_endpoints = &(struct fetch_response_node_endpoints){
+		.node_id = 1, .host = {"h", 1}, .port = 9092};
 	m.node_endpoints_count = 1;
 	gather_init(&g, 1000);
 	buf_init(&out, 1000);
@@ -111,8 +119,11 @@ TEST(large_records_are_taken_by_reference)
 
 	codec_init(&produce_request_schema, &m);
 	m.topic_data_count = 1;
-	m.topic_data = &(struct produce_request_topic_data){.name = {"t", 1}, .partition_data_count = 1,
-		.partition_data = &(struct produce_request_topic_data_partition_data){.records = {records, 2000, 0}}};
+	m.topic_data = &(struct produce_request_topic_data){
+		.name = {"t", 1},
+		.partition_data_count = 1,
+		.partition_data = &(struct produce_request_topic_data_partition_data){
+			.records = {records, 2000, 0}}};
 	gather_init(&g, 4000);
 	buf_init(&out, 4000);
 	CHECK_EQ(frame_write_request(&g, API_PRODUCE, 9, 77, str_of("me"), &m, NULL), 0);
@@ -129,7 +140,9 @@ TEST(large_records_are_taken_by_reference)
 	CHECK_EQ(h.correlation_id, 77);
 	CHECK_STR(h.client_id, "me");
 	arena_init(&arena, 1 << 20);
-	CHECK_EQ(frame_decode(API_PRODUCE, 9, MESSAGE_REQUEST, (struct bytes){frame.data + h.body, frame.len - h.body}, &arena, &body, NULL),
+	CHECK_EQ(frame_decode(API_PRODUCE, 9, MESSAGE_REQUEST,
+			      (struct bytes){frame.data + h.body, frame.len - h.body}, &arena,
+			      &body, NULL),
 		 frame.len - h.body);
 	CHECK(codec_equal(&produce_request_schema, body, &m));
 	arena_release(&arena);

@@ -1,4 +1,5 @@
-/* Events: handing them on, and the lazy decoding of an exchange's bodies. Owns no memory; bodies lie in the maker's arena. */
+/* Events: handing them on, and the lazy decoding of an exchange's bodies. Owns no memory; bodies
+ * lie in the maker's arena. */
 #include "trace/event.h"
 
 #include "protocol/messages.h"
@@ -25,11 +26,12 @@ static void *decode(struct exchange *x, enum message_kind kind, struct bytes fra
 	int64_t at = x->header.body;
 
 	if (kind == MESSAGE_RESPONSE)
-		at = frame_read_response(frame, x->header.api_key, x->header.api_version, &correlation_id, e);
+		at = frame_read_response(frame, x->header.api_key, x->header.api_version,
+					 &correlation_id, e);
 	if (at < 0)
 		return NULL;
-	frame_decode(x->header.api_key, x->header.api_version, kind, (struct bytes){frame.data + at, frame.len - (int32_t)at}, x->arena, &body,
-		     e);
+	frame_decode(x->header.api_key, x->header.api_version, kind,
+		     (struct bytes){frame.data + at, frame.len - (int32_t)at}, x->arena, &body, e);
 	return e->code ? NULL : body;
 }
 
@@ -38,7 +40,9 @@ const void *exchange_request(struct exchange *x)
 	if (!x->request_decoded) {
 		x->request_decoded = true;
 		x->request_error = (struct error)ERROR_INIT;
-		x->request_body = x->request.data ? decode(x, MESSAGE_REQUEST, x->request, &x->request_error) : NULL;
+		x->request_body =
+			x->request.data ? decode(x, MESSAGE_REQUEST, x->request, &x->request_error)
+					: NULL;
 	}
 	return x->request_body;
 }
@@ -48,7 +52,9 @@ const void *exchange_response(struct exchange *x)
 	if (!x->response_decoded) {
 		x->response_decoded = true;
 		x->response_error = (struct error)ERROR_INIT;
-		x->response_body = x->response.data ? decode(x, MESSAGE_RESPONSE, x->response, &x->response_error) : NULL;
+		x->response_body = x->response.data ? decode(x, MESSAGE_RESPONSE, x->response,
+							     &x->response_error)
+						    : NULL;
 	}
 	return x->response_body;
 }
@@ -91,8 +97,9 @@ void event_emit(const struct event_bus *bus, const struct event *ev)
 
 const char *event_kind_name(enum event_kind kind)
 {
-	static const char *const names[] = {"conn-opened", "conn-closed", "conn-refused", "exchange", "unmatched",
-					    "rule",	   "log",	  "cluster",	  "report",   "mark"};
+	static const char *const names[] = {
+		"conn-opened", "conn-closed", "conn-refused", "exchange", "unmatched",
+		"rule",	       "log",	      "cluster",      "report",	  "mark"};
 
 	return names[kind];
 }

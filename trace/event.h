@@ -1,5 +1,6 @@
-/* What flows through everything. The service, the decoder and the evidence reader make events; checks, evidence, text, JSON, statistics and replay
- * take them. An event and all that it points to is valid only during the call that hands it over: copy what you keep. */
+/* What flows through everything. The service, the decoder and the evidence reader make events;
+ * checks, evidence, text, JSON, statistics and replay take them. An event and all that it points to
+ * is valid only during the call that hands it over: copy what you keep. */
 #ifndef TRACE_EVENT_H
 #define TRACE_EVENT_H
 
@@ -23,7 +24,8 @@ enum event_kind {
 	EVENT_CONN_CLOSED,
 	EVENT_CONN_REFUSED,
 	EVENT_EXCHANGE,
-	EVENT_UNMATCHED, /* bytes that belong to no exchange: garbage, a lost segment, an answer nobody asked for */
+	EVENT_UNMATCHED, /* bytes that belong to no exchange: garbage, a lost segment, an answer
+			    nobody asked for */
 	EVENT_RULE,
 	EVENT_LOG,
 	EVENT_CLUSTER,
@@ -31,11 +33,17 @@ enum event_kind {
 	EVENT_MARK,
 };
 
-enum close_how { CLOSE_BY_CLIENT, CLOSE_BY_BROKER, CLOSE_RESET_BY_CLIENT, CLOSE_RESET_BY_BROKER, CLOSE_END_OF_INPUT };
+enum close_how {
+	CLOSE_BY_CLIENT,
+	CLOSE_BY_BROKER,
+	CLOSE_RESET_BY_CLIENT,
+	CLOSE_RESET_BY_BROKER,
+	CLOSE_END_OF_INPUT
+};
 
 struct event_conn {
-	int64_t conn;    /* number of the connection in its source, from 1 */
-	int32_t broker;  /* node id; -1 unknown */
+	int64_t conn;	/* number of the connection in its source, from 1 */
+	int32_t broker; /* node id; -1 unknown */
 	struct endpoint client, server;
 	enum close_how how; /* of CLOSED and REFUSED */
 };
@@ -43,31 +51,36 @@ struct event_conn {
 enum exchange_state {
 	EXCHANGE_ANSWERED,
 	EXCHANGE_NO_ANSWER, /* none is due: Produce with acks 0 */
-	EXCHANGE_LOST,      /* the connection ended, or the input did, before an answer */
+	EXCHANGE_LOST,	    /* the connection ended, or the input did, before an answer */
 	EXCHANGE_ORPHAN,    /* an answer whose request is not in the capture: request.data NULL */
 };
 
-/* One request with its answer. Frames are without their length bytes. Bodies decode on demand, once. */
+/* One request with its answer. Frames are without their length bytes. Bodies decode on demand,
+ * once. */
 struct exchange {
 	struct event_conn conn;
 	enum exchange_state state;
-	struct frame_header header;     /* of the request */
+	struct frame_header header;	/* of the request */
 	struct bytes request, response; /* frames; data NULL when not there, or not kept whole */
-	uint32_t request_size, response_size; /* declared frame lengths, also where the bytes are not kept */
-	int64_t request_first_us, request_us;   /* wall µs of its first and last byte; 0 unknown */
+	uint32_t request_size,
+		response_size; /* declared frame lengths, also where the bytes are not kept */
+	int64_t request_first_us, request_us; /* wall µs of its first and last byte; 0 unknown */
 	int64_t response_first_us, response_us;
-	uint64_t request_packet, response_packet; /* packet numbers of the first bytes, from 1; 0 none */
-	struct str rule;                /* what was done to it, as rule text; null if nothing */
-	struct arena *arena;            /* for the bodies; the maker's, reset after the event */
-	void *request_body, *response_body;      /* generated structs once decoded */
+	uint64_t request_packet,
+		response_packet;	    /* packet numbers of the first bytes, from 1; 0 none */
+	struct str rule;		    /* what was done to it, as rule text; null if nothing */
+	struct arena *arena;		    /* for the bodies; the maker's, reset after the event */
+	void *request_body, *response_body; /* generated structs once decoded */
 	struct error request_error, response_error;
 	bool request_decoded, response_decoded;
 };
 
-/* The decoded body, or NULL with x->request_error (x->response_error) set. An absent frame is NULL without an error. Trailing bytes are no error. */
+/* The decoded body, or NULL with x->request_error (x->response_error) set. An absent frame is NULL
+ * without an error. Trailing bytes are no error. */
 const void *exchange_request(struct exchange *x);
 const void *exchange_response(struct exchange *x);
-/* The version at which the response body stands: the request's, but 0 for an ApiVersions answer with error 35 (KIP-511). */
+/* The version at which the response body stands: the request's, but 0 for an ApiVersions answer
+ * with error 35 (KIP-511). */
 int exchange_response_version(const struct exchange *x);
 
 struct event_unmatched {
@@ -78,17 +91,18 @@ struct event_unmatched {
 };
 
 struct event_rule {
-	struct str name, text;  /* of the rule */
-	struct str what;        /* "fired", "held", "released" */
-	uint64_t hit;           /* its hits so far, this one included */
-	int64_t conn;           /* of the exchange that it hit; 0 none */
+	struct str name, text; /* of the rule */
+	struct str what;       /* "fired", "held", "released" */
+	uint64_t hit;	       /* its hits so far, this one included */
+	int64_t conn;	       /* of the exchange that it hit; 0 none */
 	int32_t correlation_id;
 	int16_t api_key;
 };
 
 enum log_what { LOG_APPENDED, LOG_TRUNCATED, LOG_START_MOVED, LOG_COMPACTED };
 
-/* What the broker persisted. base_offset..next_offset-1 are the offsets that a batch takes; for TRUNCATED next_offset is the new end, for START_MOVED base_offset the new start. */
+/* What the broker persisted. base_offset..next_offset-1 are the offsets that a batch takes; for
+ * TRUNCATED next_offset is the new end, for START_MOVED base_offset the new start. */
 struct event_log {
 	enum log_what what;
 	struct str topic;
@@ -96,8 +110,9 @@ struct event_log {
 	int32_t partition;
 	int32_t leader_epoch;
 	int64_t base_offset, next_offset;
-	struct bytes batch;      /* of APPENDED: the v2 batch as it stands in the log; of COMPACTED: what stays of it */
-	int64_t conn;            /* whose Produce it was; 0: ours (markers, preloaded, control interface) */
+	struct bytes batch; /* of APPENDED: the v2 batch as it stands in the log; of COMPACTED: what
+			       stays of it */
+	int64_t conn; /* whose Produce it was; 0: ours (markers, preloaded, control interface) */
 	int32_t correlation_id;
 };
 
@@ -108,7 +123,7 @@ struct event_cluster {
 
 struct event_report {
 	struct str subject;
-	struct str line;   /* the JSON object that it printed */
+	struct str line; /* the JSON object that it printed */
 };
 
 struct event {

@@ -1,5 +1,6 @@
-/* A plain main for fuzz targets: runs every file named (or every file of a folder named) through the target once. `make check` replays
- * the kept corpora with it. Prints how many inputs ran; exit 1 if none did. */
+/* A plain main for fuzz targets: runs every file named (or every file of a folder named) through
+ * the target once. `make check` replays the kept corpora with it. Prints how many inputs ran; exit
+ * 1 if none did. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,9 @@ static int run_file(const char *path)
 		perror(path);
 		exit(1);
 	}
-	data = malloc((size_t)end + 1); /* exact size matters to the sanitizer, so the spare byte is given back below */
+	data = malloc(
+		(size_t)end +
+		1); /* exact size matters to the sanitizer, so the spare byte is given back below */
 	data = data ? realloc(data, end ? (size_t)end : 1) : NULL;
 	if (!data)
 		abort();
