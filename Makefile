@@ -22,6 +22,9 @@ OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefin
 OPT_cov     := -O0 -g --coverage
 CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPT_$(MODE)) $(WARN) -I. -I$(GEN) -DKTRIAL_VERSION='"$(VERSION)"' \
             $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+ifdef FUZZING
+CFLAGS   += -fsanitize=fuzzer-no-link -Wno-error
+endif
 LDFLAGS  += $(OPT_$(MODE))
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm
 
@@ -71,15 +74,66 @@ $(B)/unit-tests: $(TESTS) $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcunit -o $@
 
 # Fuzz targets: here with a plain driver that replays a corpus; `make fuzz` builds them with libFuzzer.
-$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/driver.o $(B)/libktrial.a
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(FUZZING),,$(B)/tests/fuzz/driver.o) $(B)/libktrial.a
+	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
 
-unit: $(B)/unit-tests
+unit: deps $(B)/unit-tests
 	$(Q)$(B)/unit-tests
+
+corpus: $(FUZZ:%=$(B)/%)
+	$(Q)tests/tools/corpus $(FUZZ:%=$(B)/%)
+
+# Everything that needs no registry. Logs of each step in build/logs.
+check: deps
+	$(Q)$(MAKE) --no-print-directory all $(B)/unit-tests $(FUZZ:%=$(B)/%)
+	$(Q)tests/tools/steps check build/logs "style: tests/style" "unit: $(B)/unit-tests" \
+		"corpus: tests/tools/corpus $(FUZZ:%=$(B)/%)" $(foreach t,$(wildcard tests/check/*),"$(notdir $t): KTRIAL=$(B)/ktrial $t")
+
+# The unit tests and corpora in this MODE (asan in CI), and what a sanitizer build is for.
+sanitized: deps
+	$(Q)$(MAKE) --no-print-directory all $(B)/unit-tests $(FUZZ:%=$(B)/%)
+	$(Q)tests/tools/steps sanitized build/logs/$(MODE) "unit: $(B)/unit-tests" "corpus: tests/tools/corpus $(FUZZ:%=$(B)/%)" \
+		$(foreach t,$(wildcard tests/sanitized/*),"$(notdir $t): KTRIAL=$(B)/ktrial $t")
+
+# Clients and oracles from the registries: a seeded sample (SEED=N; printed).
+interop: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/tools/steps interop build/logs $(foreach t,$(wildcard tests/interop/*),"$(notdir $t): KTRIAL=$(B)/ktrial $t")
+
+demo: deps all
+	$(Q)KTRIAL=$(B)/ktrial tests/tools/demo
+
+bench: deps all $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c))
+	$(Q)for b in $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c)); do KTRIAL=$(B)/ktrial $$b || exit 1; done
+
+$(B)/bench_%: $(B)/bench/bench_%.o $(B)/libktrial.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lz -llz4 -lzstd -o $@
+
+# FUZZ_SECONDS on each target with libFuzzer; what it finds stays in build/fuzz/TARGET.
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory CC=clang B=build/fuzz MODE=asan FUZZING=1 $(FUZZ:%=build/fuzz/%)
+	$(Q)tests/tools/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
+
+tidy:
+	$(Q)clang-format -i $(wildcard $(ROOMS:%=%/*.[ch]) cli/*.[ch] tests/*.[ch] tests/fuzz/*.[ch] bench/*.[ch])
+	$(Q)tests/style
+
+cover:
+	$(Q)$(MAKE) --no-print-directory MODE=cov unit
+	$(Q)gcov -n $(wildcard build/cov/*/*.gcda) 2>/dev/null | tests/tools/cover
+
+compile_commands.json: Makefile
+	$(Q)tests/tools/compile-commands '$(CC) $(CFLAGS)' $(filter-out $(GEN)/%,$(SRC)) $(wildcard cli/*.c tests/*.c) > $@
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/ktrial
+	install $(B)/ktrial $(DESTDIR)$(PREFIX)/bin/ktrial
+	install -m 644 docs/ktrial.1 $(DESTDIR)$(PREFIX)/share/man/man1/ktrial.1
+	cp -R scenarios clients $(DESTDIR)$(PREFIX)/share/ktrial/
 
 clean:
 	rm -rf build
 
-.PHONY: all help deps unit clean
+.PHONY: all help deps unit corpus check sanitized interop demo bench fuzz tidy cover install clean
 .SECONDARY:
--include $(wildcard $(B)/*/*.d $(B)/*/*/*.d $(B)/$(GEN)/*/*.d)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
