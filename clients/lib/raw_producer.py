@@ -2,8 +2,8 @@
 five requests in flight and sends again in the order of the sequences; without, one batch of a partition
 is in flight at a time. The wrong clients in clients/broken/ change may_send() and failed() alone.
 
-Each Produce request carries one batch of one partition, of at most BATCH_RECORDS records, so that a
-short run has many requests. One thread; the loop never waits longer than TICK_S."""
+Each Produce request carries one batch of one partition, of at most BATCH_RECORDS records (fewer if
+batch.size says so), so that a short run has many requests. One thread; the loop never waits longer than TICK_S."""
 import collections
 import select
 import sys
@@ -22,6 +22,7 @@ BACKOFF_MAX_S = 1.0
 
 CONFIG = {  # Kafka's name: (how to read it, default)
     "acks": (subject.to_acks, None),
+    "batch.size": (int, 16384),
     "bootstrap.servers": (str, None),
     "client.id": (str, "ktrial-raw"),
     "delivery.timeout.ms": (int, 120000),
@@ -58,6 +59,15 @@ class Batch:
         self.attempts = 0
         self.sent_s = 0.0
         self.data = None
+        self.size = 61  # bytes of a batch's header; then an upper bound for each record
+
+    def add(self, number, key, value, ms):
+        self.records.append((number, key, value, ms))
+        self.size += self.size_of(key, value)
+
+    @staticmethod
+    def size_of(key, value):
+        return 21 + len(key or "") + len(value)
 
     def encode(self, producer_id, producer_epoch):
         if self.data is None:
@@ -79,6 +89,10 @@ class Lane:
         self.next_sequence = 0
         self.not_before_s = 0.0
         self.last_offset = -1  # the highest that a broker told us
+
+    def close_batch(self):
+        self.queue.append(self.filling)
+        self.filling = None
 
     def is_empty(self):
         return not (self.filling or self.queue or self.flying or self.again)
@@ -195,16 +209,16 @@ class Producer:
         while self.wants_more() and len(self.sends.open) < BUFFER_RECORDS and self.sends.wait_s() == 0:
             number, key, value, ms = self.sends.attempt()
             lane = self.lane_of(number, key)
+            if lane.filling and lane.filling.size + Batch.size_of(key, value) > self.config["batch.size"]:
+                lane.close_batch()
             lane.filling = lane.filling or Batch()
-            lane.filling.records.append((number, key, value, ms or int(time.time() * 1000)))
+            lane.filling.add(number, key, value, ms or int(time.time() * 1000))
             if len(lane.filling.records) == BATCH_RECORDS:
-                lane.queue.append(lane.filling)
-                lane.filling = None
+                lane.close_batch()
         lingered_s = time.monotonic() - self.config["linger.ms"] / 1000
         for lane in self.lanes:
             if lane.filling and (lane.filling.born_s <= lingered_s or not self.wants_more()):
-                lane.queue.append(lane.filling)
-                lane.filling = None
+                lane.close_batch()
 
     def send_ready(self):
         for lane in self.lanes:

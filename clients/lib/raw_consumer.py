@@ -1,0 +1,438 @@
+"""A consumer of the classic group protocol on raw bytes, as a subject. `Consumer` does it right, eagerly:
+all partitions are given back before each JoinGroup. A wrong client changes divide() alone.
+
+One thread. Fetches are outstanding, one a leader, while heartbeats and commits go over a connection of
+their own; a fetch from before a rebalance is dropped when it comes in."""
+import select
+import sys
+import time
+
+import raw_producer
+import subject
+import wire
+
+TICK_S = 0.05
+CALL_LIMIT_S = 10
+LEAVE_LIMIT_S = 3
+EARLIEST, LATEST = -2, -1
+
+
+def _strategy(value):
+    if any(name.strip().rsplit(".", 1)[-1] != "RangeAssignor" for name in value.split(",")):
+        raise ValueError("the raw client has RangeAssignor alone")
+    return value
+
+
+def _only(allowed):
+    def check(value):
+        if value not in allowed:
+            raise ValueError(f"expected {' or '.join(allowed)}, not '{value}'")
+        return value
+    return check
+
+
+CONFIG = {  # Kafka's name: (how to read it, default)
+    "auto.commit.interval.ms": (int, 5000),
+    "auto.offset.reset": (_only(("earliest", "latest", "none")), "earliest"),
+    "bootstrap.servers": (str, None),
+    "client.id": (str, "ktrial-raw"),
+    "enable.auto.commit": (subject.to_bool, False),
+    "fetch.max.bytes": (int, 50 << 20),
+    "fetch.max.wait.ms": (int, 500),
+    "fetch.min.bytes": (int, 1),
+    "group.id": (str, None),
+    "group.protocol": (_only(("classic",)), "classic"),
+    "heartbeat.interval.ms": (int, 3000),
+    "isolation.level": (_only(("read_uncommitted",)), "read_uncommitted"),
+    "max.partition.fetch.bytes": (int, 1 << 20),
+    "max.poll.interval.ms": (int, 300000),
+    "partition.assignment.strategy": (_strategy, "RangeAssignor"),
+    "retry.backoff.ms": (int, 100),
+    "session.timeout.ms": (int, 30000),
+}
+
+
+def _flags(options):
+    """The flags as configuration; the file wins over them."""
+    flags = {
+        "bootstrap.servers": options.bootstrap_server,
+        "group.id": options.group_id,
+        "group.instance.id": options.group_instance_id,
+        "group.protocol": options.group_protocol,
+        "group.remote.assignor": options.group_remote_assignor,
+        "session.timeout.ms": None if options.session_timeout is None else str(options.session_timeout),
+        "enable.auto.commit": "true" if options.enable_autocommit else "false",
+        "auto.offset.reset": options.reset_policy,
+        "partition.assignment.strategy": options.assignment_strategy,
+    }
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+class Rejoin(Exception):
+    """The membership is over. keeps: the group still knows the member id."""
+
+    def __init__(self, why, keeps):
+        super().__init__(why)
+        self.keeps = keeps
+
+
+class Consumer:
+    """The right one."""
+
+    def __init__(self, options, stop):
+        self.options, self.stop = options, stop
+        self.config = raw_producer.configuration(CONFIG, {**_flags(options), **options.properties})
+        self.cluster = wire.Cluster(self.config["bootstrap.servers"], self.config["client.id"])
+        self.coordinator = None  # a connection
+        self.member_id, self.generation = "", -1
+        self.assigned = None  # partitions; None outside the group
+        self.positions = {}  # {partition: next offset to fetch}
+        self.delivered, self.committed = {}, {}  # {partition: next offset}, in this generation
+        self.fetching = {}  # {broker: (generation, {partition: offset})}
+        self.heartbeat_s = self.commit_s = 0.0
+        self.left = options.max_messages
+
+    # What a wrong client changes.
+
+    def divide(self, members, partitions):
+        """The leader's work: {member id: partitions}; members in order. As Kafka's range assignor."""
+        shares, start = {}, 0
+        for place, member in enumerate(members):
+            count = len(partitions) // len(members) + (place < len(partitions) % len(members))
+            shares[member] = partitions[start:start + count]
+            start += count
+        return shares
+
+    # Group.
+
+    def call(self, api, body, limit_s=CALL_LIMIT_S):
+        """Ask the coordinator. Rejoin when it is gone; None when we were told to stop meanwhile."""
+        try:
+            return self.coordinator.call(api, body, limit_s, self.stop.asked)
+        except wire.Broken as e:
+            self.drop_coordinator()
+            raise Rejoin(f"{wire.NAMES[api]}: {e}", True) from e
+
+    def drop_coordinator(self):
+        if self.coordinator:
+            self.coordinator.close()
+        self.coordinator = None
+
+    def judge(self, api, code):
+        """Turn an error code of the group into what follows from it."""
+        if code in (wire.COORDINATOR_NOT_AVAILABLE, wire.NOT_COORDINATOR):
+            self.drop_coordinator()
+        if code in (wire.UNKNOWN_MEMBER_ID, wire.ILLEGAL_GENERATION):
+            raise Rejoin(f"{wire.NAMES[api]} answered error {code}", False)
+        if code == wire.REBALANCE_IN_PROGRESS or code in wire.RETRIABLE:
+            raise Rejoin(f"{wire.NAMES[api]} answered error {code}", True)
+        if code:
+            raise wire.KafkaError(api, code)
+
+    def find_coordinator(self):
+        """Connect to the coordinator, asking any broker for it."""
+        if self.coordinator:
+            return
+        broker = min(self.cluster.brokers)
+        try:
+            r = self.cluster.to(broker).call(wire.FIND_COORDINATOR, wire.string(self.config["group.id"]),
+                                             CALL_LIMIT_S)
+            code, _node, host, port = r.i16(), r.i32(), r.string(), r.i32()
+            self.judge(wire.FIND_COORDINATOR, code)
+            self.coordinator = wire.Connection((host, port), self.config["client.id"])
+        except wire.Broken as e:
+            self.cluster.drop(broker)
+            raise Rejoin(f"FindCoordinator: {e}", True) from e
+
+    def join(self):
+        """One pass of JoinGroup and SyncGroup, then the positions. Told to stop, it just returns."""
+        if not self.cluster.refresh(self.options.topic):
+            raise Rejoin("the topic has no leaders yet", True)
+        self.find_coordinator()
+        metadata = wire.i16(0) + wire.array([wire.string(self.options.topic)]) + wire.blob(None)
+        rebalance_ms = self.config["max.poll.interval.ms"]
+        r = self.call(wire.JOIN_GROUP, wire.string(self.config["group.id"]) +
+                      wire.i32(self.config["session.timeout.ms"]) + wire.i32(rebalance_ms) +
+                      wire.string(self.member_id) + wire.string("consumer") +
+                      wire.array([wire.string("range") + wire.blob(metadata)]), rebalance_ms / 1000 + 5)
+        if r is None:
+            return
+        r.i32()  # throttle
+        self.judge(wire.JOIN_GROUP, r.i16())
+        self.generation, _protocol, leader, self.member_id = r.i32(), r.string(), r.string(), r.string()
+        members = r.array(lambda: (r.string(), r.blob()))
+        partitions = self.sync(sorted(m for m, _ in members) if leader == self.member_id else [])
+        if partitions is None:
+            return
+        subject.say("partitions_assigned",
+                    partitions=subject.partition_list((self.options.topic, p) for p in partitions))
+        self.assigned, self.positions, self.delivered, self.committed = partitions, {}, {}, {}
+        self.heartbeat_s = self.commit_s = time.monotonic()
+        self.find_positions(partitions)
+
+    def sync(self, members):
+        """Give what the leader divided (members: empty for others), and learn what is ours."""
+        shares = self.divide(members, sorted(self.cluster.leaders)) if members else {}
+        rows = [wire.string(member) + wire.blob(wire.i16(0) + wire.array([
+            wire.string(self.options.topic) + wire.array([wire.i32(p) for p in share])]) + wire.blob(None))
+            for member, share in shares.items()]
+        r = self.call(wire.SYNC_GROUP, wire.string(self.config["group.id"]) + wire.i32(self.generation) +
+                      wire.string(self.member_id) + wire.array(rows))
+        if r is None:
+            return None
+        r.i32()  # throttle
+        self.judge(wire.SYNC_GROUP, r.i16())
+        r = wire.Reader(r.blob())
+        if not r.data:
+            return []
+        r.i16()  # version
+        return [p for _topic, share in r.array(lambda: (r.string(), r.array(r.i32))) for p in share]
+
+    def find_positions(self, partitions):
+        """Where each partition goes on: the committed offset, else by the reset policy."""
+        if not partitions:
+            return
+        r = self.call(wire.OFFSET_FETCH, wire.string(self.config["group.id"]) + wire.array([
+            wire.string(self.options.topic) + wire.array([wire.i32(p) for p in partitions])]))
+        if r is None:
+            return
+        rows = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i64(), r.string(), r.i16()))))
+        for _topic, row in rows:
+            for partition, offset, _metadata, code in row:
+                self.judge(wire.OFFSET_FETCH, code)
+                self.positions[partition] = offset if offset >= 0 else self.reset(partition)
+
+    def reset(self, partition):
+        """The offset that auto.offset.reset stands for, asked of the partition's leader."""
+        policy = self.config["auto.offset.reset"]
+        if policy == "none":
+            raise wire.KafkaError(wire.FETCH, wire.OFFSET_OUT_OF_RANGE)
+        when = EARLIEST if policy == "earliest" else LATEST
+        leader = self.cluster.leaders[partition]
+        self.fetching.pop(leader, None)  # its answer would come first: the connection is made anew
+        self.cluster.drop(leader)
+        try:
+            r = self.cluster.to(leader).call(wire.LIST_OFFSETS, wire.i32(-1) + wire.array([
+                wire.string(self.options.topic) + wire.array([wire.i32(partition) + wire.i64(when)])]),
+                CALL_LIMIT_S)
+        except wire.Broken as e:
+            self.cluster.drop(leader)
+            raise Rejoin(f"ListOffsets: {e}", True) from e
+        row = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i16(), r.i64(), r.i64()))))[0][1][0]
+        self.judge(wire.LIST_OFFSETS, row[1])
+        return row[3]
+
+    def heartbeat(self):
+        if time.monotonic() < self.heartbeat_s + self.config["heartbeat.interval.ms"] / 1000:
+            return
+        self.heartbeat_s = time.monotonic()
+        r = self.call(wire.HEARTBEAT, wire.string(self.config["group.id"]) + wire.i32(self.generation) +
+                      wire.string(self.member_id))
+        if r is not None:
+            r.i32()  # throttle
+            self.judge(wire.HEARTBEAT, r.i16())
+
+    def commit(self, offsets, limit_s=CALL_LIMIT_S):
+        """Commit {partition: next offset}; the line is printed unless auto-commit is on."""
+        rows = [wire.i32(p) + wire.i64(o) + wire.string("") for p, o in offsets.items()]
+        self.coordinator.send(wire.OFFSET_COMMIT, wire.string(self.config["group.id"]) +
+                              wire.i32(self.generation) + wire.string(self.member_id) + wire.i64(-1) +
+                              wire.array([wire.string(self.options.topic) + wire.array(rows)]))
+        r = self.coordinator.poll(limit_s)
+        if r is None:
+            raise wire.Broken(f"no answer within {limit_s} s")
+        answered = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i16()))))
+        codes = {code for _topic, row in answered for _partition, code in row if code}
+        self.committed.update(offsets if not codes else {})
+        self.say_committed(offsets, f"error {min(codes)}" if codes else None)
+        for code in codes:
+            self.judge(wire.OFFSET_COMMIT, code)
+
+    def say_committed(self, offsets, error):
+        if not self.config["enable.auto.commit"]:
+            subject.offsets_committed({(self.options.topic, p): o for p, o in offsets.items()}, error)
+
+    def commit_guarded(self, offsets):
+        """commit(); a connection that ends is an outcome to report, and the membership's end."""
+        try:
+            self.commit(offsets)
+        except wire.Broken as e:
+            self.drop_coordinator()
+            self.say_committed(offsets, str(e))
+            raise Rejoin(f"OffsetCommit: {e}", True) from e
+
+    def auto_commit(self, at_once):
+        """With auto-commit: commit what was delivered, when it is time."""
+        due = time.monotonic() >= self.commit_s + self.config["auto.commit.interval.ms"] / 1000
+        if not self.config["enable.auto.commit"] or not (due or at_once):
+            return
+        self.commit_s = time.monotonic()
+        new = {p: o for p, o in self.delivered.items() if self.committed.get(p) != o}
+        if new:
+            self.commit_guarded(new)
+
+    # Records.
+
+    def fetch(self):
+        """Keep one fetch outstanding for each leader of ours."""
+        leaders = {p: self.cluster.leaders.get(p) for p in self.positions}
+        for broker in set(leaders.values()) - set(self.fetching):
+            offsets = {p: o for p, o in self.positions.items() if leaders[p] == broker}
+            rows = [wire.i32(p) + wire.i64(o) + wire.i32(self.config["max.partition.fetch.bytes"])
+                    for p, o in offsets.items()]
+            body = wire.i32(-1) + wire.i32(self.config["fetch.max.wait.ms"])
+            body += wire.i32(self.config["fetch.min.bytes"]) + wire.i32(self.config["fetch.max.bytes"]) + b"\0"
+            try:
+                self.cluster.to(broker).send(wire.FETCH, body + wire.array([
+                    wire.string(self.options.topic) + wire.array(rows)]))
+                self.fetching[broker] = (self.generation, offsets)
+            except wire.Broken as e:
+                self.lost_leader(broker, str(e))
+
+    def lost_leader(self, broker, why):
+        """No use of this broker for now: look who leads, after a backoff."""
+        print(f"consumer: broker {broker}: {why}", file=sys.stderr)
+        self.fetching.pop(broker, None)
+        self.cluster.drop(broker)
+        self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
+        try:
+            self.cluster.refresh(self.options.topic)
+        except wire.Broken as e:
+            print(f"consumer: {e}", file=sys.stderr)
+
+    def take(self):
+        """Wait a tick for answers and deliver what they hold."""
+        sockets = [self.cluster.connections[b].socket for b in self.fetching if b in self.cluster.connections]
+        if sockets:
+            select.select(sockets, [], [], TICK_S)
+        else:
+            time.sleep(TICK_S)
+        for broker in list(self.fetching):
+            try:
+                r = self.cluster.connections[broker].poll(0)
+            except wire.Broken as e:
+                self.lost_leader(broker, str(e))
+                continue
+            if r is not None:
+                generation, offsets = self.fetching.pop(broker)
+                if generation == self.generation:
+                    self.deliver(self.parse_fetch(broker, r, offsets))
+
+    def parse_fetch(self, broker, r, asked):
+        """Records of one Fetch v4 answer: {(topic, partition): rows}; moves the positions."""
+        r.i32()  # throttle
+        answers = r.array(lambda: (r.string(), r.array(lambda: (
+            r.i32(), r.i16(), r.i64(), r.i64(), r.array(lambda: (r.i64(), r.i64())), r.blob()))))
+        found, moved = {}, False
+        for topic, rows in answers:
+            for partition, code, _high, _stable, _aborted, data in rows:
+                if code == wire.OFFSET_OUT_OF_RANGE:
+                    self.positions[partition] = self.reset(partition)
+                elif code:
+                    moved = True
+                else:
+                    self.read(found, topic, partition, asked[partition], wire.decode_batches(data or b""))
+        if moved:
+            self.lost_leader(broker, "a partition's fetch failed")
+        return found
+
+    def read(self, found, topic, partition, start, batches):
+        """Add a partition's new records; what lies below the position comes with its batch."""
+        rows = [row for _, records in batches for row in records if row[0] >= start]
+        if batches:
+            self.positions[partition] = batches[-1][0]
+        if rows:
+            found[(topic, partition)] = rows
+
+    def deliver(self, records):
+        records = subject.limit(records, self.left)
+        if not records:
+            return
+        subject.records_consumed(records, self.options.verbose)
+        if self.left > 0:
+            self.left -= sum(map(len, records.values()))
+        offsets = {partition: rows[-1][0] + 1 for (_topic, partition), rows in records.items()}
+        self.delivered.update(offsets)
+        if not self.config["enable.auto.commit"]:
+            self.commit_guarded(offsets)
+
+    # Life.
+
+    def leave_partitions(self, lost):
+        """Give the partitions back, or note that they are gone."""
+        if self.assigned is not None:
+            subject.say("partitions_lost" if lost else "partitions_revoked", partitions=subject.partition_list(
+                (self.options.topic, p) for p in self.assigned))
+        self.assigned = None
+
+    def step(self):
+        if self.assigned is None:
+            self.join()
+            return
+        self.heartbeat()
+        self.auto_commit(False)
+        self.fetch()
+        self.take()
+
+    def end_membership(self, reason):
+        """After Rejoin: commit what auto-commit owes, give back, and try again after a backoff."""
+        print(f"consumer: {reason}", file=sys.stderr)
+        try:
+            if reason.keeps and self.assigned is not None and self.coordinator:
+                self.auto_commit(True)
+        except Rejoin as e:
+            reason = e
+        self.leave_partitions(not reason.keeps)
+        if not reason.keeps:
+            self.member_id, self.generation = "", -1
+        self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
+
+    def run(self):
+        """Consume until the count is reached or somebody asks to stop."""
+        while self.left != 0 and not self.stop.asked.is_set():
+            try:
+                self.step()
+            except Rejoin as e:
+                self.end_membership(e)
+            except wire.Broken as e:
+                print(f"consumer: {e}", file=sys.stderr)
+                self.stop.asked.wait(1)
+
+    def close(self):
+        """Commit, give back, leave the group."""
+        try:
+            if self.assigned is not None and self.coordinator:
+                self.auto_commit(True)
+            self.leave_partitions(False)
+            if self.coordinator and self.member_id:
+                self.coordinator.send(wire.LEAVE_GROUP, wire.string(self.config["group.id"]) +
+                                      wire.string(self.member_id))
+                self.coordinator.poll(LEAVE_LIMIT_S)
+        except (Rejoin, wire.Broken, wire.KafkaError) as e:
+            print(f"consumer: close: {e}", file=sys.stderr)
+        self.drop_coordinator()
+        self.cluster.close()
+
+
+def main(cls=Consumer):
+    """The program: cls is Consumer or a wrong one."""
+    def program():
+        options = subject.consumer_options(sys.argv[1:])
+        stop = subject.Stop(CALL_LIMIT_S + LEAVE_LIMIT_S)
+        consumer = cls(options, stop)
+        subject.say("startup_complete")
+        status = 0
+        try:
+            consumer.run()
+            consumer.close()
+        except wire.KafkaError as e:
+            print(f"consumer: {e}", file=sys.stderr)
+            consumer.close()
+            status = 1
+        except stop.Now:
+            print("consumer: the end was cut short", file=sys.stderr)
+            status = 1
+        stop.give(0)
+        subject.say("shutdown_complete")
+        return status
+    subject.run(program)
