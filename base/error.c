@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void set(struct error *e, int code, size_t offset, const char *field, const char *fmt,
 		va_list args)
@@ -39,6 +40,21 @@ int error_at(struct error *e, int code, size_t offset, const char *field, const 
 		va_end(args);
 	}
 	return e->code;
+}
+
+bool error_within(struct error *e, const char *name, int64_t index)
+{
+	char path[sizeof(e->field)], at[24] = "";
+
+	if (!e)
+		return false;
+	if (index >= 0)
+		snprintf(at, sizeof(at), "[%lld]", (long long)index);
+	if (snprintf(path, sizeof(path), "%s%s%s%s", name, at, e->field[0] ? "." : "", e->field) >=
+	    (int)sizeof(path))
+		path[sizeof(path) - 1] = '\0';
+	memcpy(e->field, path, sizeof(path));
+	return false;
 }
 
 const char *error_text(const struct error *e, char *buf, size_t size)

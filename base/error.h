@@ -4,6 +4,7 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,10 @@ int error_set(struct error *e, int code, const char *fmt, ...)
 /* The same with a place; field may be NULL. */
 int error_at(struct error *e, int code, size_t offset, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* Puts "name" or (index >= 0) "name[index]" before the path in field, as a walk of nested fields
+ * unwinds. Always false, so that a caller can return it. */
+bool error_within(struct error *e, const char *name, int64_t index);
 
 /* "TEXT (field F, offset N)" into a buffer of size bytes, always NUL-terminated; returns buf. */
 const char *error_text(const struct error *e, char *buf, size_t size);

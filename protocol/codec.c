@@ -51,21 +51,9 @@ static bool fail_short(struct cursor *c, size_t need)
 	return false;
 }
 
-/* Puts "name" or "name[index]" before the path that the error has so far. */
 static bool unwind(struct cursor *c, const struct schema_field *f, int32_t index)
 {
-	char path[sizeof(c->error->field)];
-
-	if (!c->error)
-		return false;
-	if (index >= 0)
-		snprintf(path, sizeof(path), "%s[%d]%s%.150s", f->name, index,
-			 c->error->field[0] ? "." : "", c->error->field);
-	else
-		snprintf(path, sizeof(path), "%s%s%.150s", f->name, c->error->field[0] ? "." : "",
-			 c->error->field);
-	memcpy(c->error->field, path, sizeof(path));
-	return false;
+	return error_within(c->error, f->name, index);
 }
 
 static bool decode_uvarint(struct cursor *c, uint32_t *ret_v)
@@ -444,9 +432,7 @@ static bool wfail(struct writer *w, int code, const struct schema_field *f, cons
 
 static bool wunwind(struct writer *w, const struct schema_field *f, int32_t index)
 {
-	struct cursor c = {.error = w->error};
-
-	return unwind(&c, f, index);
+	return error_within(w->error, f->name, index);
 }
 
 /* Room for a small value without a call on the common path. */
@@ -606,9 +592,9 @@ static bool put_field(struct writer *w, const struct schema_field *f, const uint
 
 static bool field_equal(const struct schema_field *f, const uint8_t *a, const uint8_t *b);
 
-static bool is_default(const struct schema *s, const struct schema_field *f, const uint8_t *obj)
+bool codec_field_is_default(const struct schema *s, const struct schema_field *f, const void *msg)
 {
-	return field_equal(f, obj, s->defaults);
+	return field_equal(f, msg, s->defaults);
 }
 
 /* Moves the payload that starts at `from` to make room for its size before it. */
@@ -658,7 +644,7 @@ static bool encode_tags(struct writer *w, const struct schema *s, const uint8_t 
 		const struct schema_field *f = &s->fields[s->tagged[i]];
 
 		assert(i < 64);
-		if (!field_in(f, w->version) || is_default(s, f, obj))
+		if (!field_in(f, w->version) || codec_field_is_default(s, f, obj))
 			continue;
 		set |= 1ull << i;
 		count++;
@@ -685,7 +671,7 @@ static bool encode_struct(struct writer *w, const struct schema *s, const uint8_
 		if (field_in(f, w->version)) {
 			if (f->tag < 0 && !put_field(w, f, obj))
 				return false;
-		} else if (!f->ignorable && !is_default(s, f, obj)) {
+		} else if (!f->ignorable && !codec_field_is_default(s, f, obj)) {
 			return wfail(w, ERR_UNSUPPORTED, f,
 				     "set, but this version has no such field");
 		}
@@ -730,9 +716,7 @@ static bool struct_equal(struct compare *cmp, const struct schema *s, const uint
 
 static bool differ(struct compare *cmp, const struct schema_field *f, int32_t index)
 {
-	struct cursor c = {.error = cmp->path};
-
-	return cmp->path ? unwind(&c, f, index) : false;
+	return error_within(cmp->path, f->name, index);
 }
 
 static bool one_equal(struct compare *cmp, const struct schema_field *f, const uint8_t *a,

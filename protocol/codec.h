@@ -55,6 +55,9 @@ void gather_flatten(const struct gather *g, struct buf *out);
 int codec_encode(const struct schema *s, int version, const void *msg, struct gather *g,
 		 struct error *e);
 
+/* True if a field of s holds its default in msg (deeply). */
+bool codec_field_is_default(const struct schema *s, const struct schema_field *f, const void *msg);
+
 /* True if all fields equal (deeply, unknown tags included). */
 bool codec_equal(const struct schema *s, const void *a, const void *b);
 

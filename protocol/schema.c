@@ -62,10 +62,46 @@ int api_find(struct str name_or_key)
 	return api_name(key) ? key : -1;
 }
 
+size_t field_size(const struct schema_field *f)
+{
+	static const uint8_t sizes[] = {
+		[FIELD_BOOL] = sizeof(bool),
+		[FIELD_INT8] = 1,
+		[FIELD_INT16] = 2,
+		[FIELD_UINT16] = 2,
+		[FIELD_INT32] = 4,
+		[FIELD_UINT32] = 4,
+		[FIELD_INT64] = 8,
+		[FIELD_FLOAT64] = sizeof(double),
+		[FIELD_UUID] = sizeof(struct uuid),
+		[FIELD_STRING] = sizeof(struct str),
+		[FIELD_BYTES] = sizeof(struct bytes),
+		[FIELD_RECORDS] = sizeof(struct records),
+	};
+
+	return f->type == FIELD_STRUCT ? f->child->size : sizes[f->type];
+}
+
 const struct schema_field *schema_find(const struct schema *s, struct str name)
 {
 	for (uint16_t i = 0; i < s->field_count; i++)
 		if (str_is(name, s->fields[i].name))
 			return &s->fields[i];
 	return NULL;
+}
+
+const struct schema_field *schema_nearest(const struct schema *s, int version, struct str name)
+{
+	const struct schema_field *nearest = NULL;
+	int least = 1 + name.len / 2; /* at most half of what was typed may be wrong */
+
+	for (uint16_t i = 0; i < s->field_count; i++) {
+		int distance = str_distance(name, str_of(s->fields[i].name));
+
+		if (!field_in(&s->fields[i], version) || distance >= least)
+			continue;
+		least = distance;
+		nearest = &s->fields[i];
+	}
+	return nearest;
 }

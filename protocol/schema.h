@@ -46,9 +46,11 @@ struct schema_field {
 	uint16_t count_offset; /* of an array's count */
 	uint8_t type;	       /* enum field_type; of an array: of its elements */
 	bool array;
-	bool inflexible; /* keeps its old form in flexible versions (RequestHeader.clientId) */
-	bool ignorable;	 /* may be dropped silently by a version that lacks it */
-	bool pointer;	 /* a struct held by pointer, because it can be null */
+	bool inflexible;  /* keeps its old form in flexible versions (RequestHeader.clientId) */
+	bool ignorable;	  /* may be dropped silently by a version that lacks it */
+	bool pointer;	  /* a struct held by pointer, because it can be null */
+	bool has_default; /* the .msg file names a default; the others have 0, false, "" or an empty
+			     array */
 };
 
 struct schema {
@@ -118,7 +120,15 @@ static inline bool field_nullable(const struct schema_field *f, int version)
 	return version >= f->null_since && version <= f->null_until;
 }
 
+/* Bytes that a value of the field, or one element of an array, takes in C; of a struct the struct
+ * itself. */
+size_t field_size(const struct schema_field *f);
+
 /* The field with that name in a schema, or NULL. */
 const struct schema_field *schema_find(const struct schema *s, struct str name);
+
+/* The field of that version whose name is nearest to a mistyped one, for "did you mean"; NULL if
+ * none is near. */
+const struct schema_field *schema_nearest(const struct schema *s, int version, struct str name);
 
 #endif

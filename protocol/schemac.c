@@ -523,6 +523,8 @@ static void write_field(FILE *out, const struct fields *fs, const struct field *
 		fprintf(out, ", .ignorable = true");
 	if (f->inflexible)
 		fprintf(out, ", .inflexible = true");
+	if (f->has_value)
+		fprintf(out, ", .has_default = true");
 	fprintf(out, "},\n");
 }
 
