@@ -34,7 +34,6 @@ static const struct {
 	[BATCH_RECORD_MAGIC] = {"RECORD_MAGIC", INVALID_RECORD},
 	[BATCH_RECORD_CODEC] = {"RECORD_CODEC", INVALID_RECORD},
 	[BATCH_RECORD_CRC] = {"RECORD_CRC", CORRUPT_MESSAGE},
-	[BATCH_RECORD_OFFSET] = {"RECORD_OFFSET", INVALID_RECORD},
 	[BATCH_TIMESTAMP_TYPE] = {"TIMESTAMP_TYPE", INVALID_TIMESTAMP},
 };
 
@@ -88,7 +87,8 @@ static bool wrong_header(const struct batch *b, struct batch_finding *f)
 	return false;
 }
 
-static bool wrong_record(const struct batch *b, const struct record *r, struct batch_finding *f)
+static bool wrong_record(const struct batch *b, enum timestamp_type topic_type,
+			 const struct record *r, struct batch_finding *f)
 {
 	f->record_index = r->index;
 	if (r->magic != b->magic)
@@ -96,15 +96,20 @@ static bool wrong_record(const struct batch *b, const struct record *r, struct b
 			     r->index, r->magic, b->magic);
 	if (b->codec && !record_crc_ok(r))
 		return found(f, BATCH_RECORD_CRC, "record %d has a wrong CRC", r->index);
+	if (b->timestamp_type == TIMESTAMP_LOG_APPEND &&
+	    (topic_type != TIMESTAMP_CREATE || r->timestamp == -1))
+		return found(f, BATCH_TIMESTAMP_TYPE, "a producer may not set LogAppendTime");
 	if (b->codec && b->magic > 0 && r->offset_on_wire != r->index)
-		return found(f, BATCH_RECORD_OFFSET,
-			     "record %d of a compressed batch has offset %lld inside it", r->index,
-			     (long long)r->offset_on_wire);
+		f->renumber = true;
 	f->record_index = -1;
+	f->records_count++;
+	if (r->timestamp > f->max_timestamp)
+		f->max_timestamp = r->timestamp;
 	return false;
 }
 
-static bool wrong_records(const struct batch *b, struct buf *scratch, struct batch_finding *f)
+static bool wrong_records(const struct batch *b, enum timestamp_type topic_type,
+			  struct buf *scratch, struct batch_finding *f)
 {
 	struct record_iter it;
 	struct record r;
@@ -116,13 +121,9 @@ static bool wrong_records(const struct batch *b, struct buf *scratch, struct bat
 	if (rc)
 		return found(f, b->codec && !it.expanded ? BATCH_EXPAND : BATCH_RECORDS, "%s",
 			     e.text);
-	while ((rc = record_next(&it, &r, &e)) > 0) {
-		if (wrong_record(b, &r, f))
+	while ((rc = record_next(&it, &r, &e)) > 0)
+		if (wrong_record(b, topic_type, &r, f))
 			return true;
-		f->records_count++;
-		if (r.timestamp > f->max_timestamp)
-			f->max_timestamp = r.timestamp;
-	}
 	if (rc == 0)
 		return false;
 	f->record_index = it.index;
@@ -131,16 +132,11 @@ static bool wrong_records(const struct batch *b, struct buf *scratch, struct bat
 	return found(f, BATCH_RECORDS, "record %d: %s", it.index, e.text);
 }
 
-bool batch_validate(const struct batch *b, struct buf *scratch, struct batch_finding *ret_finding)
+bool batch_validate(const struct batch *b, enum timestamp_type topic_type, struct buf *scratch,
+		    struct batch_finding *ret_finding)
 {
 	struct batch_finding *f = ret_finding;
 
 	*f = (struct batch_finding){.record_index = -1, .max_timestamp = -1};
-	if (wrong_header(b, f) || wrong_records(b, scratch, f))
-		return false;
-	if (b->timestamp_type == TIMESTAMP_LOG_APPEND) {
-		found(f, BATCH_TIMESTAMP_TYPE, "a producer may not set LogAppendTime");
-		return false;
-	}
-	return true;
+	return !wrong_header(b, f) && !wrong_records(b, topic_type, scratch, f);
 }

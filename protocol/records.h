@@ -227,8 +227,7 @@ enum batch_problem {
 	BATCH_RECORD_MAGIC,   /* a message's magic is not its wrapper's */
 	BATCH_RECORD_CODEC,   /* a compressed message inside a wrapper */
 	BATCH_RECORD_CRC,     /* a message inside a wrapper has a wrong checksum */
-	BATCH_RECORD_OFFSET,  /* offsets inside a compressed batch are not 0, 1, 2, ... */
-	BATCH_TIMESTAMP_TYPE, /* LogAppendTime set by a client */
+	BATCH_TIMESTAMP_TYPE, /* LogAppendTime set by a client, where a broker minds */
 	BATCH_PROBLEM_COUNT,
 };
 
@@ -240,14 +239,19 @@ struct batch_finding {
 	int32_t records_count; /* records that were read, which for wrappers is the only way to know
 				*/
 	int64_t max_timestamp; /* greatest of the records read, -1 without */
+	bool renumber;	       /* offsets inside a compressed batch are not 0, 1, 2, ...: a broker
+				  rewrites it (records_rewrite) instead of refusing it */
 	char text[160];	       /* for a person, and for the response's errorMessage */
 };
 
-/* Judges a batch that a client wrote (Produce), as a 4.4.0 broker does in LogValidator, which also
- * holds for magic 0 and 1 as 3.9.1 does. A topic's rules (null keys under compaction, timestamp
- * limits, size) are the caller's. scratch as in record_iter_init. The first problem ends the
- * search. Returns true if the batch is good; *ret_finding is filled either way. */
-bool batch_validate(const struct batch *b, struct buf *scratch, struct batch_finding *ret_finding);
+/* Judges a batch that a client wrote (Produce), as a 4.4.0 broker does before and in LogValidator;
+ * for magic 0 and 1 as brokers up to 3.9 did. topic_type is the topic's message.timestamp.type: a
+ * topic of CreateTime lets LogAppendTime pass (and clears it), unless a record has no timestamp.
+ * A topic's other rules (null keys under compaction, timestamp limits, size) are the caller's, and
+ * so is the number of batches in a request. scratch as in record_iter_init. The first problem ends
+ * the search. Returns true if the batch is good; *ret_finding is filled either way. */
+bool batch_validate(const struct batch *b, enum timestamp_type topic_type, struct buf *scratch,
+		    struct batch_finding *ret_finding);
 
 /* "OK", "CRC", "COUNT_MISMATCH": the enumerator without its prefix. */
 const char *batch_problem_name(enum batch_problem p);

@@ -81,7 +81,7 @@ int records_down_convert(const void *data, size_t size, int8_t to_magic, int64_t
 }
 
 /* Passes over data once to learn the codec of its last compressed message and that it is whole. */
-static int up_codec(const void *data, size_t size, uint8_t *ret_codec, struct error *e)
+static int last_codec(const void *data, size_t size, uint8_t *ret_codec, struct error *e)
 {
 	struct records_reader reader;
 	struct batch b;
@@ -101,8 +101,8 @@ static int up_codec(const void *data, size_t size, uint8_t *ret_codec, struct er
 	return 0;
 }
 
-int records_up_convert(const void *data, size_t size, const struct batch_options *options,
-		       struct buf *scratch, struct buf *out, int32_t *ret_count, struct error *e)
+int records_rewrite(const void *data, size_t size, const struct batch_options *options,
+		    struct buf *scratch, struct buf *out, int32_t *ret_count, struct error *e)
 {
 	struct batch_options o = *options;
 	struct batch_builder builder;
@@ -111,7 +111,7 @@ int records_up_convert(const void *data, size_t size, const struct batch_options
 	struct record r;
 	struct batch b;
 	uint8_t codec = CODEC_NONE;
-	int rc = up_codec(data, size, &codec, e);
+	int rc = last_codec(data, size, &codec, e);
 
 	if (rc)
 		return rc;

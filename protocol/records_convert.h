@@ -14,14 +14,15 @@
 int records_down_convert(const void *data, size_t size, int8_t to_magic, int64_t first_offset,
 			 struct buf *scratch, struct buf *out, struct error *e);
 
-/* Up: what the log keeps of an old producer's message set. Appends to out one batch of magic 2 with
- * all records of data at consecutive offsets from options->base_offset; of options codec (or
- * CODEC_OF_PRODUCER: that of the last compressed message), timestamp_type with log_append_time, and
- * partition_leader_epoch count; without records nothing is appended. Returns 0 and the number of
- * records in *ret_count (may be NULL), the reader's errors, ERR_TRUNCATED for a cut-off message,
- * ERR_LIMIT. */
+/* Rewrites data as one batch of magic 2: what the log keeps of an old producer's message set (up
+ * conversion), and of a batch that batch_validate says is to be renumbered. All records of data, at
+ * consecutive offsets from options->base_offset, with their headers; all other fields of the batch
+ * are those of options (producer id and so on; magic is taken as 2), codec may be
+ * CODEC_OF_PRODUCER: that of the last compressed batch or message in data. Without records nothing
+ * is appended. Returns 0 and the number of records in *ret_count (may be NULL), the reader's
+ * errors, ERR_TRUNCATED for a cut-off message, ERR_LIMIT. */
 #define CODEC_OF_PRODUCER 0xff
-int records_up_convert(const void *data, size_t size, const struct batch_options *options,
-		       struct buf *scratch, struct buf *out, int32_t *ret_count, struct error *e);
+int records_rewrite(const void *data, size_t size, const struct batch_options *options,
+		    struct buf *scratch, struct buf *out, int32_t *ret_count, struct error *e);
 
 #endif
