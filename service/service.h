@@ -1,0 +1,84 @@
+/* What listens: a mock cluster behind its brokers' listeners, with rules and events. A library:
+ * `serve` runs one until a signal, `run` one for every case, on the same loop as the subjects.
+ *
+ * Order of use: service_new, sinks onto service_events, topics, rules, service_start; then the loop
+ * runs; service_stop, service_free. All in the loop's thread. */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+
+#include "base/error.h"
+#include "mock/cluster.h"
+#include "net/loop.h"
+#include "rules/rule.h"
+#include "trace/event.h"
+
+#define SERVICE_BROKERS_MAX 1000
+
+struct service;
+
+struct service_address {
+	char host[256]; /* a name or an address; of IPv6 without brackets */
+	uint16_t port;	/* 0: a free one (to listen), the one listened on (to advertise) */
+};
+
+struct service_config {
+	struct cluster_config cluster;		 /* its bus is the service's own: leave it NULL */
+	const struct service_address *listen;	 /* one for each broker, node ids 1.. in order */
+	const struct service_address *advertise; /* likewise; NULL: where each listens */
+};
+
+/*
+ * Reads HOST:PORT, HOST, :PORT or [IPV6]:PORT. A missing host is 127.0.0.1, a missing port
+ * default_port. 0, or ERR_USAGE.
+ */
+int service_address_parse(struct str text, uint16_t default_port,
+			  struct service_address *ret_address, struct error *e);
+
+/* Nothing is opened yet. Copies what it needs of config. NULL with *e when the config can't be
+ * (ERR_USAGE). */
+struct service *service_new(struct loop *loop, const struct service_config *config,
+			    struct error *e);
+
+/* Binds and listens, all brokers or none. ERR_OS with the address that is taken in e->field. From
+ * here on clients are served. */
+int service_start(struct service *s, struct error *e);
+
+/* Ends every connection (their events are emitted: lost exchanges, then closed) and stops
+ * listening. Exchanges that were held or waiting are lost. Idempotent. */
+void service_stop(struct service *s);
+
+/* Stops first. Accepts NULL. */
+void service_free(struct service *s);
+
+/* "HOST:PORT,HOST:PORT", as advertised; valid from service_start until service_free. */
+const char *service_bootstrap(const struct service *s);
+
+/* Where all events of this service go, cluster and log events included. */
+struct event_bus *service_events(struct service *s);
+
+/* The cluster, for topics and events; the rules, for their counters. Whoever changes the cluster
+ * calls service_poke afterwards. */
+struct cluster *service_cluster(struct service *s);
+struct rules *service_rules(struct service *s);
+
+/* Answers whoever a change of the cluster from outside has woken, and sets the next deadline. */
+void service_poke(struct service *s);
+
+/* Adds a rule behind the others, effective from the next request that is begun. As rules_add. */
+struct rule *service_add_rule(struct service *s, struct str name, struct str text, struct error *e);
+
+/* As cluster_create_topic, now. */
+int service_create_topic(struct service *s, struct str name, int32_t partitions,
+			 int16_t replication, int32_t leader, struct error *e);
+
+/* Lets go of all exchanges that a rule holds under that name; how many there were. */
+int32_t service_release(struct service *s, struct str hold);
+
+/* How many exchanges are held under that name now. */
+int32_t service_held(const struct service *s, struct str hold);
+
+/* Connections that are open now, and how many there have been. */
+int64_t service_connections(const struct service *s);
+int64_t service_connections_total(const struct service *s);
+
+#endif
