@@ -2,8 +2,8 @@
  * and a pipe. A packet that would not fit makes the window grow, up to CAPTURE_PACKET_MAX.
  *
  * Invariants: begin <= end <= cap; bytes before begin are spent; an item's pointers are into the
- * window and live until the next call. pcapng's blocks are trace/pcapng's; classic pcap is read here;
- * libpcap serves interfaces and filter expressions. */
+ * window and live until the next call. pcapng's blocks are trace/pcapng's; classic pcap is read
+ * here; libpcap serves interfaces and filter expressions. */
 #include "decoder/capture.h"
 
 #include <errno.h>
@@ -14,13 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW_SIZE ((size_t)512 << 10)
+#define WINDOW_SIZE	   ((size_t)512 << 10)
 #define CAPTURE_PACKET_MAX PCAPNG_BLOCK_MAX
-#define FILTERS_MAX 16 /* link types of one capture that a filter is compiled for */
+#define FILTERS_MAX	   16 /* link types of one capture that a filter is compiled for */
 
-#define PCAP_US 0xA1B2C3D4u
-#define PCAP_NS 0xA1B23C4Du
-#define PCAP_MODIFIED 0xA1B2CD34u
+#define PCAP_US		   0xA1B2C3D4u
+#define PCAP_NS		   0xA1B23C4Du
+#define PCAP_MODIFIED	   0xA1B2CD34u
 
 struct filter {
 	uint16_t link;
@@ -122,10 +122,12 @@ static int filter_passes(struct capture *c, const struct capture_item *item, str
 	while (i < c->filters_count && c->filters[i].link != item->link)
 		i++;
 	if (i == FILTERS_MAX)
-		return error_set(e, ERR_LIMIT, "a filter over more than %d link types", FILTERS_MAX);
+		return error_set(e, ERR_LIMIT, "a filter over more than %d link types",
+				 FILTERS_MAX);
 	if (i == c->filters_count)
 		filter_compile(c, item->link, NULL);
-	return !c->filters[i].never && bpf_filter(c->filters[i].program.bf_insns, item->data, item->wire_len, item->len) != 0;
+	return !c->filters[i].never && bpf_filter(c->filters[i].program.bf_insns, item->data,
+						  item->wire_len, item->len) != 0;
 }
 
 /* Classic pcap: a header of 24 bytes, then 16 bytes before each packet. */
@@ -151,7 +153,8 @@ static int open_pcap(struct capture *c, struct error *e)
 	if (c->swapped == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
 		version >>= 16;
 	if ((version & 0xffff) != 2)
-		return error_set(e, ERR_UNSUPPORTED, "pcap version %u is not known; 2.4 is", version & 0xffff);
+		return error_set(e, ERR_UNSUPPORTED, "pcap version %u is not known; 2.4 is",
+				 version & 0xffff);
 	c->link = (uint16_t)get32(c, 20);
 	skip(c, 24);
 	return 0;
@@ -165,18 +168,21 @@ static int next_pcap(struct capture *c, struct capture_item *ret, struct error *
 	if (rc < 0)
 		return rc;
 	if (!rc)
-		return c->end == c->begin ? 0 : error_at(e, ERR_TRUNCATED, (size_t)c->offset, NULL,
-			"the file ends within a packet's header");
+		return c->end == c->begin ? 0
+					  : error_at(e, ERR_TRUNCATED, (size_t)c->offset, NULL,
+						     "the file ends within a packet's header");
 	ret->len = get32(c, 8);
 	ret->wire_len = get32(c, 12);
 	if (ret->len > CAPTURE_PACKET_MAX)
 		return error_at(e, ERR_MALFORMED, (size_t)c->offset, NULL,
-			"a packet of %u bytes; the limit is %u", ret->len, CAPTURE_PACKET_MAX);
+				"a packet of %u bytes; the limit is %u", ret->len,
+				CAPTURE_PACKET_MAX);
 	rc = need(c, 16 + (size_t)ret->len, e);
 	if (rc < 0)
 		return rc;
 	if (!rc)
-		return error_at(e, ERR_TRUNCATED, (size_t)c->offset, NULL, "the file ends within a packet");
+		return error_at(e, ERR_TRUNCATED, (size_t)c->offset, NULL,
+				"the file ends within a packet");
 	fraction = get32(c, 4);
 	ret->kind = CAPTURE_PACKET;
 	ret->link = c->link;
@@ -189,7 +195,7 @@ static int next_pcap(struct capture *c, struct capture_item *ret, struct error *
 }
 
 static void from_block(const struct capture *c, const struct pcapng_block *block,
-	enum capture_kind kind, struct capture_item *ret)
+		       enum capture_kind kind, struct capture_item *ret)
 {
 	ret->kind = kind;
 	ret->link = block->link;
@@ -222,8 +228,9 @@ static int next_block(struct capture *c, struct capture_item *ret, struct error 
 		if (rc < 0)
 			return rc;
 		if (!rc)
-			return c->end == c->begin ? 0 : error_at(e, ERR_TRUNCATED, (size_t)c->offset, NULL,
-				"the file ends within a block");
+			return c->end == c->begin ? 0
+						  : error_at(e, ERR_TRUNCATED, (size_t)c->offset,
+							     NULL, "the file ends within a block");
 	}
 	if (rc < 0)
 		return rc;
@@ -313,27 +320,31 @@ static int detect(struct capture *c, struct error *e)
 		return rc;
 	if (!rc)
 		return error_set(e, ERR_UNSUPPORTED, "not a capture file: %s",
-			c->end == c->begin ? "it is empty" : "fewer than 4 bytes");
+				 c->end == c->begin ? "it is empty" : "fewer than 4 bytes");
 	memcpy(&magic, c->bytes + c->begin, sizeof(magic));
 	if (magic == PCAPNG_TYPE_SECTION) {
 		c->is_pcapng = true;
 		return 0;
 	}
 	if (magic == PCAP_US || magic == PCAP_NS || magic == __builtin_bswap32(PCAP_US) ||
-		magic == __builtin_bswap32(PCAP_NS))
+	    magic == __builtin_bswap32(PCAP_NS))
 		return open_pcap(c, e);
 	if (magic == PCAP_MODIFIED || magic == __builtin_bswap32(PCAP_MODIFIED))
-		return error_set(e, ERR_UNSUPPORTED, "a pcap file of Kuznetzov's modified kind is not read; "
-			"editcap -F pcapng makes it readable");
+		return error_set(e, ERR_UNSUPPORTED,
+				 "a pcap file of Kuznetzov's modified kind is not read; "
+				 "editcap -F pcapng makes it readable");
 	if (!memcmp(c->bytes + c->begin, "\x1f\x8b", 2))
-		return error_set(e, ERR_UNSUPPORTED, "a gzip file is not read yet; "
-			"zcat FILE | ktrial decode - does it");
+		return error_set(e, ERR_UNSUPPORTED,
+				 "a gzip file is not read yet; "
+				 "zcat FILE | ktrial decode - does it");
 	if (!memcmp(c->bytes + c->begin, "\x28\xb5\x2f\xfd", 4))
-		return error_set(e, ERR_UNSUPPORTED, "a zstd file is not read yet; "
-			"zstdcat FILE | ktrial decode - does it");
-	return error_set(e, ERR_UNSUPPORTED, "neither pcap nor pcapng (it begins with %02x %02x %02x %02x)",
-		c->bytes[c->begin], c->bytes[c->begin + 1], c->bytes[c->begin + 2],
-		c->bytes[c->begin + 3]);
+		return error_set(e, ERR_UNSUPPORTED,
+				 "a zstd file is not read yet; "
+				 "zstdcat FILE | ktrial decode - does it");
+	return error_set(e, ERR_UNSUPPORTED,
+			 "neither pcap nor pcapng (it begins with %02x %02x %02x %02x)",
+			 c->bytes[c->begin], c->bytes[c->begin + 1], c->bytes[c->begin + 2],
+			 c->bytes[c->begin + 3]);
 }
 
 static struct capture *capture_new(const struct capture_options *options)
@@ -366,7 +377,7 @@ static int finish_open(struct capture *c, struct capture **ret, struct error *e)
 }
 
 int capture_open(const char *path, const struct capture_options *options, struct capture **ret,
-	struct error *e)
+		 struct error *e)
 {
 	struct capture *c;
 	struct stat st;
@@ -391,7 +402,7 @@ int capture_open(const char *path, const struct capture_options *options, struct
 }
 
 int capture_open_bytes(const uint8_t *data, size_t len, const struct capture_options *options,
-	struct capture **ret, struct error *e)
+		       struct capture **ret, struct error *e)
 {
 	struct capture *c = capture_new(options);
 
@@ -412,19 +423,20 @@ static int live_start(struct capture *c, const struct capture_options *options, 
 	rc = pcap_activate(c->live);
 	if (rc < 0)
 		return error_set(e, ERR_OS, "can't capture: %s%s%s", pcap_statustostr(rc),
-			pcap_geterr(c->live)[0] ? ": " : "", pcap_geterr(c->live));
+				 pcap_geterr(c->live)[0] ? ": " : "", pcap_geterr(c->live));
 	c->link = (uint16_t)pcap_datalink(c->live);
 	if (!c->bpf)
 		return 0;
 	if (pcap_compile(c->live, &program, c->bpf, 1, PCAP_NETMASK_UNKNOWN))
-		return error_set(e, ERR_USAGE, "the filter \"%s\": %s", c->bpf, pcap_geterr(c->live));
+		return error_set(e, ERR_USAGE, "the filter \"%s\": %s", c->bpf,
+				 pcap_geterr(c->live));
 	rc = pcap_setfilter(c->live, &program);
 	pcap_freecode(&program);
 	return rc ? error_set(e, ERR_OS, "the filter: %s", pcap_geterr(c->live)) : 0;
 }
 
 int capture_open_live(const char *interface, const struct capture_options *options,
-	struct capture **ret, struct error *e)
+		      struct capture **ret, struct error *e)
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
 	struct capture *c = capture_new(options);
@@ -432,7 +444,7 @@ int capture_open_live(const char *interface, const struct capture_options *optio
 
 	c->live = pcap_create(interface, text);
 	rc = c->live ? live_start(c, options, e)
-		: error_set(e, ERR_OS, "can't capture on %s: %s", interface, text);
+		     : error_set(e, ERR_OS, "can't capture on %s: %s", interface, text);
 	if (rc < 0) {
 		capture_close(c);
 		return rc;

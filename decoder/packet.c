@@ -1,4 +1,5 @@
-/* A cursor that walks down the layers: what is left of the captured bytes, and of those on the wire.
+/* A cursor that walks down the layers: what is left of the captured bytes, and of those on the
+ * wire.
  *
  * Invariants: len <= wire_len; nothing is read that take() did not grant; every loop over headers
  * moves forward and is bounded by the packet. Fragments are named, not joined; tunnels are not
@@ -7,20 +8,20 @@
 
 #include <string.h>
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86DD
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88A8
-#define ETHERTYPE_QINQ_OLD 0x9100
-#define VLAN_TAGS_MAX 4
+#define ETHERTYPE_IPV4	    0x0800
+#define ETHERTYPE_IPV6	    0x86DD
+#define ETHERTYPE_VLAN	    0x8100
+#define ETHERTYPE_QINQ	    0x88A8
+#define ETHERTYPE_QINQ_OLD  0x9100
+#define VLAN_TAGS_MAX	    4
 
-#define IP_TCP 6
-#define IPV6_HOP_BY_HOP 0
-#define IPV6_ROUTING 43
-#define IPV6_FRAGMENT 44
+#define IP_TCP		    6
+#define IPV6_HOP_BY_HOP	    0
+#define IPV6_ROUTING	    43
+#define IPV6_FRAGMENT	    44
 #define IPV6_AUTHENTICATION 51
-#define IPV6_DESTINATION 60
-#define IPV6_MOBILITY 135
+#define IPV6_DESTINATION    60
+#define IPV6_MOBILITY	    135
 
 struct cursor {
 	const uint8_t *at;
@@ -121,7 +122,8 @@ static enum packet_kind parse_ipv4(struct cursor *c, struct packet *ret)
 	return ret->protocol == IP_TCP ? parse_tcp(c, ret) : PACKET_OTHER;
 }
 
-/* Steps over one extension header and says what follows; -1: not captured; -2: none that we know. */
+/* Steps over one extension header and says what follows; -1: not captured; -2: none that we know.
+ */
 static int skip_extension(struct cursor *c, int next, struct packet *ret)
 {
 	const uint8_t *p;
@@ -219,7 +221,8 @@ static enum packet_kind parse_ethertype(struct cursor *c, uint16_t type, struct 
 	return type == ETHERTYPE_IPV6 ? parse_ipv6(c, ret) : PACKET_OTHER;
 }
 
-/* The address family, a number of the system that captured, in its byte order (LOOP: big-endian). */
+/* The address family, a number of the system that captured, in its byte order (LOOP: big-endian).
+ */
 static enum packet_kind parse_null(struct cursor *c, struct packet *ret)
 {
 	const uint8_t *p = take(c, 4);
@@ -245,7 +248,7 @@ static enum packet_kind parse_null(struct cursor *c, struct packet *ret)
 
 /* A header of size bytes with the EtherType at offset type. */
 static enum packet_kind parse_typed(struct cursor *c, uint32_t size, uint32_t type,
-	struct packet *ret)
+				    struct packet *ret)
 {
 	const uint8_t *p = take(c, size);
 
@@ -278,7 +281,7 @@ static enum packet_kind parse_link(uint16_t link, struct cursor *c, struct packe
 }
 
 enum packet_kind packet_parse(uint16_t link, const uint8_t *data, uint32_t len, uint32_t wire_len,
-	struct packet *ret)
+			      struct packet *ret)
 {
 	struct cursor c = {data, len, wire_len};
 

@@ -2,8 +2,8 @@
  * takes no memory and reads only what was captured.
  *
  * Lengths come in two kinds: what was captured (len) and what was on the wire (wire_len); a capture
- * with a snap length cuts the former. A packet whose headers were captured is TCP even if nothing of
- * its payload was. Checksums are not verified: captures of the sending machine have none yet. */
+ * with a snap length cuts the former. A packet whose headers were captured is TCP even if nothing
+ * of its payload was. Checksums are not verified: captures of the sending machine have none yet. */
 #ifndef DECODER_PACKET_H
 #define DECODER_PACKET_H
 
@@ -29,7 +29,7 @@ enum packet_link {
 
 enum packet_kind {
 	PACKET_TCP,
-	PACKET_OTHER,     /* well formed, but not TCP over IP */
+	PACKET_OTHER,	  /* well formed, but not TCP over IP */
 	PACKET_FRAGMENT,  /* a part of a fragmented IP packet; data is that part */
 	PACKET_TRUNCATED, /* ends within a header: cut by the capture, or too short */
 	PACKET_MALFORMED, /* a header says something impossible */
@@ -65,7 +65,7 @@ struct packet {
 /* Takes apart a packet of the given link type of which len of wire_len bytes were captured
  * (len <= wire_len). Always fills *ret; returns its kind. */
 enum packet_kind packet_parse(uint16_t link, const uint8_t *data, uint32_t len, uint32_t wire_len,
-	struct packet *ret);
+			      struct packet *ret);
 
 /* Whether packet_parse knows the link type. */
 bool packet_link_known(uint16_t link);

@@ -1,9 +1,10 @@
 /* The table of conversations and the putting in order of their bytes.
  *
- * Invariants: a half's queue is sorted, does not overlap itself and lies wholly behind `next`, or at it
- * when its head is held back; all sums of memory (t->memory) equal what is allocated; a stream stands in
- * the list `queued` exactly while one of its queues is not empty; nothing is called for a closed stream.
- * Sequence numbers are compared by their signed difference, so they may wrap.
+ * Invariants: a half's queue is sorted, does not overlap itself and lies wholly behind `next`, or
+ * at it when its head is held back; all sums of memory (t->memory) equal what is allocated; a
+ * stream stands in the list `queued` exactly while one of its queues is not empty; nothing is
+ * called for a closed stream. Sequence numbers are compared by their signed difference, so they may
+ * wrap.
  *
  * What the bytes mean is left to those above; which packets are TCP, to packet.c. */
 #include "decoder/stream.h"
@@ -28,10 +29,10 @@ struct stream_table {
 	struct stream_events events;
 	struct stream_limits limits;
 	struct stream_totals totals;
-	struct stream *streams;     /* by key */
+	struct stream *streams;	      /* by key */
 	struct stream *open, *closed; /* by their last packet, the oldest first */
-	struct stream *queued;      /* with bytes that wait, the longest waiting first */
-	struct stream *last;        /* the one of the last packet */
+	struct stream *queued;	      /* with bytes that wait, the longest waiting first */
+	struct stream *last;	      /* the one of the last packet */
 	size_t memory;
 	uint32_t count;
 };
@@ -52,7 +53,7 @@ static size_t segment_size(const struct stream_segment *g)
 }
 
 struct stream_table *stream_table_new(const struct stream_events *events,
-	const struct stream_limits *limits)
+				      const struct stream_limits *limits)
 {
 	struct stream_table *t = calloc(1, sizeof(*t));
 
@@ -84,7 +85,7 @@ static void queue_note(struct stream_table *t, struct stream *s)
 }
 
 static void queue_remove(struct stream_table *t, struct stream *s, struct stream_half *h,
-	struct stream_segment *g)
+			 struct stream_segment *g)
 {
 	DL_DELETE(h->queue, g);
 	h->queue_bytes -= segment_size(g);
@@ -101,7 +102,8 @@ static void queue_clear(struct stream_table *t, struct stream *s)
 			queue_remove(t, s, &s->half[d], s->half[d].queue);
 }
 
-/* What a packet brings: its payload and where it belongs. Trimmed from the front as parts are dealt with. */
+/* What a packet brings: its payload and where it belongs. Trimmed from the front as parts are dealt
+ * with. */
 struct piece {
 	uint32_t seq, len, wire_len;
 	const uint8_t *data;
@@ -120,16 +122,20 @@ static void piece_skip(struct piece *p, uint32_t n)
 }
 
 static void queue_insert(struct stream_table *t, struct stream *s, struct stream_half *h,
-	struct stream_segment *before, const struct piece *p, uint32_t wire_len,
-	const struct stream_at *at)
+			 struct stream_segment *before, const struct piece *p, uint32_t wire_len,
+			 const struct stream_at *at)
 {
 	uint32_t len = p->len < wire_len ? p->len : wire_len;
 	struct stream_segment *g = malloc(sizeof(*g) + len);
 
 	if (!g)
 		abort();
-	*g = (struct stream_segment){.seq = p->seq, .len = len, .wire_len = wire_len, .ack = p->ack,
-		.has_ack = p->has_ack, .at = *at};
+	*g = (struct stream_segment){.seq = p->seq,
+				     .len = len,
+				     .wire_len = wire_len,
+				     .ack = p->ack,
+				     .has_ack = p->has_ack,
+				     .at = *at};
 	memcpy(g->data, p->data, len);
 	if (before)
 		DL_PREPEND_ELEM(h->queue, before, g);
@@ -142,8 +148,8 @@ static void queue_insert(struct stream_table *t, struct stream *s, struct stream
 }
 
 /* Bytes that stand in the queue already: the first ones win, but a difference is counted. */
-static void count_overlap(struct stream_half *h, const struct stream_segment *g, const struct piece *p,
-	uint32_t n)
+static void count_overlap(struct stream_half *h, const struct stream_segment *g,
+			  const struct piece *p, uint32_t n)
 {
 	uint32_t from = p->seq - g->seq;
 
@@ -153,8 +159,8 @@ static void count_overlap(struct stream_half *h, const struct stream_segment *g,
 }
 
 /* Puts a piece that begins at or behind h->next into the gaps between what is queued. */
-static void queue_add(struct stream_table *t, struct stream *s, struct stream_half *h, struct piece p,
-	const struct stream_at *at)
+static void queue_add(struct stream_table *t, struct stream *s, struct stream_half *h,
+		      struct piece p, const struct stream_at *at)
 {
 	struct stream_segment *g = h->queue;
 	uint32_t n;
@@ -185,8 +191,8 @@ static void queue_add(struct stream_table *t, struct stream *s, struct stream_ha
 
 /* Handing on. */
 
-static void gap(struct stream_table *t, struct stream *s, int d, uint32_t bytes, enum stream_gap why,
-	const struct stream_at *at)
+static void gap(struct stream_table *t, struct stream *s, int d, uint32_t bytes,
+		enum stream_gap why, const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 
@@ -200,8 +206,8 @@ static void gap(struct stream_table *t, struct stream *s, int d, uint32_t bytes,
 }
 
 /* A piece that begins at h->next. */
-static void deliver(struct stream_table *t, struct stream *s, int d, const uint8_t *data, uint32_t len,
-	uint32_t wire_len, const struct stream_at *at)
+static void deliver(struct stream_table *t, struct stream *s, int d, const uint8_t *data,
+		    uint32_t len, uint32_t wire_len, const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 
@@ -219,7 +225,7 @@ static bool held(const struct stream *s, int d, bool has_ack, uint32_t ack)
 	const struct stream_half *peer = &s->half[!d];
 
 	return has_ack && peer->known && !peer->done && ahead(ack, peer->next) > 0 &&
-		ahead(ack, peer->next) <= STREAM_WINDOW_MAX;
+	       ahead(ack, peer->next) <= STREAM_WINDOW_MAX;
 }
 
 static void check_fin(struct stream_half *h)
@@ -256,10 +262,11 @@ static void drain(struct stream_table *t, struct stream *s)
 	} while (moved && s->queued);
 }
 
-/* Stops waiting for what stands before the queue's head, as far as it was acknowledged when the waiting
- * began (what was acknowledged since may be on its way through the capture). force: also for bytes that nobody acknowledged. */
-static void give_up(struct stream_table *t, struct stream *s, int d, bool force, enum stream_gap why,
-	const struct stream_at *at)
+/* Stops waiting for what stands before the queue's head, as far as it was acknowledged when the
+ * waiting began (what was acknowledged since may be on its way through the capture). force: also
+ * for bytes that nobody acknowledged. */
+static void give_up(struct stream_table *t, struct stream *s, int d, bool force,
+		    enum stream_gap why, const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 	struct stream_segment *g = h->queue;
@@ -284,7 +291,7 @@ static void give_up(struct stream_table *t, struct stream *s, int d, bool force,
 
 /* Empties the queues of a stream, holes or not. */
 static void flush(struct stream_table *t, struct stream *s, enum stream_gap why,
-	const struct stream_at *at)
+		  const struct stream_at *at)
 {
 	for (int d = 0; d < 2; d++)
 		while (s->half[d].queue)
@@ -297,15 +304,16 @@ static void keep_limits(struct stream_table *t, struct stream *s, int d, const s
 	struct stream_half *h = &s->half[d];
 
 	while (h->queue &&
-		(h->queue_bytes > t->limits.queue_max || h->queue_count > STREAM_QUEUE_PACKETS))
+	       (h->queue_bytes > t->limits.queue_max || h->queue_count > STREAM_QUEUE_PACKETS))
 		give_up(t, s, d, true, STREAM_GAP_ROOM, at);
 	while (t->memory > t->limits.memory_max && t->queued)
 		flush(t, t->queued, STREAM_GAP_ROOM, at);
 }
 
-/* A hole that the other side's acknowledgement covers is waited for a little, as packets may have been
- * captured out of order; then it is a loss. */
-static void check_patience(struct stream_table *t, struct stream *s, int d, const struct stream_at *at)
+/* A hole that the other side's acknowledgement covers is waited for a little, as packets may have
+ * been captured out of order; then it is a loss. */
+static void check_patience(struct stream_table *t, struct stream *s, int d,
+			   const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 
@@ -324,10 +332,10 @@ static void check_patience(struct stream_table *t, struct stream *s, int d, cons
 		give_up(t, s, d, false, STREAM_GAP_LOST, at);
 }
 
-/* Bytes far outside the window are no part of the stream, unless two such packets follow one another:
- * then it is us who missed a great deal. Returns whether the piece goes on. */
+/* Bytes far outside the window are no part of the stream, unless two such packets follow one
+ * another: then it is us who missed a great deal. Returns whether the piece goes on. */
 static bool accept_far(struct stream_table *t, struct stream *s, int d, const struct piece *p,
-	const struct stream_at *at)
+		       const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 	bool follows = h->has_stray && h->stray == p->seq;
@@ -345,7 +353,7 @@ static bool accept_far(struct stream_table *t, struct stream *s, int d, const st
 }
 
 static void data_packet(struct stream_table *t, struct stream *s, int d, struct piece p,
-	const struct stream_at *at)
+			const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 	int32_t rel = ahead(p.seq, h->next);
@@ -434,7 +442,7 @@ static void forget(struct stream_table *t, struct stream *s)
 }
 
 static void close_stream(struct stream_table *t, struct stream *s, enum stream_end how,
-	const struct stream_at *at)
+			 const struct stream_at *at)
 {
 	if (s->closed)
 		return;
@@ -454,8 +462,8 @@ static void make_room(struct stream_table *t, const struct stream_at *at)
 	struct stream *s;
 
 	while ((s = t->closed ? t->closed : t->open) &&
-		(t->count >= t->limits.streams_max ||
-			t->memory + sizeof(*s) > t->limits.memory_max)) {
+	       (t->count >= t->limits.streams_max ||
+		t->memory + sizeof(*s) > t->limits.memory_max)) {
 		close_stream(t, s, STREAM_END_EVICTED, at);
 		forget(t, s);
 	}
@@ -463,7 +471,8 @@ static void make_room(struct stream_table *t, const struct stream_at *at)
 
 /* A new conversation. Who sent its first packet is ends[0], unless that was the answer to a SYN. */
 static struct stream *open_stream(struct stream_table *t, const struct packet *p,
-	const struct stream_key *key, bool flipped, const struct stream_at *at)
+				  const struct stream_key *key, bool flipped,
+				  const struct stream_at *at)
 {
 	bool answer = (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 	struct stream *s;
@@ -487,8 +496,8 @@ static struct stream *open_stream(struct stream_table *t, const struct packet *p
 	return s;
 }
 
-/* Whether a packet belongs to the conversation, or shows that its ports began another one: a SYN with a
- * new number, or, after the end, bytes from far outside. */
+/* Whether a packet belongs to the conversation, or shows that its ports began another one: a SYN
+ * with a new number, or, after the end, bytes from far outside. */
 static bool belongs(const struct stream *s, int d, const struct packet *p)
 {
 	const struct stream_half *h = &s->half[d];
@@ -496,11 +505,11 @@ static bool belongs(const struct stream *s, int d, const struct packet *p)
 	if (p->flags & TCP_SYN)
 		return !s->closed && (!h->known || h->first == p->seq + 1);
 	return !s->closed || !p->wire_len || (p->flags & TCP_RST) || !h->known ||
-		!is_far(ahead(p->seq, h->next));
+	       !is_far(ahead(p->seq, h->next));
 }
 
 static struct stream *stream_of(struct stream_table *t, const struct packet *p, int *ret_direction,
-	const struct stream_at *at)
+				const struct stream_at *at)
 {
 	struct stream_key key;
 	bool flipped = key_of(p, &key);
@@ -572,7 +581,7 @@ static void fin_packet(struct stream *s, int d, const struct packet *p)
 }
 
 static void reset_packet(struct stream_table *t, struct stream *s, int d, const struct packet *p,
-	const struct stream_at *at)
+			 const struct stream_at *at)
 {
 	struct stream_half *h = &s->half[d];
 	bool refused = s->opener == !d && !h->known && !s->half[!d].counts.bytes;
@@ -588,8 +597,12 @@ static void reset_packet(struct stream_table *t, struct stream *s, int d, const 
 
 static struct piece piece_of(const struct packet *p)
 {
-	return (struct piece){.seq = p->seq + ((p->flags & TCP_SYN) ? 1 : 0), .len = p->len,
-		.wire_len = p->wire_len, .data = p->data, .ack = p->ack, .has_ack = p->flags & TCP_ACK};
+	return (struct piece){.seq = p->seq + ((p->flags & TCP_SYN) ? 1 : 0),
+			      .len = p->len,
+			      .wire_len = p->wire_len,
+			      .data = p->data,
+			      .ack = p->ack,
+			      .has_ack = p->flags & TCP_ACK};
 }
 
 void stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at)

@@ -1,15 +1,15 @@
-/* TCP conversations out of packets: for each direction the bytes in order, once, and where bytes are
- * missing a gap with its length. Works for captures that begin in the middle, see one direction only,
- * lost packets, or saw them out of order.
+/* TCP conversations out of packets: for each direction the bytes in order, once, and where bytes
+ * are missing a gap with its length. Works for captures that begin in the middle, see one direction
+ * only, lost packets, or saw them out of order.
  *
  * What is handed on:
  * - Bytes that arrive in order go through without a copy. Bytes ahead of a hole wait in a queue; of
  *   bytes seen twice the first win.
  * - A hole becomes a gap when the other side has acknowledged what is missing and it still does not
- *   come (STREAM_PATIENCE packets or STREAM_PATIENCE_NS later): the capture lost it. Or when memory runs
- *   out, or the conversation ends.
- * - An answer is not handed on before what it answers: bytes whose packet acknowledges bytes of the other
- *   direction that we still wait for are held back with them.
+ *   come (STREAM_PATIENCE packets or STREAM_PATIENCE_NS later): the capture lost it. Or when memory
+ * runs out, or the conversation ends.
+ * - An answer is not handed on before what it answers: bytes whose packet acknowledges bytes of the
+ * other direction that we still wait for are held back with them.
  * - Memory is bounded by the limits whatever the capture holds; what had to go is counted. */
 #ifndef DECODER_STREAM_H
 #define DECODER_STREAM_H
@@ -21,10 +21,10 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#define STREAM_PATIENCE 16                      /* packets of the conversation */
-#define STREAM_PATIENCE_NS ((int64_t)1000000000) /* capture time */
-#define STREAM_QUEUE_PACKETS 8192               /* that wait in one direction */
-#define STREAM_WINDOW_MAX ((int32_t)64 << 20)   /* further off than this is no part of the stream */
+#define STREAM_PATIENCE	     16			   /* packets of the conversation */
+#define STREAM_PATIENCE_NS   ((int64_t)1000000000) /* of the capture's time */
+#define STREAM_QUEUE_PACKETS 8192		   /* that wait in one direction */
+#define STREAM_WINDOW_MAX    ((int32_t)64 << 20)   /* further off is no part of it */
 
 /* The packet that bytes came with. */
 struct stream_at {
@@ -34,7 +34,7 @@ struct stream_at {
 
 enum stream_gap {
 	STREAM_GAP_LOST, /* never captured */
-	STREAM_GAP_CUT,  /* captured in part: the capture's snap length */
+	STREAM_GAP_CUT,	 /* captured in part: the capture's snap length */
 	STREAM_GAP_ROOM, /* given up for want of memory */
 };
 
@@ -49,26 +49,26 @@ enum stream_end {
 
 /* What was seen of one direction. */
 struct stream_counts {
-	uint64_t packets, bytes;          /* handed on */
-	uint64_t lost, cut;               /* bytes in gaps */
-	uint64_t retransmitted;           /* bytes that we had already */
-	uint64_t reordered;               /* packets that came early */
-	uint64_t outside;                 /* packets far outside the window, dropped */
-	uint64_t conflicts;               /* bytes sent twice with different content */
+	uint64_t packets, bytes; /* handed on */
+	uint64_t lost, cut;	 /* bytes in gaps */
+	uint64_t retransmitted;	 /* bytes that we had already */
+	uint64_t reordered;	 /* packets that came early */
+	uint64_t outside;	 /* packets far outside the window, dropped */
+	uint64_t conflicts;	 /* bytes sent twice with different content */
 	uint64_t keepalives;
 };
 
 struct stream;
 
 struct stream_half {
-	uint32_t first;  /* sequence number of the first byte of the direction that we know of */
-	uint32_t next;   /* of the byte that is due */
-	uint32_t acked;  /* what the other side says it has */
-	uint32_t fin;    /* the number behind the last byte */
-	uint32_t stray;  /* where a packet outside the window ended */
+	uint32_t first; /* sequence number of the first byte of the direction that we know of */
+	uint32_t next;	/* of the byte that is due */
+	uint32_t acked; /* what the other side says it has */
+	uint32_t fin;	/* the number behind the last byte */
+	uint32_t stray; /* where a packet outside the window ended */
 	bool known, has_acked, has_fin, has_stray;
-	bool done;       /* everything up to FIN was handed on */
-	uint32_t waited;       /* packets seen since the byte at waited_next is missing, */
+	bool done;	 /* everything up to FIN was handed on */
+	uint32_t waited; /* packets seen since the byte at waited_next is missing, */
 	uint32_t waited_next;
 	uint32_t waited_acked; /* up to where it was acknowledged when that began, */
 	int64_t waited_ns;     /* and when that was */
@@ -87,18 +87,18 @@ struct stream_key {
 
 /* One conversation. Callers read; `user` is theirs. */
 struct stream {
-	uint64_t number;          /* from 1, in order of appearance */
-	struct endpoint ends[2];  /* direction 0 is from ends[0] to ends[1] */
-	int opener;               /* the direction that connected, by SYN; -1: began before the capture */
-	int closer;               /* the direction that sent the first FIN, or RST; -1: none */
+	uint64_t number;	 /* from 1, in order of appearance */
+	struct endpoint ends[2]; /* direction 0 is from ends[0] to ends[1] */
+	int opener; /* the direction that connected, by SYN; -1: began before the capture */
+	int closer; /* the direction that sent the first FIN, or RST; -1: none */
 	void *user;
 	struct stream_half half[2];
 
 	/* the table's own */
 	struct stream_key key;
 	bool flipped, closed, ignored, queued;
-	struct stream *prev, *next;               /* open ones and closed ones, by their last packet */
-	struct stream *queue_prev, *queue_next;   /* those with a queue */
+	struct stream *prev, *next; /* open ones and closed ones, by their last packet */
+	struct stream *queue_prev, *queue_next; /* those with a queue */
 	UT_hash_handle hh;
 };
 
@@ -106,13 +106,13 @@ struct stream {
 struct stream_events {
 	void *context;
 	void (*on_open)(void *context, struct stream *s, const struct stream_at *at);
-	void (*on_data)(void *context, struct stream *s, int direction, const uint8_t *data, size_t len,
-		const struct stream_at *at);
+	void (*on_data)(void *context, struct stream *s, int direction, const uint8_t *data,
+			size_t len, const struct stream_at *at);
 	void (*on_gap)(void *context, struct stream *s, int direction, uint64_t bytes,
-		enum stream_gap why, const struct stream_at *at);
+		       enum stream_gap why, const struct stream_at *at);
 	/* The last call for s; it is freed later, user must go now. */
 	void (*on_close)(void *context, struct stream *s, enum stream_end how,
-		const struct stream_at *at);
+			 const struct stream_at *at);
 };
 
 struct stream_limits {
@@ -123,13 +123,14 @@ struct stream_limits {
 
 struct stream_totals {
 	uint64_t streams, refused, evicted;
-	uint64_t ignored_packets; /* of no conversation: acknowledgements after its end and the like */
+	uint64_t ignored_packets; /* of no conversation: acknowledgements after its end and the like
+				   */
 };
 
 struct stream_table;
 
 struct stream_table *stream_table_new(const struct stream_events *events,
-	const struct stream_limits *limits);
+				      const struct stream_limits *limits);
 
 /* A TCP packet (kind PACKET_TCP). */
 void stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at);

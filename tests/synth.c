@@ -141,7 +141,8 @@ void synth_pcap_header(struct buf *b, const struct synth_pcap *f)
 	put_file(b, f, f->link, 4);
 }
 
-void synth_pcap_packet(struct buf *b, const struct synth_pcap *f, int64_t time_ns, const struct buf *packet, uint32_t captured)
+void synth_pcap_packet(struct buf *b, const struct synth_pcap *f, int64_t time_ns,
+		       const struct buf *packet, uint32_t captured)
 {
 	put_file(b, f, (uint32_t)(time_ns / 1000000000), 4);
 	put_file(b, f, (uint32_t)(time_ns % 1000000000 / (f->nano ? 1 : 1000)), 4);

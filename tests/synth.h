@@ -1,5 +1,5 @@
-/* Synthetic packets and captures, made from what they shall say: for the tests of decoder/ and trace/, which know the
- * truth because they wrote it. */
+/* Synthetic packets and captures, made from what they shall say: for the tests of decoder/ and
+ * trace/, which know the truth because they wrote it. */
 #ifndef TESTS_SYNTH_H
 #define TESTS_SYNTH_H
 
@@ -14,13 +14,13 @@ struct synth_packet {
 	uint32_t len;
 	/* how it is wrapped */
 	uint16_t link;
-	int vlan_tags;           /* Ethernet only */
-	int ip_options;          /* words of options, or 8-byte extension headers for IPv6 */
-	int tcp_options;         /* words */
-	bool no_total_length;    /* as segmentation offload leaves it */
-	int padding;             /* bytes behind the IP packet, as short Ethernet frames have */
-	bool swapped_family;     /* BSD null: captured by a machine of the other byte order */
-	uint16_t fragment;       /* IPv4: the field with its flags */
+	int vlan_tags;	      /* Ethernet only */
+	int ip_options;	      /* words of options, or 8-byte extension headers for IPv6 */
+	int tcp_options;      /* words */
+	bool no_total_length; /* as segmentation offload leaves it */
+	int padding;	      /* bytes behind the IP packet, as short Ethernet frames have */
+	bool swapped_family;  /* BSD null: captured by a machine of the other byte order */
+	uint16_t fragment;    /* IPv4: the field with its flags */
 };
 
 struct endpoint synth_v4(uint8_t last, uint16_t port); /* 10.0.0.LAST */
@@ -36,6 +36,7 @@ struct synth_pcap {
 };
 
 void synth_pcap_header(struct buf *b, const struct synth_pcap *f);
-void synth_pcap_packet(struct buf *b, const struct synth_pcap *f, int64_t time_ns, const struct buf *packet, uint32_t captured);
+void synth_pcap_packet(struct buf *b, const struct synth_pcap *f, int64_t time_ns,
+		       const struct buf *packet, uint32_t captured);
 
 #endif

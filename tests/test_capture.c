@@ -9,7 +9,11 @@
 
 static void packet(struct buf *b, const char *text, uint16_t link, uint16_t port)
 {
-	struct synth_packet p = {.src = synth_v4(1, port), .dst = synth_v4(2, 9092), .flags = TCP_ACK, .link = link, .data = text,
+	struct synth_packet p = {.src = synth_v4(1, port),
+				 .dst = synth_v4(2, 9092),
+				 .flags = TCP_ACK,
+				 .link = link,
+				 .data = text,
 				 .len = (uint32_t)strlen(text)};
 
 	buf_init(b, 1 << 16);
@@ -27,7 +31,8 @@ static void file_of(struct buf *b, const struct synth_pcap *f)
 		struct buf one;
 
 		packet(&one, texts[i], f->link, (uint16_t)(1000 + i));
-		synth_pcap_packet(b, f, 1700000000123456789 + i, &one, (uint32_t)one.len - (i == 1 ? 4 : 0));
+		synth_pcap_packet(b, f, 1700000000123456789 + i, &one,
+				  (uint32_t)one.len - (i == 1 ? 4 : 0));
 		buf_release(&one);
 	}
 }
@@ -35,7 +40,8 @@ static void file_of(struct buf *b, const struct synth_pcap *f)
 TEST(pcap_of_both_byte_orders_and_both_clocks_reads_alike)
 {
 	for (int kind = 0; kind < 4; kind++) {
-		struct synth_pcap f = {.big_endian = kind & 1, .nano = kind & 2, .link = LINK_ETHERNET};
+		struct synth_pcap f = {
+			.big_endian = kind & 1, .nano = kind & 2, .link = LINK_ETHERNET};
 		struct error e = ERROR_INIT;
 		struct capture_item item;
 		struct capture *c;
@@ -47,7 +53,8 @@ TEST(pcap_of_both_byte_orders_and_both_clocks_reads_alike)
 			CHECK_EQ(capture_next(c, &item, &e), 1);
 			CHECK_EQ(item.number, i + 1);
 			CHECK_EQ(item.link, LINK_ETHERNET);
-			CHECK_EQ(item.time_ns, f.nano ? 1700000000123456789 + i : 1700000000123456000);
+			CHECK_EQ(item.time_ns,
+				 f.nano ? 1700000000123456789 + i : 1700000000123456000);
 			CHECK_EQ(item.wire_len - item.len, i == 1 ? 4 : 0);
 		}
 		CHECK_EQ(capture_next(c, &item, &e), 0);
@@ -126,7 +133,8 @@ TEST(what_is_no_capture_is_refused_by_name)
 	check_refused("\x28\xb5\x2f\xfd", 4, ERR_UNSUPPORTED, "zstd");
 	check_refused("\x34\xcd\xb2\xa1", 4, ERR_UNSUPPORTED, "modified");
 	check_refused("\xd4\xc3\xb2\xa1\2\0", 6, ERR_TRUNCATED, "header");
-	check_refused("\xd4\xc3\xb2\xa1\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, ERR_UNSUPPORTED, "version 3");
+	check_refused("\xd4\xc3\xb2\xa1\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+		      ERR_UNSUPPORTED, "version 3");
 }
 
 TEST(a_file_larger_than_the_window_reads_as_it_was_written)

@@ -5,14 +5,20 @@
 
 #include <stdlib.h>
 
-static const uint16_t links[] = {LINK_ETHERNET, LINK_SLL, LINK_SLL2, LINK_NULL, LINK_LOOP, LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD};
+static const uint16_t links[] = {LINK_ETHERNET, LINK_SLL, LINK_SLL2,	LINK_NULL,
+				 LINK_LOOP,	LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD};
 
 static struct synth_packet hello(uint16_t link, bool v6)
 {
 	return (struct synth_packet){
 		.src = v6 ? synth_v6(1, 40000) : synth_v4(1, 40000),
 		.dst = v6 ? synth_v6(2, 9092) : synth_v4(2, 9092),
-		.seq = 0xfffffff0, .ack = 77, .flags = TCP_ACK | TCP_PSH, .data = "hello", .len = 5, .link = link,
+		.seq = 0xfffffff0,
+		.ack = 77,
+		.flags = TCP_ACK | TCP_PSH,
+		.data = "hello",
+		.len = 5,
+		.link = link,
 	};
 }
 
@@ -52,10 +58,22 @@ TEST(every_link_type_carries_tcp_over_ipv4_and_ipv6)
 			check_hello(&p);
 		}
 	}
-	check_hello(&(struct synth_packet){.src = synth_v4(1, 40000), .dst = synth_v4(2, 9092), .seq = 0xfffffff0, .ack = 77,
-					   .flags = TCP_ACK | TCP_PSH, .data = "hello", .len = 5, .link = LINK_IPV4});
-	check_hello(&(struct synth_packet){.src = synth_v6(1, 40000), .dst = synth_v6(2, 9092), .seq = 0xfffffff0, .ack = 77,
-					   .flags = TCP_ACK | TCP_PSH, .data = "hello", .len = 5, .link = LINK_IPV6});
+	check_hello(&(struct synth_packet){.src = synth_v4(1, 40000),
+					   .dst = synth_v4(2, 9092),
+					   .seq = 0xfffffff0,
+					   .ack = 77,
+					   .flags = TCP_ACK | TCP_PSH,
+					   .data = "hello",
+					   .len = 5,
+					   .link = LINK_IPV4});
+	check_hello(&(struct synth_packet){.src = synth_v6(1, 40000),
+					   .dst = synth_v6(2, 9092),
+					   .seq = 0xfffffff0,
+					   .ack = 77,
+					   .flags = TCP_ACK | TCP_PSH,
+					   .data = "hello",
+					   .len = 5,
+					   .link = LINK_IPV6});
 }
 
 TEST(options_tags_and_padding_are_stepped_over)
@@ -169,14 +187,18 @@ TEST(impossible_headers_are_malformed)
 
 	parse(&p, &b, &got);
 	b.data[0] = 0x44; /* header of 16 bytes */
-	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got), PACKET_MALFORMED);
+	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got),
+		 PACKET_MALFORMED);
 	b.data[0] = 0x45;
 	b.data[3] = 19; /* total length below the header's */
-	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got), PACKET_MALFORMED);
+	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got),
+		 PACKET_MALFORMED);
 	b.data[3] = (uint8_t)b.len;
 	b.data[32] = 0x40; /* TCP header of 16 bytes */
-	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got), PACKET_MALFORMED);
+	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got),
+		 PACKET_MALFORMED);
 	b.data[32] = 0xf0; /* longer than the packet */
-	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got), PACKET_MALFORMED);
+	CHECK_EQ(packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, &got),
+		 PACKET_MALFORMED);
 	buf_release(&b);
 }

@@ -87,10 +87,15 @@ static size_t collect(const struct buf *b, struct capture_item *items, size_t ma
 	return n;
 }
 
-static void write_one(struct buf *b, uint64_t time, const char *text, const struct str *comments, size_t count, uint32_t flags)
+static void write_one(struct buf *b, uint64_t time, const char *text, const struct str *comments,
+		      size_t count, uint32_t flags)
 {
-	struct pcapng_out out = {.time = time, .len = (uint32_t)strlen(text), .wire_len = (uint32_t)strlen(text), .comments = comments,
-				 .comments_count = count, .flags = flags};
+	struct pcapng_out out = {.time = time,
+				 .len = (uint32_t)strlen(text),
+				 .wire_len = (uint32_t)strlen(text),
+				 .comments = comments,
+				 .comments_count = count,
+				 .flags = flags};
 	uint8_t *room = pcapng_write_packet(b, &out);
 
 	CHECK(room != NULL);
@@ -169,8 +174,13 @@ TEST(every_clock_resolution_gives_nanoseconds)
 		uint64_t units;
 		int64_t ns;
 	} cases[] = {
-		{0, 17, 17000000000}, {3, 17, 17000000}, {9, 17, 17}, {12, 17999, 17},
-		{0x80 | 10, 1024, 1000000000}, {0x80 | 32, (uint64_t)3 << 31, 1500000000}, {0, UINT64_MAX, INT64_MAX},
+		{0, 17, 17000000000},
+		{3, 17, 17000000},
+		{9, 17, 17},
+		{12, 17999, 17},
+		{0x80 | 10, 1024, 1000000000},
+		{0x80 | 32, (uint64_t)3 << 31, 1500000000},
+		{0, UINT64_MAX, INT64_MAX},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -270,12 +280,12 @@ static void check_broken(size_t at, uint32_t word, int want)
 
 TEST(impossible_blocks_are_refused)
 {
-	check_broken(4, 27, ERR_MALFORMED);               /* a length that is no multiple of 4 */
-	check_broken(4, 8, ERR_MALFORMED);                /* shorter than a block */
-	check_broken(4, 0x7ffffffc, ERR_LIMIT);           /* longer than any */
-	check_broken(8, 0, ERR_MALFORMED);                /* no byte-order mark */
-	check_broken(12, 0x00010002, ERR_UNSUPPORTED);    /* version 2.1 */
-	check_broken(56 - 4, 0, ERR_MALFORMED);           /* the two lengths of the section header differ */
-	check_broken(56 + 40 + 8, 1, ERR_MALFORMED);      /* a packet on interface 1 */
+	check_broken(4, 27, ERR_MALFORMED);	       /* a length that is no multiple of 4 */
+	check_broken(4, 8, ERR_MALFORMED);	       /* shorter than a block */
+	check_broken(4, 0x7ffffffc, ERR_LIMIT);	       /* longer than any */
+	check_broken(8, 0, ERR_MALFORMED);	       /* no byte-order mark */
+	check_broken(12, 0x00010002, ERR_UNSUPPORTED); /* version 2.1 */
+	check_broken(56 - 4, 0, ERR_MALFORMED); /* the two lengths of the section header differ */
+	check_broken(56 + 40 + 8, 1, ERR_MALFORMED);	   /* a packet on interface 1 */
 	check_broken(56 + 40 + 20, 0x1000, ERR_MALFORMED); /* longer than its block */
 }

@@ -1,4 +1,5 @@
-/* TCP conversations: each rule by a small case, then all of them at once by a generator that knows the truth. */
+/* TCP conversations: each rule by a small case, then all of them at once by a generator that knows
+ * the truth. */
 #include "base/rand.h"
 #include "decoder/stream.h"
 #include "tests/synth.h"
@@ -29,7 +30,8 @@ static void on_open(void *context, struct stream *s, const struct stream_at *at)
 		stream_ignore(s);
 }
 
-static void on_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len, const struct stream_at *at)
+static void on_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len,
+		    const struct stream_at *at)
 {
 	struct heard *h = context;
 
@@ -39,7 +41,8 @@ static void on_data(void *context, struct stream *s, int d, const uint8_t *data,
 	h->packet = at->packet;
 }
 
-static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why, const struct stream_at *at)
+static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why,
+		   const struct stream_at *at)
 {
 	static const char *const marks[] = {"", "cut ", "room "};
 	struct heard *h = context;
@@ -51,7 +54,8 @@ static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum 
 	buf_printf(&h->text[d], "<%s%llu>", marks[why], (unsigned long long)bytes);
 }
 
-static void on_close(void *context, struct stream *s, enum stream_end how, const struct stream_at *at)
+static void on_close(void *context, struct stream *s, enum stream_end how,
+		     const struct stream_at *at)
 {
 	struct heard *h = context;
 
@@ -87,18 +91,27 @@ static const char *text(struct heard *h, int d)
 static uint64_t clock_packet;
 
 /* One packet from client (0) or server (1) of a port. */
-static void send_port(struct heard *h, uint16_t port, int d, uint8_t flags, uint32_t seq, uint32_t ack, const char *data, uint32_t cut)
+static void send_port(struct heard *h, uint16_t port, int d, uint8_t flags, uint32_t seq,
+		      uint32_t ack, const char *data, uint32_t cut)
 {
 	struct endpoint c = synth_v4(1, port), s = synth_v4(2, 9092);
 	uint32_t len = (uint32_t)strlen(data);
-	struct packet p = {.kind = PACKET_TCP, .src = d ? s : c, .dst = d ? c : s, .seq = seq, .ack = ack, .flags = flags,
-			   .data = (const uint8_t *)data, .len = len - cut, .wire_len = len};
+	struct packet p = {.kind = PACKET_TCP,
+			   .src = d ? s : c,
+			   .dst = d ? c : s,
+			   .seq = seq,
+			   .ack = ack,
+			   .flags = flags,
+			   .data = (const uint8_t *)data,
+			   .len = len - cut,
+			   .wire_len = len};
 	struct stream_at at = {++clock_packet, (int64_t)clock_packet * 1000};
 
 	stream_feed(h->t, &p, &at);
 }
 
-static void send(struct heard *h, int d, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+static void send(struct heard *h, int d, uint8_t flags, uint32_t seq, uint32_t ack,
+		 const char *data)
 {
 	send_port(h, 40000, d, flags, seq, ack, data, 0);
 }
@@ -175,11 +188,11 @@ TEST(of_bytes_sent_twice_the_first_win)
 	start(&h, NULL);
 	shake(&h, 100, 200);
 	send(&h, 0, TCP_ACK, 100, 200, "abcd");
-	send(&h, 0, TCP_ACK, 100, 200, "XXcd");   /* wholly known */
-	send(&h, 0, TCP_ACK, 102, 200, "XXef");   /* partly */
-	send(&h, 0, TCP_ACK, 110, 200, "kl");     /* ahead, */
+	send(&h, 0, TCP_ACK, 100, 200, "XXcd");	  /* wholly known */
+	send(&h, 0, TCP_ACK, 102, 200, "XXef");	  /* partly */
+	send(&h, 0, TCP_ACK, 110, 200, "kl");	  /* ahead, */
 	send(&h, 0, TCP_ACK, 108, 200, "ijXXmn"); /* around it, */
-	send(&h, 0, TCP_ACK, 106, 200, "ghYY");   /* and the hole */
+	send(&h, 0, TCP_ACK, 106, 200, "ghYY");	  /* and the hole */
 	CHECK_TEXT(text(&h, 0), "abcdefghijklmn");
 	CHECK_EQ(h.gaps, 0);
 	finish(&h);
@@ -446,15 +459,16 @@ TEST(memory_stays_within_its_limits_and_what_had_to_go_is_said)
 	finish(&h);
 }
 
-/* The generator: one conversation as a row of segments with everything that happens to captures, and the truth beside it. */
+/* The generator: one conversation as a row of segments with everything that happens to captures,
+ * and the truth beside it. */
 
-#define TRUTH_SIZE 30000
+#define TRUTH_SIZE   30000
 #define SEGMENTS_MAX 3000
 
 struct segment {
 	int d;
 	uint32_t from, len, cut; /* place within the truth; bytes the capture cut off */
-	uint32_t ack;            /* place within the other direction's truth */
+	uint32_t ack;		 /* place within the other direction's truth */
 	int64_t order;
 };
 
@@ -464,12 +478,13 @@ struct run {
 	uint32_t isn[2];
 	struct segment segments[SEGMENTS_MAX];
 	size_t count;
-	uint64_t at[2];       /* how far was handed on */
+	uint64_t at[2]; /* how far was handed on */
 	uint64_t data[2], lost[2];
 	uint64_t wrong, invented;
 };
 
-static void run_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len, const struct stream_at *at)
+static void run_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len,
+		     const struct stream_at *at)
 {
 	struct run *r = context;
 
@@ -480,7 +495,8 @@ static void run_data(void *context, struct stream *s, int d, const uint8_t *data
 	r->data[d] += len;
 }
 
-static void run_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why, const struct stream_at *at)
+static void run_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why,
+		    const struct stream_at *at)
 {
 	struct run *r = context;
 
@@ -499,7 +515,8 @@ static void run_open(void *context, struct stream *s, const struct stream_at *at
 	(void)at;
 }
 
-static void run_close(void *context, struct stream *s, enum stream_end how, const struct stream_at *at)
+static void run_close(void *context, struct stream *s, enum stream_end how,
+		      const struct stream_at *at)
 {
 	(void)context;
 	(void)s;
@@ -514,19 +531,22 @@ static int by_order(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-static void add_segment(struct run *r, const struct segment *g, struct rand *rnd, bool lossy, int jitter)
+static void add_segment(struct run *r, const struct segment *g, struct rand *rnd, bool lossy,
+			int jitter)
 {
 	struct segment *to = &r->segments[r->count];
 
 	if (lossy && rand_below(rnd, 20) == 0)
 		return;
 	*to = *g;
-	to->order = (int64_t)r->count * 10 + (jitter ? (int64_t)rand_below(rnd, (uint64_t)jitter * 10) : 0);
+	to->order = (int64_t)r->count * 10 +
+		    (jitter ? (int64_t)rand_below(rnd, (uint64_t)jitter * 10) : 0);
 	r->count++;
 	memset(r->seen[g->d] + g->from, 1, g->len - g->cut);
 }
 
-/* Both sides talk in turns until one has said all; each turn is a few segments that acknowledge what the other has said. */
+/* Both sides talk in turns until one has said all; each turn is a few segments that acknowledge
+ * what the other has said. */
 static void make_run(struct run *r, struct rand *rnd, bool lossy, int jitter, bool cuts)
 {
 	uint32_t said[2] = {0, 0};
@@ -538,16 +558,21 @@ static void make_run(struct run *r, struct rand *rnd, bool lossy, int jitter, bo
 			r->truth[i][k] = (uint8_t)rand_next(rnd);
 	}
 	while (said[d] < TRUTH_SIZE) {
-		for (uint64_t n = 1 + rand_below(rnd, 4); n && said[d] < TRUTH_SIZE && r->count + 2 < SEGMENTS_MAX; n--) {
+		for (uint64_t n = 1 + rand_below(rnd, 4);
+		     n && said[d] < TRUTH_SIZE && r->count + 2 < SEGMENTS_MAX; n--) {
 			uint32_t len = 1 + (uint32_t)rand_below(rnd, 300);
 			struct segment g = {.d = d, .from = said[d], .ack = said[!d]};
 
 			g.len = len < TRUTH_SIZE - said[d] ? len : TRUTH_SIZE - said[d];
-			g.cut = cuts && rand_below(rnd, 10) == 0 ? (uint32_t)rand_below(rnd, g.len + 1) : 0;
+			g.cut = cuts && rand_below(rnd, 10) == 0
+					? (uint32_t)rand_below(rnd, g.len + 1)
+					: 0;
 			add_segment(r, &g, rnd, lossy, jitter);
 			said[d] += g.len;
-			if (said[d] > 100 && rand_below(rnd, 10) == 0) { /* again, cut up differently */
-				g.from -= (uint32_t)rand_below(rnd, g.from < 100 ? g.from + 1 : 100);
+			if (said[d] > 100 &&
+			    rand_below(rnd, 10) == 0) { /* again, cut up differently */
+				g.from -=
+					(uint32_t)rand_below(rnd, g.from < 100 ? g.from + 1 : 100);
 				g.len = said[d] - g.from;
 				g.cut = 0;
 				add_segment(r, &g, rnd, false, jitter);
@@ -566,15 +591,23 @@ static void feed_run(struct run *r)
 	struct stream_at at = {0, 0};
 
 	for (int d = 0; d < 2; d++) {
-		struct packet syn = {.src = ends[d], .dst = ends[!d], .seq = r->isn[d] - 1, .flags = d ? TCP_SYN | TCP_ACK : TCP_SYN,
+		struct packet syn = {.src = ends[d],
+				     .dst = ends[!d],
+				     .seq = r->isn[d] - 1,
+				     .flags = d ? TCP_SYN | TCP_ACK : TCP_SYN,
 				     .ack = r->isn[!d]};
 
 		stream_feed(t, &syn, &at);
 	}
 	for (size_t i = 0; i < r->count; i++) {
 		const struct segment *g = &r->segments[i];
-		struct packet p = {.src = ends[g->d], .dst = ends[!g->d], .seq = r->isn[g->d] + g->from, .flags = TCP_ACK,
-				   .ack = r->isn[!g->d] + g->ack, .data = r->truth[g->d] + g->from, .len = g->len - g->cut,
+		struct packet p = {.src = ends[g->d],
+				   .dst = ends[!g->d],
+				   .seq = r->isn[g->d] + g->from,
+				   .flags = TCP_ACK,
+				   .ack = r->isn[!g->d] + g->ack,
+				   .data = r->truth[g->d] + g->from,
+				   .len = g->len - g->cut,
 				   .wire_len = g->len};
 
 		at.packet = i + 1;

@@ -1,14 +1,14 @@
 /* Blocks in, views out; and blocks written. Owns a section's table of interfaces and nothing else.
  *
- * Invariants: nothing outside [data, data + size of the block) is read; a block's two lengths agree;
- * a packet names an interface that was described. Opening files, and what a packet holds, is left to
- * decoder/; what ktrial's custom blocks hold, to trace/evidence. */
+ * Invariants: nothing outside [data, data + size of the block) is read; a block's two lengths
+ * agree; a packet names an interface that was described. Opening files, and what a packet holds, is
+ * left to decoder/; what ktrial's custom blocks hold, to trace/evidence. */
 #include "trace/pcapng.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define MAGIC 0x1A2B3C4Du
+#define MAGIC	      0x1A2B3C4Du
 #define MAGIC_SWAPPED 0x4D3C2B1Au
 
 static uint16_t get16(const uint8_t *p, bool swapped)
@@ -110,14 +110,14 @@ static int malformed(struct pcapng_reader *r, struct error *e, const char *text)
 }
 
 static int read_section(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+			struct pcapng_block *ret, struct error *e)
 {
 	if (n < 16)
 		return malformed(r, e, "the section header is too short");
 	if (get16(body + 4, r->swapped) != 1)
 		return error_at(e, ERR_UNSUPPORTED, (size_t)r->offset, NULL,
-			"pcapng: version %u.%u is not known; 1.0 is",
-			get16(body + 4, r->swapped), get16(body + 6, r->swapped));
+				"pcapng: version %u.%u is not known; 1.0 is",
+				get16(body + 4, r->swapped), get16(body + 6, r->swapped));
 	r->interfaces_count = 0;
 	r->started = true;
 	ret->kind = PCAPNG_SECTION;
@@ -125,11 +125,13 @@ static int read_section(struct pcapng_reader *r, const uint8_t *body, size_t n,
 	return 1;
 }
 
-static int add_interface(struct pcapng_reader *r, const struct pcapng_interface *in, struct error *e)
+static int add_interface(struct pcapng_reader *r, const struct pcapng_interface *in,
+			 struct error *e)
 {
 	if (r->interfaces_count == PCAPNG_INTERFACES_MAX)
 		return error_at(e, ERR_LIMIT, (size_t)r->offset, NULL,
-			"pcapng: more than %d interfaces in a section", PCAPNG_INTERFACES_MAX);
+				"pcapng: more than %d interfaces in a section",
+				PCAPNG_INTERFACES_MAX);
 	if (r->interfaces_count == r->interfaces_cap) {
 		r->interfaces_cap = r->interfaces_cap ? r->interfaces_cap * 2 : 4;
 		r->interfaces = realloc(r->interfaces, r->interfaces_cap * sizeof(*r->interfaces));
@@ -141,7 +143,7 @@ static int add_interface(struct pcapng_reader *r, const struct pcapng_interface 
 }
 
 static int read_interface(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+			  struct pcapng_block *ret, struct error *e)
 {
 	struct pcapng_interface in = {.resolution = 6};
 	struct pcapng_options o;
@@ -173,7 +175,7 @@ static int read_interface(struct pcapng_reader *r, const uint8_t *body, size_t n
 
 /* What a packet block says of its interface. */
 static int read_on(struct pcapng_reader *r, uint32_t interface, struct pcapng_block *ret,
-	struct error *e)
+		   struct error *e)
 {
 	if (interface >= r->interfaces_count)
 		return malformed(r, e, "a packet names an interface that was not described");
@@ -185,7 +187,7 @@ static int read_on(struct pcapng_reader *r, uint32_t interface, struct pcapng_bl
 
 /* Enhanced packets, and the old packet blocks whose interface number has 16 bits. */
 static int read_packet(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+		       struct pcapng_block *ret, struct error *e)
 {
 	bool sw = r->swapped;
 	uint32_t interface;
@@ -215,7 +217,7 @@ static int read_packet(struct pcapng_reader *r, const uint8_t *body, size_t n,
 
 /* A simple packet: of interface 0, cut at its snaplen, without a time. */
 static int read_simple(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+		       struct pcapng_block *ret, struct error *e)
 {
 	uint32_t snaplen;
 	int rc;
@@ -235,7 +237,7 @@ static int read_simple(struct pcapng_reader *r, const uint8_t *body, size_t n,
 }
 
 static int read_custom(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+		       struct pcapng_block *ret, struct error *e)
 {
 	if (n < 4)
 		return malformed(r, e, "a custom block is too short");
@@ -247,7 +249,7 @@ static int read_custom(struct pcapng_reader *r, const uint8_t *body, size_t n,
 }
 
 static int read_body(struct pcapng_reader *r, const uint8_t *body, size_t n,
-	struct pcapng_block *ret, struct error *e)
+		     struct pcapng_block *ret, struct error *e)
 {
 	switch (ret->type) {
 	case PCAPNG_TYPE_SECTION:
@@ -284,7 +286,7 @@ static int read_order(struct pcapng_reader *r, const uint8_t *data, struct error
 }
 
 int pcapng_read(struct pcapng_reader *r, const uint8_t *data, size_t n, struct pcapng_block *ret,
-	struct error *e)
+		struct error *e)
 {
 	uint32_t size;
 	int rc;
@@ -305,7 +307,8 @@ int pcapng_read(struct pcapng_reader *r, const uint8_t *data, size_t n, struct p
 		return malformed(r, e, "the length of a block is impossible");
 	if (size > PCAPNG_BLOCK_MAX)
 		return error_at(e, ERR_LIMIT, (size_t)r->offset, NULL,
-			"pcapng: a block of %u bytes; the limit is %u", size, PCAPNG_BLOCK_MAX);
+				"pcapng: a block of %u bytes; the limit is %u", size,
+				PCAPNG_BLOCK_MAX);
 	ret->size = size;
 	if (n < size)
 		return 0;
@@ -356,7 +359,8 @@ const char *pcapng_secrets_name(uint32_t secrets_type)
 	}
 }
 
-/* Writing. Every block's size is known before it begins, so that both lengths are written as it goes. */
+/* Writing. Every block's size is known before it begins, so that both lengths are written as it
+ * goes. */
 static void put16(struct buf *b, uint16_t v)
 {
 	buf_add(b, &v, sizeof(v));
@@ -400,7 +404,8 @@ static void put_text(struct buf *b, uint16_t code, const char *text)
 		put_option(b, code, text, strlen(text));
 }
 
-void pcapng_write_section(struct buf *b, const char *hardware, const char *os, const char *application)
+void pcapng_write_section(struct buf *b, const char *hardware, const char *os,
+			  const char *application)
 {
 	size_t size = 28 + text_size(hardware) + text_size(os) + text_size(application) + 4;
 
@@ -419,7 +424,7 @@ void pcapng_write_section(struct buf *b, const char *hardware, const char *os, c
 }
 
 void pcapng_write_interface(struct buf *b, uint16_t link, uint32_t snaplen, uint8_t resolution,
-	const char *name)
+			    const char *name)
 {
 	size_t size = 20 + text_size(name) + option_size(1) + 4;
 
@@ -439,7 +444,8 @@ static void put_packet_options(struct buf *b, const struct pcapng_out *out)
 	if (!out->flags && !out->comments_count)
 		return;
 	for (size_t i = 0; i < out->comments_count; i++)
-		put_option(b, PCAPNG_OPT_COMMENT, out->comments[i].data, (size_t)out->comments[i].len);
+		put_option(b, PCAPNG_OPT_COMMENT, out->comments[i].data,
+			   (size_t)out->comments[i].len);
 	if (out->flags)
 		put_option(b, PCAPNG_OPT_PACKET_FLAGS, &out->flags, sizeof(out->flags));
 	put32(b, PCAPNG_OPT_END);

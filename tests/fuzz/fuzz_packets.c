@@ -1,5 +1,5 @@
-/* A capture down to its TCP bytes, under small limits: memory stays bounded, every conversation opens and closes once, and what is
- * handed on is inside the packet or the queue. */
+/* A capture down to its TCP bytes, under small limits: memory stays bounded, every conversation
+ * opens and closes once, and what is handed on is inside the packet or the queue. */
 #include "decoder/capture.h"
 #include "decoder/packet.h"
 #include "decoder/stream.h"
@@ -25,7 +25,8 @@ static void on_open(void *context, struct stream *s, const struct stream_at *at)
 		stream_ignore(s);
 }
 
-static void on_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len, const struct stream_at *at)
+static void on_data(void *context, struct stream *s, int d, const uint8_t *data, size_t len,
+		    const struct stream_at *at)
 {
 	struct seen *seen = context;
 
@@ -38,7 +39,8 @@ static void on_data(void *context, struct stream *s, int d, const uint8_t *data,
 		stream_ignore(s);
 }
 
-static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why, const struct stream_at *at)
+static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum stream_gap why,
+		   const struct stream_at *at)
 {
 	struct seen *seen = context;
 
@@ -48,7 +50,8 @@ static void on_gap(void *context, struct stream *s, int d, uint64_t bytes, enum 
 	seen->gaps++;
 }
 
-static void on_close(void *context, struct stream *s, enum stream_end how, const struct stream_at *at)
+static void on_close(void *context, struct stream *s, enum stream_end how,
+		     const struct stream_at *at)
 {
 	struct seen *seen = context;
 
@@ -78,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		if (packet_parse(item.link, item.data, item.len, item.wire_len, &p) != PACKET_TCP)
 			continue;
-		assert(p.len <= p.wire_len && p.data >= item.data && p.data + p.len <= item.data + item.len);
+		assert(p.len <= p.wire_len && p.data >= item.data &&
+		       p.data + p.len <= item.data + item.len);
 		at = (struct stream_at){item.number, item.time_ns};
 		stream_feed(t, &p, &at);
 		assert(stream_table_memory(t) <= limits.memory_max);

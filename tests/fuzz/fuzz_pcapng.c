@@ -1,4 +1,5 @@
-/* Any bytes as a pcapng or pcap file: reading ends, stays within the bytes, and every view is inside them. */
+/* Any bytes as a pcapng or pcap file: reading ends, stays within the bytes, and every view is
+ * inside them. */
 #include "decoder/capture.h"
 
 #include <assert.h>
