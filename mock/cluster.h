@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/shared.h"
+#include "mock/timer.h"
 #include "rules/rule.h"
 #include "trace/event.h"
 
@@ -64,11 +65,16 @@ struct call {
 
 	void *response; /* the API's response struct, encoded at response_version */
 	int16_t response_version;
-	int64_t deadline_us;	 /* of CALL_WAIT: mono µs at which it is ready in any case */
-	void *state;		 /* the handler's, between two calls; in the arena */
-	struct call_hold *holds; /* log memory that the response points into */
-	struct call_wait *waits; /* where it is registered */
-	struct call *next_ready;
+
+	/* The cluster's own. */
+	bool begun;		   /* worked at least once */
+	int64_t deadline_us;	   /* of CALL_WAIT: mono µs at which it is ready in any case */
+	void *state;		   /* the handler's, between two calls; in the arena */
+	struct call_hold *holds;   /* log memory that the response points into */
+	struct call_spill *spills; /* what did not fit the arena's maximum */
+	struct call_wait *waits;   /* where it is registered */
+	struct timer timer;
+	struct call *next_ready, *prev_ready;
 	bool ready;
 };
 

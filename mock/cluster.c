@@ -1,0 +1,154 @@
+/* The cluster's life, and the way of a request through it: fault before, work, fault after. Which
+ * API is worked where stands in one table. Knows nothing about what the APIs do. */
+#include "mock/cluster.h"
+
+#include "base/json.h"
+#include "mock/fault.h"
+#include "mock/mem.h"
+#include "mock/state.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MEMORY_DEFAULT ((size_t)1 << 30)
+#define BROKERS_MAX    1000
+
+const struct api cluster_apis[API_KEY_MAX + 1] = {
+	[API_METADATA] = {metadata_work, .by_topic = true},
+	[API_API_VERSIONS] = {api_versions_work},
+};
+
+static void set_versions(struct cluster *c)
+{
+	for (int key = 0; key <= API_KEY_MAX; key++) {
+		const struct message *m = message_of_api(key, MESSAGE_REQUEST);
+		struct version_range *r = &c->versions[key];
+
+		*r = (struct version_range){0, -1};
+		if (!m || !cluster_apis[key].work)
+			continue;
+		r->min = m->since;
+		r->max = m->until < m->unstable_since ? m->until : (int16_t)(m->unstable_since - 1);
+	}
+}
+
+struct cluster *cluster_new(const struct cluster_config *config, struct instant now)
+{
+	struct cluster *c = mem_new(sizeof(*c));
+
+	assert(config->brokers > 0 && config->brokers <= BROKERS_MAX);
+	c->config = *config;
+	if (!c->config.memory_max)
+		c->config.memory_max = MEMORY_DEFAULT;
+	if (c->config.default_partitions <= 0)
+		c->config.default_partitions = 1;
+	if (c->config.default_replication <= 0)
+		c->config.default_replication =
+			(int16_t)(config->brokers < 3 ? config->brokers : 3);
+	c->now = now;
+	rand_seed(&c->rand, config->seed);
+	c->id = rand_uuid(&c->rand);
+	uuid_text(c->id, c->id_text);
+	c->brokers = mem_new((size_t)config->brokers * sizeof(c->brokers[0]));
+	for (int32_t i = 0; i < config->brokers; i++) {
+		c->brokers[i].address.node_id = i + 1;
+		c->brokers[i].alive = true;
+	}
+	buf_init(&c->scratch, EVENT_DETAIL_MAX);
+	set_versions(c);
+	topics_init(c);
+	return c;
+}
+
+void cluster_free(struct cluster *c)
+{
+	if (!c)
+		return;
+	topics_release(c);
+	timers_release(&c->timers);
+	buf_release(&c->scratch);
+	free(c->brokers);
+	free(c);
+}
+
+void cluster_set_address(struct cluster *c, const struct broker_address *address)
+{
+	struct broker *b = cluster_broker(c, address->node_id);
+
+	assert(b);
+	b->address = *address;
+}
+
+struct broker *cluster_broker(const struct cluster *c, int32_t node_id)
+{
+	return node_id >= 1 && node_id <= c->config.brokers ? &c->brokers[node_id - 1] : NULL;
+}
+
+int32_t cluster_controller(const struct cluster *c)
+{
+	for (int32_t i = 0; i < c->config.brokers; i++)
+		if (c->brokers[i].alive)
+			return i + 1;
+	return -1;
+}
+
+void cluster_event(struct cluster *c, const char *name, struct buf *detail)
+{
+	struct event ev = {.kind = EVENT_CLUSTER, .time_us = c->now.wall_us};
+
+	ev.cluster.name = str_of(name);
+	ev.cluster.detail = (struct str){buf_cstr(detail), (int32_t)detail->len};
+	if (c->config.bus)
+		event_emit(c->config.bus, &ev);
+}
+
+bool cluster_speaks(const struct cluster *c, int api_key, int api_version)
+{
+	return api_key >= 0 && api_key <= API_KEY_MAX && api_version >= c->versions[api_key].min &&
+	       api_version <= c->versions[api_key].max;
+}
+
+static void on_call_due(struct cluster *c, void *owner)
+{
+	call_make_ready(c, owner);
+}
+
+static enum call_result work(struct cluster *c, struct call *call)
+{
+	const struct api *api = &cluster_apis[call->header.api_key];
+	bool first = !call->begun;
+
+	call->begun = true;
+	if (first && fault_before(c, call))
+		return CALL_ANSWER;
+	return api->work(c, call);
+}
+
+enum call_result cluster_call(struct cluster *c, struct call *call, struct instant now)
+{
+	enum call_result result;
+
+	c->now = now;
+	call_unwait(c, call);
+	call->response_version = call->header.api_version;
+	if (!cluster_speaks(c, call->header.api_key, call->header.api_version))
+		return call->header.api_key == API_API_VERSIONS ? api_versions_fallback(c, call)
+								: CALL_CLOSE;
+	result = work(c, call);
+	if (result == CALL_ANSWER || result == CALL_NO_ANSWER)
+		result = fault_after(c, call, result);
+	if (result == CALL_WAIT) {
+		call->timer.on_due = on_call_due;
+		call->timer.owner = call;
+		timer_set(&c->timers, &call->timer, call->deadline_us);
+	}
+	return result;
+}
+
+int64_t cluster_tick(struct cluster *c, struct instant now)
+{
+	c->now = now;
+	timers_run(&c->timers, c, now.mono_us);
+	return timers_next(&c->timers);
+}

@@ -1,0 +1,19 @@
+/* ACTION_ERROR of a rule, carried out for any API by its schema: which field of an answer takes
+ * which code is found from the descriptors, not written down forty times. */
+#ifndef MOCK_FAULT_H
+#define MOCK_FAULT_H
+
+#include "mock/call.h"
+
+/* The code that a rule puts on this topic (partition -1) or partition before the work, or 0. Asked
+ * by the APIs that are about topics. */
+int16_t call_fault(const struct call *call, struct str topic, int32_t partition);
+
+/* True if the whole request is refused before the work; call->response is then there. */
+bool fault_before(struct cluster *c, struct call *call);
+
+/* After the work: puts the code into the answer. result is the handler's; returned is what holds
+ * now (an error of an acks=0 Produce closes the connection). */
+enum call_result fault_after(struct cluster *c, struct call *call, enum call_result result);
+
+#endif

@@ -1,0 +1,65 @@
+/* The cluster from inside: what the files of this room share. Each part is owned by the file whose
+ * struct it is. */
+#ifndef MOCK_STATE_H
+#define MOCK_STATE_H
+
+#include "base/rand.h"
+#include "mock/call.h"
+#include "mock/cluster.h"
+#include "mock/timer.h"
+#include "mock/topic.h"
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+
+struct broker {
+	struct broker_address address;
+	bool alive;
+};
+
+struct version_range {
+	int16_t min, max; /* min > max: not spoken */
+};
+
+struct cluster {
+	struct cluster_config config;
+	struct instant now; /* of the call or tick at work */
+	struct rand rand;
+	struct uuid id;
+	char id_text[UUID_TEXT_SIZE];
+	struct broker *brokers; /* by node id - 1 */
+	struct version_range versions[API_KEY_MAX + 1];
+	struct timers timers;
+	struct call *ready_first, *ready_last;
+	struct topics topics;
+	struct buf scratch; /* of whoever is at work; never kept across a return */
+};
+
+/* The broker of a node id, or NULL. */
+struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
+
+/* The controller that brokers name to clients: the lowest live one, -1 if all are down. */
+int32_t cluster_controller(const struct cluster *c);
+
+/* A cluster event; detail is a JSON object. */
+void cluster_event(struct cluster *c, const char *name, struct buf *detail);
+#define EVENT_DETAIL_MAX ((size_t)16 << 20)
+
+/* One API's work. A handler that returns CALL_WAIT has set call->deadline_us (INSTANT_NEVER for
+ * none) and its waits, and is called again. */
+typedef enum call_result api_work(struct cluster *c, struct call *call);
+
+struct api {
+	api_work *work; /* NULL: not simulated, not advertised */
+	/* Asks call_fault for each topic or partition itself. Others get the error of a rule from
+	 * mock/fault.h without doing anything. */
+	bool by_topic;
+};
+
+extern const struct api cluster_apis[API_KEY_MAX + 1];
+
+api_work api_versions_work, metadata_work;
+
+/* ApiVersions of a version that we do not speak: version 0, error 35, one entry (KIP-511). */
+enum call_result api_versions_fallback(struct cluster *c, struct call *call);
+
+#endif

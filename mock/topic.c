@@ -1,0 +1,234 @@
+/* Topics by name and by id, and where their partitions live. Placement walks the live brokers in
+ * stripes, as KRaft's placer does without racks: partition p's leader is p brokers after the
+ * topic's start, its followers come next. */
+#include "mock/topic.h"
+
+#include "base/json.h"
+#include "mock/mem.h"
+#include "mock/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void topics_init(struct cluster *c)
+{
+	c->topics.next_start = (int32_t)rand_below(&c->rand, (uint64_t)c->config.brokers);
+}
+
+static void partition_free(struct cluster *c, struct partition *p)
+{
+	waitlist_wake(c, &p->waiters);
+	free(p->replicas);
+	free(p->isr);
+	free(p);
+}
+
+static void topic_free(struct cluster *c, struct topic *t)
+{
+	for (int32_t i = 0; i < t->partitions_count; i++)
+		partition_free(c, t->partitions[i]);
+	free(t->partitions);
+	mem_str_free(t->name);
+	free(t);
+}
+
+void topics_release(struct cluster *c)
+{
+	struct topic *t, *next;
+
+	HASH_CLEAR(by_id, c->topics.by_id);
+	HASH_ITER (by_name, c->topics.by_name, t, next) {
+		HASH_DELETE(by_name, c->topics.by_name, t);
+		topic_free(c, t);
+	}
+}
+
+struct topic *topic_find(const struct cluster *c, struct str name)
+{
+	struct topic *t = NULL;
+
+	if (name.data)
+		HASH_FIND(by_name, c->topics.by_name, name.data, (unsigned)name.len, t);
+	return t;
+}
+
+struct topic *topic_by_id(const struct cluster *c, struct uuid id)
+{
+	struct topic *t = NULL;
+
+	HASH_FIND(by_id, c->topics.by_id, id.b, sizeof(id.b), t);
+	return t;
+}
+
+struct topic *topic_resolve(const struct cluster *c, struct str name, struct uuid id)
+{
+	return name.data && name.len ? topic_find(c, name) : topic_by_id(c, id);
+}
+
+struct partition *partition_find(const struct topic *t, int32_t index)
+{
+	return t && index >= 0 && index < t->partitions_count ? t->partitions[index] : NULL;
+}
+
+bool topic_name_ok(struct str name)
+{
+	if (!name.data || name.len < 1 || name.len > TOPIC_NAME_MAX || str_is(name, ".") ||
+	    str_is(name, ".."))
+		return false;
+	for (int32_t i = 0; i < name.len; i++) {
+		char ch = name.data[i];
+
+		if (!(ch >= 'a' && ch <= 'z') && !(ch >= 'A' && ch <= 'Z') &&
+		    !(ch >= '0' && ch <= '9') && ch != '.' && ch != '_' && ch != '-')
+			return false;
+	}
+	return true;
+}
+
+static bool same_but_dots(struct str a, struct str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (int32_t i = 0; i < a.len; i++)
+		if ((a.data[i] == '.' ? '_' : a.data[i]) != (b.data[i] == '.' ? '_' : b.data[i]))
+			return false;
+	return true;
+}
+
+struct topic *topic_collision(const struct cluster *c, struct str name)
+{
+	struct topic *t, *next;
+
+	if (!memchr(name.data, '.', (size_t)name.len) && !memchr(name.data, '_', (size_t)name.len))
+		return NULL;
+	HASH_ITER (by_name, c->topics.by_name, t, next)
+		if (!str_eq(t->name, name) && same_but_dots(t->name, name))
+			return t;
+	return NULL;
+}
+
+/* The live broker that is n steps after the first in the stripe, counted from start. */
+static int32_t nth_alive(const struct cluster *c, int32_t start, int32_t n)
+{
+	int32_t alive = 0, brokers = c->config.brokers;
+
+	for (int32_t i = 0; i < brokers; i++)
+		alive += c->brokers[i].alive;
+	assert(alive > 0);
+	n %= alive;
+	for (int32_t i = start;; i++)
+		if (c->brokers[i % brokers].alive && n-- == 0)
+			return i % brokers + 1;
+}
+
+static void place(struct cluster *c, struct partition *p, const struct topic_spec *spec,
+		  int32_t start)
+{
+	const struct placement *asked = spec->placement ? &spec->placement[p->index] : NULL;
+	size_t size;
+
+	p->replicas_count = p->isr_count = asked ? asked->count : spec->replication;
+	size = (size_t)p->replicas_count * sizeof(p->replicas[0]);
+	p->replicas = mem_new(size);
+	p->isr = mem_new(size);
+	if (spec->leader > 0)
+		start = spec->leader - 1;
+	for (int32_t r = 0; r < p->replicas_count; r++) {
+		int32_t step = spec->leader > 0 ? r : p->index + r;
+
+		p->replicas[r] = asked ? asked->nodes[r] : nth_alive(c, start, step);
+	}
+	memcpy(p->isr, p->replicas, size);
+	p->leader = p->replicas[0];
+}
+
+static struct partition *partition_new(struct cluster *c, struct topic *t, int32_t index,
+				       const struct topic_spec *spec, int32_t start)
+{
+	struct partition *p = mem_new(sizeof(*p));
+
+	p->topic = t;
+	p->index = index;
+	place(c, p, spec, start);
+	return p;
+}
+
+static void emit_created(struct cluster *c, const struct topic *t)
+{
+	char id[UUID_TEXT_SIZE];
+	struct json j;
+
+	buf_reset(&c->scratch);
+	json_init(&j, &c->scratch);
+	uuid_text(t->id, id);
+	json_open(&j, '{');
+	json_key_str(&j, "topic", t->name);
+	json_key_text(&j, "topicId", id);
+	json_key_int(&j, "partitions", t->partitions_count);
+	json_key(&j, "leaders");
+	json_open(&j, '[');
+	for (int32_t i = 0; i < t->partitions_count; i++)
+		json_int(&j, t->partitions[i]->leader);
+	json_close(&j, ']');
+	json_close(&j, '}');
+	cluster_event(c, "topic-created", &c->scratch);
+}
+
+struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
+{
+	struct topic *t = mem_new(sizeof(*t));
+	int32_t start = c->topics.next_start;
+
+	assert(!topic_find(c, spec->name) && spec->partitions > 0);
+	t->name = mem_str(spec->name);
+	t->id = rand_uuid(&c->rand);
+	t->internal = spec->internal;
+	t->partitions_count = spec->partitions;
+	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
+	for (int32_t i = 0; i < spec->partitions; i++)
+		t->partitions[i] = partition_new(c, t, i, spec, start);
+	c->topics.next_start = (start + 1) % c->config.brokers;
+	HASH_ADD_KEYPTR(by_name, c->topics.by_name, t->name.data, (unsigned)t->name.len, t);
+	HASH_ADD(by_id, c->topics.by_id, id, sizeof(t->id), t);
+	emit_created(c, t);
+	return t;
+}
+
+static int32_t alive_count(const struct cluster *c)
+{
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < c->config.brokers; i++)
+		n += c->brokers[i].alive;
+	return n;
+}
+
+int cluster_create_topic(struct cluster *c, struct str name, int32_t partitions,
+			 int16_t replication, int32_t leader, struct instant now, struct error *e)
+{
+	struct topic_spec spec = {.name = name, .partitions = partitions, .leader = leader};
+
+	c->now = now;
+	spec.replication = replication == -1 ? c->config.default_replication : replication;
+	if (partitions == -1)
+		spec.partitions = c->config.default_partitions;
+	if (!topic_name_ok(name))
+		return error_set(e, ERR_USAGE,
+				 "'" STR_FMT "' is no topic name: 1 to %d letters, "
+				 "digits, '.', '_' and '-'",
+				 STR_ARG(name), TOPIC_NAME_MAX);
+	if (topic_find(c, name))
+		return error_set(e, ERR_USAGE, "there is a topic '" STR_FMT "' already",
+				 STR_ARG(name));
+	if (spec.partitions < 1 || spec.partitions > TOPIC_PARTITIONS_MAX)
+		return error_set(e, ERR_USAGE, "a topic has 1 to %d partitions, not %d",
+				 TOPIC_PARTITIONS_MAX, spec.partitions);
+	if (spec.replication < 1 || spec.replication > alive_count(c))
+		return error_set(e, ERR_USAGE, "%d replicas need as many brokers, there are %d",
+				 spec.replication, alive_count(c));
+	if (leader != -1 && (!cluster_broker(c, leader) || !cluster_broker(c, leader)->alive))
+		return error_set(e, ERR_USAGE, "there is no broker %d to lead '" STR_FMT "'",
+				 leader, STR_ARG(name));
+	topic_new(c, &spec);
+	return 0;
+}
