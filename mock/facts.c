@@ -28,7 +28,8 @@ static void add(struct reader *r, struct place p)
 			r->cap = r->count;
 			return;
 		}
-		memcpy(bigger, r->list, (size_t)r->count * sizeof(*bigger));
+		if (r->count)
+			memcpy(bigger, r->list, (size_t)r->count * sizeof(*bigger));
 		r->list = bigger;
 	}
 	r->list[r->count++] = (struct topic_partition){p.topic, p.partition};
