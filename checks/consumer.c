@@ -1,0 +1,325 @@
+/* What consumers promise: offsets only go up within an assignment and skip nothing that they should
+ * get; a commit never goes back within a generation and never passes what was delivered. Judged
+ * from what the subject said, the log, and OffsetCommit on the wire. */
+#include "checks/types.h"
+
+#include "protocol/messages.h"
+
+#include <stdio.h>
+
+#define KEY_MAX 900
+
+/* ---- U3 ---- */
+
+/* The last read of one partition, while a subject's reads are walked. */
+struct position {
+	const struct history_read *last;
+	struct history_partition *partition;
+	UT_hash_handle hh; /* by topic and partition */
+};
+
+struct positions {
+	struct position *by_key;
+	uint64_t back, skipped;
+};
+
+static void read_moment(struct finding *f, const struct history_subject *s,
+			const struct history_read *r)
+{
+	finding_moment(f, r->time_us, STR_FMT " is given " STR_FMT "-%d offset %lld: " STR_FMT,
+		       STR_ARG(s->name), STR_ARG(r->topic), r->partition, (long long)r->offset,
+		       STR_ARG(r->value));
+}
+
+static struct position *position_of(const struct check *c, struct positions *all,
+				    const struct history_read *r)
+{
+	char key[KEY_MAX];
+	int len = snprintf(key, sizeof(key), STR_FMT "/%d", STR_ARG(r->topic), r->partition);
+	struct position *p;
+
+	if (len < 0 || len >= (int)sizeof(key))
+		return NULL;
+	HASH_FIND(hh, all->by_key, key, (unsigned)len, p);
+	if (p)
+		return p;
+	p = arena_zalloc(c->arena, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->partition = history_partition(c->history, r->topic, r->partition);
+	HASH_ADD_KEYPTR(hh, all->by_key, arena_copy(c->arena, key, (size_t)len), (unsigned)len, p);
+	return p;
+}
+
+/* The first record between two offsets that a reader should have been given; NULL if there is none.
+ */
+static const struct history_record *skipped_between(const struct history_partition *p, int64_t from,
+						    int64_t to)
+{
+	for (size_t i = history_record_from(p, from);
+	     i < p->records_count && p->records[i].offset < to; i++)
+		if (history_readable(&p->records[i]))
+			return &p->records[i];
+	return NULL;
+}
+
+static void judge_read(struct finding *f, const struct history_subject *s, struct positions *all,
+		       struct position *p, const struct history_read *r)
+{
+	const struct history_read *last = p->last;
+	const struct history_record *gap;
+
+	if (r->offset <= last->offset) {
+		if (!all->back++) {
+			read_moment(f, s, last);
+			read_moment(f, s, r);
+			finding_set(f, FINDING_FAIL,
+				    STR_FMT " was given " STR_FMT
+					    "-%d offset %lld after offset %lld",
+				    STR_ARG(s->name), STR_ARG(r->topic), r->partition,
+				    (long long)r->offset, (long long)last->offset);
+		}
+		return;
+	}
+	gap = p->partition ? skipped_between(p->partition, last->offset + 1, r->offset) : NULL;
+	if (gap && !all->skipped++ && !all->back) {
+		read_moment(f, s, last);
+		read_moment(f, s, r);
+		finding_set(f, FINDING_FAIL,
+			    STR_FMT " was given " STR_FMT
+				    "-%d offset %lld and then %lld; offset %lld holds " STR_FMT,
+			    STR_ARG(s->name), STR_ARG(r->topic), r->partition,
+			    (long long)last->offset, (long long)r->offset, (long long)gap->offset,
+			    STR_ARG(gap->value));
+	}
+}
+
+static void judge_reads(struct check *c, struct finding *f, struct history_subject *s,
+			struct positions *all)
+{
+	all->by_key = NULL;
+	for (size_t i = 0; i < s->reads_count; i++) {
+		const struct history_read *r = &s->reads[i];
+		struct position *p =
+			scope_has(c->scope.topic, r->topic) ? position_of(c, all, r) : NULL;
+
+		if (!p || (p->partition && p->partition->older))
+			continue; /* a topic made anew starts again at 0 */
+		f->judged++;
+		if (p->last && p->last->assignment == r->assignment)
+			judge_read(f, s, all, p, r);
+		p->last = r;
+	}
+	HASH_CLEAR(hh, all->by_key);
+}
+
+static void end_u3(struct check *c, struct finding *f)
+{
+	struct positions all = {0};
+
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s))
+		judge_reads(c, f, s, &all);
+	if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "no subject reported a record that it was given");
+	else if (!all.back && !all.skipped)
+		finding_set(f, FINDING_PASS, "%llu records", (unsigned long long)f->judged);
+	else if (all.back + all.skipped > 1)
+		f->actual = str_of(arena_printf(
+			f->arena, STR_FMT " (%llu times back, %llu times over records)",
+			STR_ARG(f->actual), (unsigned long long)all.back,
+			(unsigned long long)all.skipped));
+}
+
+const struct check_type check_u3 = {
+	.name = "U3",
+	.claim = "within an assignment a consumer is given strictly increasing offsets, and none "
+		 "that it should get is left out",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.universal = true,
+	.end = end_u3,
+};
+
+/* ---- U4 ---- */
+
+/* The highest commit of a partition in a generation; the key is group, topic, partition,
+ * generation. */
+struct commit {
+	struct str topic;
+	int32_t partition, generation;
+	int64_t offset, time_us;
+	UT_hash_handle hh;
+};
+
+struct commits {
+	struct commit *by_key;
+	uint64_t judged, back;
+	struct str first;
+	struct finding_moment moments[2];
+};
+
+static struct commit *commit_of(struct check *c, const struct offset_commit_request *request,
+				struct str topic, int32_t partition)
+{
+	struct commits *s = c->state;
+	char key[KEY_MAX];
+	int len = snprintf(key, sizeof(key), STR_FMT "%c" STR_FMT "%c%d %d",
+			   STR_ARG(request->group_id), 0, STR_ARG(topic), 0, partition,
+			   request->generation_id_or_member_epoch);
+	struct commit *m;
+
+	if (len < 0 || len >= (int)sizeof(key))
+		return NULL;
+	HASH_FIND(hh, s->by_key, key, (unsigned)len, m);
+	if (m)
+		return m;
+	m = arena_zalloc(c->arena, sizeof(*m));
+	if (!m)
+		return NULL;
+	m->topic = arena_str(c->arena, topic);
+	m->partition = partition;
+	m->generation = request->generation_id_or_member_epoch;
+	m->offset = -1;
+	HASH_ADD_KEYPTR(hh, s->by_key, arena_copy(c->arena, key, (size_t)len), (unsigned)len, m);
+	return m;
+}
+
+static void commit_one(struct check *c, const struct offset_commit_request *request,
+		       struct str topic, const struct offset_commit_request_topics_partitions *p,
+		       int64_t time_us)
+{
+	struct commits *s = c->state;
+	struct commit *m = commit_of(c, request, topic, p->partition_index);
+
+	if (!m)
+		return;
+	s->judged++;
+	if (p->committed_offset < m->offset && !s->back++) {
+		s->first = str_of(arena_printf(
+			c->arena,
+			STR_FMT "-%d: offset %lld after %lld in generation %d of group " STR_FMT,
+			STR_ARG(topic), p->partition_index, (long long)p->committed_offset,
+			(long long)m->offset, m->generation, STR_ARG(request->group_id)));
+		s->moments[0] = (struct finding_moment){
+			m->time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld",
+							(long long)m->offset))};
+		s->moments[1] = (struct finding_moment){
+			time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld",
+						     (long long)p->committed_offset))};
+	}
+	if (p->committed_offset >= m->offset) {
+		m->offset = p->committed_offset;
+		m->time_us = time_us;
+	}
+}
+
+/* Whether the answer took this partition's commit. */
+static bool committed(const struct offset_commit_response *response, int32_t topic,
+		      int32_t partition)
+{
+	return topic < response->topics_count &&
+	       partition < response->topics[topic].partitions_count &&
+	       !response->topics[topic].partitions[partition].error_code;
+}
+
+static void feed_u4(struct check *c, const struct event *ev)
+{
+	const struct offset_commit_request *request;
+	const struct offset_commit_response *response;
+
+	if (ev->kind != EVENT_EXCHANGE || ev->exchange->header.api_key != API_OFFSET_COMMIT)
+		return;
+	request = exchange_request(ev->exchange);
+	response = exchange_response(ev->exchange);
+	if (!request || !response || request->generation_id_or_member_epoch < 0)
+		return;
+	for (int32_t i = 0; i < request->topics_count; i++)
+		for (int32_t k = 0; k < request->topics[i].partitions_count; k++)
+			if (request->topics[i].name.len && committed(response, i, k))
+				commit_one(c, request, request->topics[i].name,
+					   &request->topics[i].partitions[k], ev->time_us);
+}
+
+/* The highest offset of a partition that any subject was given; -1 if none, -2 if somebody who
+ * reads it was cut off. */
+static int64_t delivered(const struct check *c, const struct commit *m)
+{
+	int64_t highest = -1;
+
+	for (struct history_subject *s = c->history->subjects; s; s = s->next)
+		for (size_t i = 0; i < s->reads_count; i++) {
+			const struct history_read *r = &s->reads[i];
+
+			if (r->partition != m->partition || !str_eq(r->topic, m->topic))
+				continue;
+			if (!s->ended)
+				return -2;
+			highest = r->offset > highest ? r->offset : highest;
+		}
+	return highest;
+}
+
+static uint64_t judge_beyond(struct check *c, struct finding *f)
+{
+	struct commits *s = c->state;
+	const struct history_record *ahead;
+	uint64_t beyond = 0;
+
+	for (struct commit *m = s->by_key; m; m = m->hh.next) {
+		struct history_partition *p = history_partition(c->history, m->topic, m->partition);
+		int64_t last = p ? delivered(c, m) : -1;
+
+		if (last < 0 || m->offset <= last + 1)
+			continue;
+		ahead = skipped_between(p, last + 1, m->offset);
+		if (!ahead || beyond++)
+			continue;
+		finding_moment(f, m->time_us, "OffsetCommit of " STR_FMT "-%d offset %lld",
+			       STR_ARG(m->topic), m->partition, (long long)m->offset);
+		finding_set(f, FINDING_FAIL,
+			    STR_FMT "-%d: offset %lld was committed, but %lld (" STR_FMT
+				    ") was given to nobody",
+			    STR_ARG(m->topic), m->partition, (long long)m->offset,
+			    (long long)ahead->offset, STR_ARG(ahead->value));
+	}
+	return beyond;
+}
+
+static void end_u4(struct check *c, struct finding *f)
+{
+	struct commits *s = c->state;
+
+	f->judged = s->judged;
+	if (!s->judged) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no member of a group committed an offset");
+		return;
+	}
+	if (s->back) {
+		finding_moment(f, s->moments[0].time_us, STR_FMT, STR_ARG(s->moments[0].text));
+		finding_moment(f, s->moments[1].time_us, STR_FMT, STR_ARG(s->moments[1].text));
+		finding_set(f, FINDING_FAIL, STR_FMT, STR_ARG(s->first));
+	} else if (!judge_beyond(c, f)) {
+		finding_set(f, FINDING_PASS, "%llu commits", (unsigned long long)s->judged);
+	}
+}
+
+static void release_u4(struct check *c)
+{
+	struct commits *s = c->state;
+
+	HASH_CLEAR(hh, s->by_key);
+}
+
+const struct check_type check_u4 = {
+	.name = "U4",
+	.claim = "within a generation a committed offset never goes back, and never passes what "
+		 "was delivered",
+	.see = "the consumer's contract; KIP-62",
+	.needs = NEEDS_WIRE,
+	.universal = true,
+	.state_size = sizeof(struct commits),
+	.feed = feed_u4,
+	.end = end_u4,
+	.release = release_u4,
+};

@@ -1,0 +1,446 @@
+/* What producers promise: nothing acknowledged is lost, nothing stands twice, a partition keeps the
+ * order of sending. Judged from what the broker persisted and what the subject said it was told. A
+ * record belongs to the subject that said it sent that value to that topic. Reading the records is
+ * the history's. */
+#include "checks/types.h"
+
+#include "protocol/messages.h"
+
+#include <stdlib.h>
+
+#define LIST_MAX 12 /* values named in a finding; the rest is counted */
+
+/* What the log holds of one subject's sends. All arrays go by the index of the send. */
+struct tally {
+	struct history_subject *subject;
+	int32_t *live;	/* records that are there */
+	int32_t *gone;	/* that were there until the cluster truncated, compacted or expired them */
+	int32_t *plain; /* those there that were written without a producer id */
+	struct history_record **first;
+	struct history_record **second;
+	struct history_partition **first_in, **second_in;
+	uint64_t records;
+};
+
+static void *zeroed(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+static void tally_init(struct tally *t, struct history_subject *s)
+{
+	size_t n = s->sends_count;
+
+	*t = (struct tally){.subject = s};
+	t->live = zeroed(n, sizeof(*t->live));
+	t->gone = zeroed(n, sizeof(*t->gone));
+	t->plain = zeroed(n, sizeof(*t->plain));
+	t->first = zeroed(n, sizeof(struct history_record *));
+	t->second = zeroed(n, sizeof(struct history_record *));
+	t->first_in = zeroed(n, sizeof(struct history_partition *));
+	t->second_in = zeroed(n, sizeof(struct history_partition *));
+}
+
+static void tally_release(struct tally *t)
+{
+	free(t->live);
+	free(t->gone);
+	free(t->plain);
+	free(t->first);
+	free(t->second);
+	free(t->first_in);
+	free(t->second_in);
+}
+
+static void tally_record(struct tally *t, struct history_partition *p, struct history_record *r)
+{
+	struct history_send *send =
+		r->control ? NULL : history_send(t->subject, p->topic, r->value);
+
+	if (!send)
+		return;
+	t->records++;
+	if (r->state != RECORD_LIVE) {
+		t->gone[send->index]++;
+		return;
+	}
+	t->plain[send->index] += r->producer_id < 0;
+	t->live[send->index]++;
+	if (t->live[send->index] == 1) {
+		t->first[send->index] = r;
+		t->first_in[send->index] = p;
+	} else if (t->live[send->index] == 2) {
+		t->second[send->index] = r;
+		t->second_in[send->index] = p;
+	}
+}
+
+static void tally_log(struct tally *t, const struct check *c)
+{
+	for (struct history_partition *p = c->history->partitions; p; p = p->next) {
+		if (!scope_has(c->scope.topic, p->topic))
+			continue;
+		for (size_t i = 0; i < p->records_count; i++)
+			tally_record(t, p, &p->records[i]);
+		for (size_t i = 0; i < p->removed_count; i++)
+			tally_record(t, p, &p->removed[i]);
+	}
+}
+
+/* Names values in a text, the first LIST_MAX of them. */
+struct list {
+	struct buf text;
+	uint64_t count;
+};
+
+static void list_add(struct list *l, struct str value)
+{
+	if (!l->count++)
+		buf_init(&l->text, 4000);
+	if (l->count <= LIST_MAX)
+		buf_printf(&l->text, "%s" STR_FMT, l->count > 1 ? ", " : "", STR_ARG(value));
+	else if (l->count == LIST_MAX + 1)
+		buf_text(&l->text, ", ...");
+}
+
+static void send_moments(struct finding *f, const struct history_subject *s,
+			 const struct history_send *send)
+{
+	finding_moment(f, send->attempt_us, STR_FMT " sends value " STR_FMT " to " STR_FMT,
+		       STR_ARG(s->name), STR_ARG(send->value), STR_ARG(send->topic));
+	if (send->state == SEND_ACKED)
+		finding_moment(f, send->end_us,
+			       STR_FMT " is told that " STR_FMT " is at " STR_FMT "-%d offset %lld",
+			       STR_ARG(s->name), STR_ARG(send->value), STR_ARG(send->topic),
+			       send->partition, (long long)send->offset);
+	else if (send->state == SEND_FAILED)
+		finding_moment(f, send->end_us,
+			       STR_FMT " is told that " STR_FMT " failed: " STR_FMT,
+			       STR_ARG(s->name), STR_ARG(send->value), STR_ARG(send->why));
+}
+
+static void record_moment(struct finding *f, const struct history_partition *p,
+			  const struct history_record *r)
+{
+	finding_moment(f, r->time_us,
+		       "log: " STR_FMT "-%d offset %lld holds " STR_FMT
+		       " (connection %lld correlation %d)",
+		       STR_ARG(p->topic), p->partition, (long long)r->offset, STR_ARG(r->value),
+		       (long long)r->conn, r->correlation_id);
+}
+
+/* ---- loss ---- */
+
+static void judge_loss(const struct check *c, struct finding *f, const struct tally *t,
+		       struct list *lost)
+{
+	for (size_t i = 0; i < t->subject->sends_count; i++) {
+		const struct history_send *send = t->subject->sends[i];
+
+		if (send->state != SEND_ACKED || !scope_has(c->scope.topic, send->topic))
+			continue;
+		f->judged++;
+		if (t->live[i] || t->gone[i])
+			continue;
+		if (lost->count < 2) {
+			send_moments(f, t->subject, send);
+			finding_fault_before(f, c->history, send->end_us);
+		}
+		list_add(lost, send->value);
+	}
+}
+
+static void end_no_loss(struct check *c, struct finding *f)
+{
+	struct list lost = {0};
+	struct tally t;
+
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s)) {
+		tally_init(&t, s);
+		tally_log(&t, c);
+		judge_loss(c, f, &t, &lost);
+		tally_release(&t);
+	}
+	finding_expected(f, "every acknowledged value is in the log");
+	if (lost.count)
+		finding_set(f, FINDING_FAIL,
+			    "%llu of %llu acknowledged values are in no log: " STR_FMT,
+			    (unsigned long long)lost.count, (unsigned long long)f->judged,
+			    (int)lost.text.len, (const char *)lost.text.data);
+	else if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE, "no subject reported an acknowledged value");
+	else
+		finding_set(f, FINDING_PASS, "%llu acknowledged values, all in the log",
+			    (unsigned long long)f->judged);
+	if (lost.count)
+		buf_release(&lost.text);
+}
+
+const struct check_type check_no_loss = {
+	.name = "delivery.no_loss",
+	.claim = "what the subject was told is written is in the log",
+	.see = "U1; KIP-98",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_loss,
+};
+
+/* ---- duplicates ---- */
+
+static void judge_twice(const struct check *c, struct finding *f, const struct tally *t,
+			struct list *twice, bool idempotent)
+{
+	for (size_t i = 0; i < t->subject->sends_count; i++) {
+		const struct history_send *send = t->subject->sends[i];
+
+		if (!t->live[i] || (idempotent && t->plain[i]))
+			continue;
+		f->judged++;
+		if (t->live[i] < 2)
+			continue;
+		if (twice->count < 2) {
+			send_moments(f, t->subject, send);
+			record_moment(f, t->first_in[i], t->first[i]);
+			finding_fault_before(f, c->history, t->second[i]->time_us);
+			record_moment(f, t->second_in[i], t->second[i]);
+		}
+		list_add(twice, send->value);
+	}
+}
+
+static void end_no_duplicates(struct check *c, struct finding *f)
+{
+	struct list twice = {0};
+	struct tally t;
+
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s)) {
+		tally_init(&t, s);
+		tally_log(&t, c);
+		judge_twice(c, f, &t, &twice, false);
+		tally_release(&t);
+	}
+	finding_expected(f, "every value stands in the log once");
+	if (twice.count)
+		finding_set(f, FINDING_FAIL,
+			    "%llu of %llu values stand in the log more than once: " STR_FMT,
+			    (unsigned long long)twice.count, (unsigned long long)f->judged,
+			    (int)twice.text.len, (const char *)twice.text.data);
+	else if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "the log holds no value that a subject reported");
+	else
+		finding_set(f, FINDING_PASS, "%llu values, each once",
+			    (unsigned long long)f->judged);
+	if (twice.count)
+		buf_release(&twice.text);
+}
+
+const struct check_type check_no_duplicates = {
+	.name = "delivery.no_duplicates",
+	.claim = "no value stands in the log more than once",
+	.see = "KIP-98",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_duplicates,
+};
+
+/* ---- order ---- */
+
+/* One partition against one subject: first occurrences must come in the order of sending. */
+struct order {
+	const struct check *check;
+	struct history_subject *subject;
+	bool *seen; /* by index of the send */
+	uint64_t judged, broken;
+	bool all_idempotent;
+};
+
+static void judge_order_in(struct order *o, struct finding *f, const struct history_partition *p)
+{
+	const struct history_record *last = NULL;
+	int64_t last_number = -1;
+
+	for (size_t i = 0; i < p->records_count; i++) {
+		const struct history_record *r = &p->records[i];
+		struct history_send *send =
+			r->control ? NULL : history_send(o->subject, p->topic, r->value);
+
+		if (!send || send->number < 0 || o->seen[send->index])
+			continue;
+		o->seen[send->index] = true;
+		o->judged++;
+		o->all_idempotent &= r->producer_id >= 0;
+		if (send->number > last_number) {
+			last_number = send->number;
+			last = r;
+			continue;
+		}
+		if (!o->broken++ && last) {
+			record_moment(f, p, last);
+			finding_fault_before(f, o->check->history, r->time_us);
+			record_moment(f, p, r);
+			send_moments(f, o->subject, send);
+			finding_set(f, FINDING_FAIL,
+				    "in " STR_FMT "-%d value " STR_FMT
+				    " (offset %lld) stands behind " STR_FMT " (offset %lld)",
+				    STR_ARG(p->topic), p->partition, STR_ARG(r->value),
+				    (long long)r->offset, STR_ARG(last->value),
+				    (long long)last->offset);
+		}
+	}
+}
+
+/* Judges all of the scope; f->actual names the first break. */
+static void judge_order(const struct check *c, struct finding *f, struct order *sum)
+{
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s)) {
+		sum->subject = s;
+		sum->seen = zeroed(s->sends_count, sizeof(bool));
+		for (struct history_partition *p = c->history->partitions; p; p = p->next)
+			if (scope_has(c->scope.topic, p->topic))
+				judge_order_in(sum, f, p);
+		free(sum->seen);
+	}
+	f->judged = sum->judged;
+	if (sum->broken > 1)
+		f->actual = str_of(
+			arena_printf(f->arena, STR_FMT ", and %llu more are out of order",
+				     STR_ARG(f->actual), (unsigned long long)sum->broken - 1));
+	else if (!sum->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "the log holds no value that a subject reported");
+	else if (!sum->broken)
+		finding_set(f, FINDING_PASS, "%llu values in the order of sending",
+			    (unsigned long long)sum->judged);
+}
+
+static void end_order(struct check *c, struct finding *f)
+{
+	struct order sum = {.check = c, .all_idempotent = true};
+
+	finding_expected(
+		f, "a partition holds a subject's values in the order in which they were sent");
+	judge_order(c, f, &sum);
+}
+
+const struct check_type check_order = {
+	.name = "order.per_partition",
+	.claim = "a partition holds a producer's values in the order of sending",
+	.see = "U2",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_order,
+};
+
+/* ---- the universal two ---- */
+
+static void end_u1(struct check *c, struct finding *f)
+{
+	struct list lost = {0}, twice = {0};
+	struct tally t;
+
+	if (c->history->unacknowledged) {
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "something was produced with acks=0, which promises nothing");
+		return;
+	}
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s)) {
+		tally_init(&t, s);
+		tally_log(&t, c);
+		judge_loss(c, f, &t, &lost);
+		judge_twice(c, f, &t, &twice, true);
+		tally_release(&t);
+	}
+	if (lost.count)
+		finding_set(f, FINDING_FAIL, "%llu acknowledged values are in no log: " STR_FMT,
+			    (unsigned long long)lost.count, (int)lost.text.len,
+			    (const char *)lost.text.data);
+	else if (twice.count)
+		finding_set(f, FINDING_FAIL,
+			    "%llu values of an idempotent producer stand twice: " STR_FMT,
+			    (unsigned long long)twice.count, (int)twice.text.len,
+			    (const char *)twice.text.data);
+	else if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE, "no subject reported an acknowledged value");
+	else
+		finding_set(f, FINDING_PASS, "%llu values", (unsigned long long)f->judged);
+	if (lost.count)
+		buf_release(&lost.text);
+	if (twice.count)
+		buf_release(&twice.text);
+}
+
+const struct check_type check_u1 = {
+	.name = "U1",
+	.claim = "what was acknowledged is in the log; with idempotence every value exactly once",
+	.see = "KIP-98",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.universal = true,
+	.end = end_u1,
+};
+
+#define CONNS_TRACKED 1024
+
+/* Most Produce requests that stood unanswered on one connection at the same time. */
+struct in_flight {
+	struct {
+		int64_t conn;
+		int64_t answered_us[8]; /* when those before were answered; the latest 8 */
+		int32_t at;
+	} conns[CONNS_TRACKED];
+	int32_t max;
+};
+
+static void feed_u2(struct check *c, const struct event *ev)
+{
+	struct in_flight *s = c->state;
+	const struct exchange *x = ev->exchange;
+	int32_t together = 1;
+	size_t slot;
+
+	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_PRODUCE)
+		return;
+	slot = (size_t)x->conn.conn % CONNS_TRACKED;
+	if (s->conns[slot].conn != x->conn.conn) {
+		memset(&s->conns[slot], 0, sizeof(s->conns[slot]));
+		s->conns[slot].conn = x->conn.conn;
+	}
+	for (size_t i = 0; i < 8; i++)
+		together += s->conns[slot].answered_us[i] > x->request_us;
+	s->conns[slot].answered_us[s->conns[slot].at++ % 8] =
+		x->response_us ? x->response_us : ev->time_us;
+	if (together > s->max)
+		s->max = together;
+}
+
+static void end_u2(struct check *c, struct finding *f)
+{
+	struct in_flight *s = c->state;
+	struct order sum = {.check = c, .all_idempotent = true};
+
+	judge_order(c, f, &sum);
+	if (f->result == FINDING_FAIL && !sum.all_idempotent && s->max > 1) {
+		f->documented = true;
+		f->actual = str_of(arena_printf(
+			f->arena,
+			STR_FMT "; without idempotence and with %d requests in flight order "
+				"is documented as not kept",
+			STR_ARG(f->actual), s->max));
+	}
+}
+
+const struct check_type check_u2 = {
+	.name = "U2",
+	.claim = "a partition holds a producer's values in the order of sending, with idempotence "
+		 "or one request in flight",
+	.see = "KIP-98; max.in.flight.requests.per.connection",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.universal = true,
+	.state_size = sizeof(struct in_flight),
+	.feed = feed_u2,
+	.end = end_u2,
+};

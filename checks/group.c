@@ -1,0 +1,147 @@
+/* What groups promise, judged from the wire: inside one generation a partition has one owner. Works
+ * on what each member was told (SyncGroup answers), not on what the leader meant. */
+#include "checks/types.h"
+
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+
+#include <stdio.h>
+#include <uthash.h>
+
+#define OWNERS_KEY_MAX 600
+
+/* Who owns a partition in a generation; the key is "group\0topic\0", generation, partition. */
+struct owner {
+	struct str member;
+	int64_t time_us;
+	UT_hash_handle hh;
+};
+
+struct one_owner {
+	struct owner *owners;
+	uint64_t judged, twice;
+	struct finding_moment moments[4]; /* of the first two conflicts */
+	int32_t moments_count;
+	struct str first;
+};
+
+static struct str told_text(struct check *c, const struct sync_group_request *request,
+			    struct str topic, int32_t partition, struct str member)
+{
+	return str_of(arena_printf(c->arena,
+				   "SyncGroup answer: " STR_FMT "-%d to member " STR_FMT
+				   " in generation %d of " STR_FMT,
+				   STR_ARG(topic), partition, STR_ARG(member),
+				   request->generation_id, STR_ARG(request->group_id)));
+}
+
+static void note_conflict(struct check *c, const struct sync_group_request *request,
+			  struct str topic, int32_t partition, const struct owner *o,
+			  int64_t time_us)
+{
+	struct one_owner *s = c->state;
+
+	if (!s->twice++)
+		s->first = str_of(arena_printf(c->arena,
+					       STR_FMT "-%d belongs to " STR_FMT " and to " STR_FMT
+						       " in generation %d of group " STR_FMT,
+					       STR_ARG(topic), partition, STR_ARG(o->member),
+					       STR_ARG(request->member_id), request->generation_id,
+					       STR_ARG(request->group_id)));
+	if (s->moments_count > 2)
+		return;
+	s->moments[s->moments_count++] = (struct finding_moment){
+		o->time_us, told_text(c, request, topic, partition, o->member)};
+	s->moments[s->moments_count++] = (struct finding_moment){
+		time_us, told_text(c, request, topic, partition, request->member_id)};
+}
+
+static void own(struct check *c, const struct sync_group_request *request, struct str topic,
+		int32_t partition, int64_t time_us)
+{
+	struct one_owner *s = c->state;
+	char key[OWNERS_KEY_MAX];
+	int len = snprintf(key, sizeof(key), STR_FMT "%c" STR_FMT "%c%d %d",
+			   STR_ARG(request->group_id), 0, STR_ARG(topic), 0, request->generation_id,
+			   partition);
+	struct owner *o;
+
+	if (len < 0 || len >= (int)sizeof(key))
+		return;
+	HASH_FIND(hh, s->owners, key, (unsigned)len, o);
+	if (!o) {
+		o = arena_zalloc(c->arena, sizeof(*o));
+		if (!o)
+			return;
+		o->member = arena_str(c->arena, request->member_id);
+		o->time_us = time_us;
+		HASH_ADD_KEYPTR(hh, s->owners, arena_copy(c->arena, key, (size_t)len),
+				(unsigned)len, o);
+		s->judged++;
+	} else if (!str_eq(o->member, request->member_id)) {
+		note_conflict(c, request, topic, partition, o, time_us);
+	}
+}
+
+static void feed_one_owner(struct check *c, const struct event *ev)
+{
+	const struct sync_group_request *request;
+	const struct sync_group_response *response;
+	struct consumer_protocol_assignment assignment;
+	struct exchange *x = ev->exchange;
+
+	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_SYNC_GROUP)
+		return;
+	request = exchange_request(x);
+	response = exchange_response(x);
+	if (!request || !response || response->error_code || response->assignment.len < 2 ||
+	    !scope_has(c->scope.group, request->group_id))
+		return;
+	if (codec_decode(
+		    &consumer_protocol_assignment_schema, 0,
+		    (struct bytes){response->assignment.data + 2, response->assignment.len - 2},
+		    x->arena, &assignment, NULL) < 0)
+		return;
+	for (int32_t i = 0; i < assignment.assigned_partitions_count; i++)
+		for (int32_t k = 0; k < assignment.assigned_partitions[i].partitions_count; k++)
+			own(c, request, assignment.assigned_partitions[i].topic,
+			    assignment.assigned_partitions[i].partitions[k], ev->time_us);
+}
+
+static void end_one_owner(struct check *c, struct finding *f)
+{
+	struct one_owner *s = c->state;
+
+	f->judged = s->judged;
+	for (int32_t i = 0; i < s->moments_count; i++)
+		finding_moment(f, s->moments[i].time_us, STR_FMT, STR_ARG(s->moments[i].text));
+	if (s->twice)
+		finding_set(f, FINDING_FAIL,
+			    "%llu times a partition was given to a second member; first: " STR_FMT,
+			    (unsigned long long)s->twice, STR_ARG(s->first));
+	else if (!s->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "no member of a group was given a partition");
+	else
+		finding_set(f, FINDING_PASS, "%llu partitions of generations, each with one owner",
+			    (unsigned long long)s->judged);
+}
+
+static void release_one_owner(struct check *c)
+{
+	struct one_owner *s = c->state;
+
+	HASH_CLEAR(hh, s->owners);
+}
+
+const struct check_type check_one_owner = {
+	.name = "group.one_owner",
+	.claim = "in one generation of a group a partition belongs to one member",
+	.see = "KIP-62; the leader's assignment",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_GROUP},
+	.state_size = sizeof(struct one_owner),
+	.feed = feed_one_owner,
+	.end = end_one_owner,
+	.release = release_one_owner,
+};

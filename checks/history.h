@@ -1,0 +1,146 @@
+/* What a run leaves behind, copied and put in order: the logs that the brokers persisted, and what
+ * each subject said that it sent, was told, read, owned and committed. Checks that judge by log and
+ * reports read it at the end. */
+#ifndef CHECKS_HISTORY_H
+#define CHECKS_HISTORY_H
+
+#include "base/arena.h"
+#include "checks/report.h"
+#include "trace/event.h"
+
+#include <uthash.h>
+
+#define HISTORY_SIZE_MAX   ((size_t)2 << 30) /* bytes of copied keys, values and texts */
+#define HISTORY_FAULTS_MAX 4096 /* faults kept with their texts; later ones are counted */
+
+enum record_state { RECORD_LIVE, RECORD_TRUNCATED, RECORD_COMPACTED, RECORD_EXPIRED };
+enum txn_outcome { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED };
+
+/* One record of a partition's log. */
+struct history_record {
+	int64_t offset, time_us, producer_id, conn;
+	struct str key, value;
+	int32_t sequence, correlation_id, leader_epoch;
+	int16_t producer_epoch;
+	bool control;
+	enum record_state state;
+	enum txn_outcome txn;
+};
+
+/* A partition of one topic id. A topic that was made anew has a newer incarnation; hash and lookup
+ * lead to the newest. */
+struct history_partition {
+	struct str topic;
+	struct uuid topic_id;
+	int32_t partition;
+	int64_t start, end;		/* log start offset and next offset */
+	struct history_record *records; /* by offset; what was truncated is in removed */
+	size_t records_count, records_cap;
+	struct history_record *removed;
+	size_t removed_count, removed_cap;
+	struct history_partition *older; /* incarnation */
+	struct history_partition *next;	 /* in order of appearance, all incarnations */
+	UT_hash_handle hh; /* by topic and partition; the newest incarnation alone is in the hash */
+};
+
+enum send_state { SEND_OPEN, SEND_ACKED, SEND_FAILED };
+
+/* What one subject said about one value. */
+struct history_send {
+	struct str topic, key, value, why; /* why: of FAILED */
+	int64_t number;			   /* of the value: 7 for "7" and for "2.7"; -1 without */
+	int64_t attempt_us, end_us;	   /* 0: not said */
+	enum send_state state;
+	int32_t partition; /* -1 unknown */
+	int64_t offset;	   /* as acknowledged; -1 unknown */
+	int32_t acks;	   /* how often success was reported */
+	size_t index;	   /* in sends */
+	UT_hash_handle hh; /* by topic and value */
+};
+
+struct history_read {
+	struct str topic, value, key;
+	int32_t partition;
+	int64_t offset, time_us;
+	int32_t poll,
+		assignment; /* number of the poll and of the assignment of this partition, from 0 */
+};
+
+enum owned_how { OWNED_ASSIGNED, OWNED_REVOKED, OWNED_LOST };
+
+struct history_owned {
+	struct str topic;
+	int32_t partition;
+	int64_t time_us;
+	enum owned_how how;
+};
+
+struct history_commit {
+	struct str topic, error;
+	int32_t partition;
+	int64_t offset, time_us;
+	bool success;
+};
+
+struct history_subject {
+	struct str name;
+	struct history_send **sends; /* in the order in which they were first named */
+	size_t sends_count, sends_cap;
+	struct history_read *reads;
+	size_t reads_count, reads_cap;
+	struct history_owned *owned;
+	size_t owned_count, owned_cap;
+	struct history_commit *commits;
+	size_t commits_count, commits_cap;
+	int32_t polls;
+	int32_t lives;	/* startup_complete lines */
+	bool ended;	/* the latest life said shutdown_complete */
+	uint64_t lines; /* reports that had a name */
+	struct history_send *by_value;
+	struct history_subject *next;
+};
+
+/* A rule that fired, a connection that broke, a cluster that changed. */
+struct history_fault {
+	int64_t time_us;
+	struct str text;
+};
+
+struct history {
+	struct arena arena;
+	struct history_partition *partitions, *partitions_by_key;
+	struct history_subject *subjects;
+	struct history_fault *faults;
+	size_t faults_count, faults_cap;
+	uint64_t log_events, report_events,
+		unreadable;  /* unreadable: batches whose records do not parse */
+	int64_t last_us;     /* time of the last event */
+	bool unacknowledged; /* somebody produced with acks=0 */
+	bool full;	     /* HISTORY_SIZE_MAX was passed: what follows is missing */
+	struct buf scratch;  /* expanded records, and keys of the hashes */
+};
+
+struct history *history_new(void);
+void history_free(struct history *h);
+void history_feed(struct history *h, const struct event *ev);
+
+/* The lookups give NULL if nothing was seen of it. Of a topic that was made anew: the newest. */
+struct history_partition *history_partition(struct history *h, struct str topic, int32_t partition);
+struct history_subject *history_subject(struct history *h, struct str name);
+struct history_send *history_send(struct history_subject *s, struct str topic, struct str value);
+
+/* The record at an offset (whatever became of it but truncation), or NULL. */
+struct history_record *history_record(const struct history_partition *p, int64_t offset);
+/* The index of the first record at or behind an offset; records_count if there is none. */
+size_t history_record_from(const struct history_partition *p, int64_t offset);
+
+/* A record that a reader is to be given: there, not control, not aborted. */
+static inline bool history_readable(const struct history_record *r)
+{
+	return r->state == RECORD_LIVE && !r->control && r->txn != TXN_ABORTED;
+}
+
+/* The number in "7" or "prefix.7"; -1 if there is none. */
+int64_t history_value_number(struct str value);
+
+#endif

@@ -1,0 +1,520 @@
+/* The universal rules that any capture shows: requests parse and are told apart, no storm while an
+ * error lasts, progress after it, versions as negotiated. Memory is bounded by connections and
+ * (client, broker, API) triples, not by the length of the run. */
+#include "checks/types.h"
+
+#include "checks/codes.h"
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+
+#include <stdio.h>
+#include <uthash.h>
+
+static const char *api_text(int api_key)
+{
+	const char *name = api_name(api_key);
+
+	return name ? name : "an unknown API";
+}
+
+/* ---- U5 ---- */
+
+#define RECENT_MAX 64 /* exchanges of a connection that are compared with a new one */
+
+struct recent {
+	int64_t conn;
+	struct {
+		int32_t correlation_id;
+		int64_t from_us, to_us;
+	} list[RECENT_MAX];
+	uint32_t count;
+	UT_hash_handle hh;
+};
+
+struct parsing {
+	struct recent *conns;
+	uint64_t judged, bad, twice;
+	struct str first;
+	int64_t first_us;
+};
+
+static void note_bad(struct check *c, int64_t time_us, struct str text)
+{
+	struct parsing *s = c->state;
+
+	if (s->first.data)
+		return;
+	s->first = text;
+	s->first_us = time_us;
+}
+
+static void judge_parse(struct check *c, struct exchange *x, int64_t time_us)
+{
+	struct parsing *s = c->state;
+	struct error e = ERROR_INIT;
+	struct bytes body = {x->request.data + x->header.body, x->request.len - x->header.body};
+	char text[600];
+	void *decoded;
+	int64_t used;
+
+	if (!x->request.data || !frame_known(x->header.api_key, x->header.api_version))
+		return;
+	s->judged++;
+	used = frame_decode(x->header.api_key, x->header.api_version, MESSAGE_REQUEST, body,
+			    x->arena, &decoded, &e);
+	if (used == body.len)
+		return;
+	s->bad++;
+	if (used >= 0)
+		snprintf(text, sizeof(text), "%lld bytes are left behind the body",
+			 (long long)(body.len - used));
+	else
+		error_text(&e, text, sizeof(text));
+	note_bad(c, time_us,
+		 str_of(arena_printf(c->arena, "%s v%d, connection %lld correlation %d: %s",
+				     api_text(x->header.api_key), x->header.api_version,
+				     (long long)x->conn.conn, x->header.correlation_id, text)));
+}
+
+static void judge_correlation(struct check *c, const struct exchange *x, int64_t time_us)
+{
+	struct parsing *s = c->state;
+	int64_t to_us = x->response_us ? x->response_us : time_us;
+	struct recent *r;
+	uint32_t kept;
+
+	HASH_FIND(hh, s->conns, &x->conn.conn, sizeof(x->conn.conn), r);
+	if (!r) {
+		r = arena_zalloc(c->arena, sizeof(*r));
+		if (!r)
+			return;
+		r->conn = x->conn.conn;
+		HASH_ADD(hh, s->conns, conn, sizeof(r->conn), r);
+	}
+	kept = r->count < RECENT_MAX ? r->count : RECENT_MAX;
+	for (uint32_t i = 0; i < kept; i++) {
+		if (r->list[i].correlation_id != x->header.correlation_id ||
+		    r->list[i].from_us >= to_us || x->request_us >= r->list[i].to_us)
+			continue;
+		s->twice++;
+		note_bad(c, time_us,
+			 str_of(arena_printf(
+				 c->arena, "connection %lld has correlation id %d in flight twice",
+				 (long long)x->conn.conn, x->header.correlation_id)));
+	}
+	r->list[r->count % RECENT_MAX].correlation_id = x->header.correlation_id;
+	r->list[r->count % RECENT_MAX].from_us = x->request_us;
+	r->list[r->count++ % RECENT_MAX].to_us = to_us;
+}
+
+static void feed_u5(struct check *c, const struct event *ev)
+{
+	if (ev->kind != EVENT_EXCHANGE || ev->exchange->state == EXCHANGE_ORPHAN)
+		return;
+	judge_parse(c, ev->exchange, ev->time_us);
+	judge_correlation(c, ev->exchange, ev->time_us);
+}
+
+static void end_u5(struct check *c, struct finding *f)
+{
+	struct parsing *s = c->state;
+
+	f->judged = s->judged;
+	if (s->first.data) {
+		finding_set(f, FINDING_FAIL,
+			    "%llu requests do not parse, %llu correlation ids are in flight twice; "
+			    "first: " STR_FMT,
+			    (unsigned long long)s->bad, (unsigned long long)s->twice,
+			    STR_ARG(s->first));
+		finding_moment(f, s->first_us, STR_FMT, STR_ARG(s->first));
+	} else if (!s->judged) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no request was seen");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu requests", (unsigned long long)s->judged);
+	}
+}
+
+static void release_u5(struct check *c)
+{
+	struct parsing *s = c->state;
+
+	HASH_CLEAR(hh, s->conns);
+}
+
+const struct check_type check_u5 = {
+	.name = "U5",
+	.claim = "every request parses wholly for its version, and correlation ids in flight are "
+		 "distinct",
+	.see = "the protocol guide",
+	.needs = NEEDS_WIRE,
+	.universal = true,
+	.should = true,
+	.state_size = sizeof(struct parsing),
+	.feed = feed_u5,
+	.end = end_u5,
+	.release = release_u5,
+};
+
+/* ---- U6 ---- */
+
+#define STORM_SHOULD 20 /* requests a second while an error repeats */
+#define STORM_MUST   100
+#define SECOND_US    1000000
+
+/* The last answers of one API to one client by one broker, while they carry the same retriable
+ * error. */
+struct streak {
+	int16_t code;
+	uint64_t count;
+	int64_t times_us[STORM_MUST + 1]; /* of the requests, a ring */
+	UT_hash_handle hh;
+};
+
+struct storm {
+	struct streak *by_key;
+	uint64_t judged;
+	int32_t worst; /* requests in one second; 0 while none passed STORM_SHOULD */
+	int64_t worst_us;
+	struct str text;
+};
+
+static struct streak *streak_of(struct check *c, const struct exchange *x)
+{
+	struct storm *s = c->state;
+	char key[400];
+	int len = snprintf(key, sizeof(key), "%d %d " STR_FMT, x->header.api_key, x->conn.broker,
+			   STR_ARG(x->header.client_id));
+	struct streak *k;
+
+	if (len < 0)
+		return NULL;
+	len = len < (int)sizeof(key) ? len : (int)sizeof(key) - 1;
+	HASH_FIND(hh, s->by_key, key, (unsigned)len, k);
+	if (k)
+		return k;
+	k = arena_zalloc(c->arena, sizeof(*k));
+	if (k)
+		HASH_ADD_KEYPTR(hh, s->by_key, arena_copy(c->arena, key, (size_t)len),
+				(unsigned)len, k);
+	return k;
+}
+
+/* How many of the streak's requests lie in the second before its newest. */
+static int32_t in_last_second(const struct streak *k)
+{
+	uint64_t kept = k->count < STORM_MUST + 1 ? k->count : STORM_MUST + 1;
+	int64_t newest = k->times_us[(k->count - 1) % (STORM_MUST + 1)];
+	int32_t n = 0;
+
+	for (uint64_t i = 0; i < kept; i++)
+		n += newest - k->times_us[i] < SECOND_US;
+	return n;
+}
+
+static void feed_u6(struct check *c, const struct event *ev)
+{
+	struct storm *s = c->state;
+	struct exchange *x = ev->exchange;
+	struct streak *k;
+	int32_t n;
+	int16_t code;
+
+	if (ev->kind != EVENT_EXCHANGE || x->state != EXCHANGE_ANSWERED || !x->request_us)
+		return;
+	code = exchange_error(x);
+	k = streak_of(c, x);
+	if (!k)
+		return;
+	if (code != k->code || !kafka_error_retriable(code)) {
+		k->code = code;
+		k->count = 0;
+	}
+	if (!kafka_error_retriable(code))
+		return;
+	s->judged++;
+	k->times_us[k->count++ % (STORM_MUST + 1)] = x->request_us;
+	n = in_last_second(k);
+	if (n <= STORM_SHOULD || n <= s->worst)
+		return;
+	s->worst = n;
+	s->worst_us = x->request_us;
+	s->text = str_of(arena_printf(c->arena,
+				      "%d%s %s requests of client '" STR_FMT
+				      "' to broker %d in one second, each answered %s",
+				      n, n > STORM_MUST ? " or more" : "",
+				      api_text(x->header.api_key), STR_ARG(x->header.client_id),
+				      x->conn.broker, kafka_error_name(code)));
+}
+
+static void end_u6(struct check *c, struct finding *f)
+{
+	struct storm *s = c->state;
+
+	finding_expected(f,
+			 "at most %d requests a second of an API to a broker while the same "
+			 "retriable error repeats "
+			 "(%d is too much in any case)",
+			 STORM_SHOULD, STORM_MUST);
+	f->judged = s->judged;
+	f->storm = s->worst > STORM_MUST;
+	if (s->worst) {
+		finding_fault_before(f, c->history, s->worst_us);
+		finding_moment(f, s->worst_us, STR_FMT, STR_ARG(s->text));
+		finding_set(f, FINDING_FAIL, STR_FMT, STR_ARG(s->text));
+	} else if (!s->judged) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no answer carried a retriable error");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu answers with a retriable error",
+			    (unsigned long long)s->judged);
+	}
+}
+
+static void release_u6(struct check *c)
+{
+	struct storm *s = c->state;
+
+	HASH_CLEAR(hh, s->by_key);
+}
+
+const struct check_type check_u6 = {
+	.name = "U6",
+	.claim = "no storm of requests while the same retriable error repeats",
+	.see = "retry.backoff.ms",
+	.needs = NEEDS_WIRE,
+	.universal = true,
+	.should = true,
+	.state_size = sizeof(struct storm),
+	.feed = feed_u6,
+	.end = end_u6,
+	.release = release_u6,
+};
+
+/* ---- U7 ---- */
+
+#define PROGRESS_FACTOR 3
+#define PROGRESS_FLOOR_US \
+	(5 * (int64_t)SECOND_US) /* backoff and metadata refresh after an error, generously */
+
+struct progress {
+	int64_t fault_us;   /* the last fault */
+	int64_t resumed_us; /* the first good exchange that began after it; 0 none yet */
+	int64_t asked_us;   /* the last request after it that did not get on */
+	int64_t session_us; /* the largest session time-out that a JoinGroup asked for */
+	struct str fault;
+};
+
+/* What a client is there for; the rest is bookkeeping. */
+static bool is_work(int api_key)
+{
+	return api_key == API_PRODUCE || api_key == API_FETCH || api_key == API_OFFSET_COMMIT ||
+	       api_key == API_HEARTBEAT || api_key == API_SYNC_GROUP ||
+	       api_key == API_CONSUMER_GROUP_HEARTBEAT || api_key == API_END_TXN;
+}
+
+static void feed_u7(struct check *c, const struct event *ev)
+{
+	struct progress *s = c->state;
+	const struct join_group_request *join;
+	struct exchange *x = ev->exchange;
+
+	if (ev->kind == EVENT_RULE) {
+		s->fault_us = ev->time_us;
+		s->resumed_us = s->asked_us = 0;
+		s->fault = str_of(arena_printf(c->arena, "rule " STR_FMT " " STR_FMT,
+					       STR_ARG(ev->rule.name), STR_ARG(ev->rule.what)));
+	}
+	if (ev->kind != EVENT_EXCHANGE)
+		return;
+	if (x->header.api_key == API_JOIN_GROUP && (join = exchange_request(x)) &&
+	    join->session_timeout_ms * (int64_t)1000 > s->session_us)
+		s->session_us = join->session_timeout_ms * (int64_t)1000;
+	if (!s->fault_us || x->request_us <= s->fault_us)
+		return;
+	if (!s->resumed_us && is_work(x->header.api_key) && x->state != EXCHANGE_LOST &&
+	    !exchange_error(x))
+		s->resumed_us = ev->time_us;
+	else if (!s->resumed_us)
+		s->asked_us = ev->time_us;
+}
+
+static void end_u7(struct check *c, struct finding *f)
+{
+	struct progress *s = c->state;
+	int64_t base_us = s->session_us > PROGRESS_FLOOR_US ? s->session_us : PROGRESS_FLOOR_US;
+	int64_t limit_us =
+		c->scope.number >= 0 ? c->scope.number * 1000 : PROGRESS_FACTOR * base_us;
+	int64_t took_us = (s->resumed_us ? s->resumed_us : c->history->last_us) - s->fault_us;
+
+	finding_expected(f, "progress within %.1f s after the last fault",
+			 (double)limit_us / SECOND_US);
+	f->judged = s->fault_us != 0;
+	if (!s->fault_us) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no rule fired");
+	} else if (took_us > limit_us && (s->resumed_us || s->asked_us)) {
+		finding_moment(f, s->fault_us, STR_FMT, STR_ARG(s->fault));
+		finding_moment(f, s->resumed_us, "the first request that succeeds after it");
+		finding_moment(f, s->asked_us, "the last request that does not");
+		finding_set(f, FINDING_FAIL, "%s %.1f s after the last fault",
+			    s->resumed_us ? "progress only" : "none until",
+			    (double)took_us / SECOND_US);
+	} else if (!s->resumed_us) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "the run ended before progress was due");
+	} else {
+		finding_set(f, FINDING_PASS, "progress %.3f s after the last fault",
+			    (double)took_us / SECOND_US);
+	}
+}
+
+const struct check_type check_u7 = {
+	.name = "U7",
+	.claim = "after the last fault progress resumes within three times the largest of "
+		 "back-off, metadata refresh and session time-out",
+	.see = "the clients' own configuration",
+	.needs = NEEDS_WIRE,
+	.universal = true,
+	.timing = true,
+	.state_size = sizeof(struct progress),
+	.feed = feed_u7,
+	.end = end_u7,
+};
+
+/* ---- U8 ---- */
+
+/* What one connection was told. */
+struct told {
+	int64_t conn;
+	int64_t at_us; /* when the answer was there; 0: not asked, or no usable answer yet */
+	int16_t min[API_KEY_MAX + 1], max[API_KEY_MAX + 1]; /* max -1: not listed */
+	UT_hash_handle hh;
+};
+
+struct versions {
+	struct told *conns;
+	uint64_t judged, early, outside;
+	struct str first;
+	int64_t first_us;
+};
+
+static struct told *told_of(struct check *c, int64_t conn, bool add)
+{
+	struct versions *s = c->state;
+	struct told *t;
+
+	HASH_FIND(hh, s->conns, &conn, sizeof(conn), t);
+	if (t || !add)
+		return t;
+	t = arena_zalloc(c->arena, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->conn = conn;
+	HASH_ADD(hh, s->conns, conn, sizeof(t->conn), t);
+	return t;
+}
+
+static void learn(struct check *c, struct exchange *x)
+{
+	const struct api_versions_response *response = exchange_response(x);
+	struct told *t;
+
+	if (!response || (response->error_code && !response->api_keys_count))
+		return;
+	t = told_of(c, x->conn.conn, true);
+	if (!t || response->error_code)
+		return;
+	t->at_us = x->response_us;
+	for (size_t i = 0; i <= API_KEY_MAX; i++)
+		t->max[i] = -1;
+	for (int32_t i = 0; i < response->api_keys_count; i++) {
+		const struct api_versions_response_api_keys *k = &response->api_keys[i];
+
+		if (k->api_key < 0 || k->api_key > API_KEY_MAX)
+			continue;
+		t->min[k->api_key] = k->min_version;
+		t->max[k->api_key] = k->max_version;
+	}
+}
+
+static void note_version(struct check *c, const struct exchange *x, const char *what)
+{
+	struct versions *s = c->state;
+
+	if (s->first.data)
+		return;
+	s->first_us = x->request_us;
+	s->first = str_of(arena_printf(c->arena, "%s v%d on connection %lld, correlation %d: %s",
+				       api_text(x->header.api_key), x->header.api_version,
+				       (long long)x->conn.conn, x->header.correlation_id, what));
+}
+
+static void judge_version(struct check *c, const struct exchange *x, const struct told *t)
+{
+	struct versions *s = c->state;
+	int key = x->header.api_key;
+
+	s->judged++;
+	if (x->request_us < t->at_us) {
+		s->early++;
+		note_version(c, x, "sent before the answer to ApiVersions was there");
+		return;
+	}
+	if (key >= 0 && key <= API_KEY_MAX && x->header.api_version >= t->min[key] &&
+	    x->header.api_version <= t->max[key])
+		return;
+	s->outside++;
+	note_version(c, x, "not among the versions that this connection was told");
+}
+
+static void feed_u8(struct check *c, const struct event *ev)
+{
+	const struct told *t;
+
+	if (ev->kind != EVENT_EXCHANGE || ev->exchange->state == EXCHANGE_ORPHAN)
+		return;
+	if (ev->exchange->header.api_key == API_API_VERSIONS) {
+		learn(c, ev->exchange);
+		return;
+	}
+	t = told_of(c, ev->exchange->conn.conn, false);
+	if (t && t->at_us)
+		judge_version(c, ev->exchange, t);
+}
+
+static void end_u8(struct check *c, struct finding *f)
+{
+	struct versions *s = c->state;
+
+	f->judged = s->judged;
+	if (s->early + s->outside) {
+		finding_moment(f, s->first_us, STR_FMT, STR_ARG(s->first));
+		finding_set(f, FINDING_FAIL,
+			    "%llu requests before the answer, %llu outside of it; first: " STR_FMT,
+			    (unsigned long long)s->early, (unsigned long long)s->outside,
+			    STR_ARG(s->first));
+	} else if (!s->judged) {
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "no connection asked for versions and then used one");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu requests", (unsigned long long)s->judged);
+	}
+}
+
+static void release_u8(struct check *c)
+{
+	struct versions *s = c->state;
+
+	HASH_CLEAR(hh, s->conns);
+}
+
+const struct check_type check_u8 = {
+	.name = "U8",
+	.claim = "a version that is used was offered on that connection, and nothing but "
+		 "ApiVersions precedes that offer",
+	.see = "KIP-35, KIP-511",
+	.needs = NEEDS_WIRE,
+	.universal = true,
+	.should = true,
+	.state_size = sizeof(struct versions),
+	.feed = feed_u8,
+	.end = end_u8,
+	.release = release_u8,
+};
