@@ -73,6 +73,10 @@ $(B)/ktrial: $(CLI) $(B)/libktrial.a
 $(B)/unit-tests: $(TESTS) $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcunit -o $@
 
+# ktrial's side of a comparison with an oracle.
+$(B)/tool_%: $(B)/tests/oracle/tool_%.o $(B)/tests/records_dump.o $(B)/libktrial.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # Fuzz targets: here with a plain driver that replays a corpus; `make fuzz` builds them with libFuzzer.
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(FUZZING),,$(B)/tests/fuzz/driver.o) $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@

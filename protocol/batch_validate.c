@@ -34,6 +34,8 @@ static const struct {
 	[BATCH_RECORD_MAGIC] = {"RECORD_MAGIC", INVALID_RECORD},
 	[BATCH_RECORD_CODEC] = {"RECORD_CODEC", INVALID_RECORD},
 	[BATCH_RECORD_CRC] = {"RECORD_CRC", CORRUPT_MESSAGE},
+	/* A broker sets out to renumber the records, but has skipped their keys and values. */
+	[BATCH_RECORD_OFFSET] = {"RECORD_OFFSET", UNKNOWN_SERVER_ERROR},
 	[BATCH_TIMESTAMP_TYPE] = {"TIMESTAMP_TYPE", INVALID_TIMESTAMP},
 };
 
@@ -87,8 +89,20 @@ static bool wrong_header(const struct batch *b, struct batch_finding *f)
 	return false;
 }
 
-static bool wrong_record(const struct batch *b, enum timestamp_type topic_type,
-			 const struct record *r, struct batch_finding *f)
+/* LogAppendTime is noted but the search goes on: a broker gathers such errors of records and throws
+ * at whatever is worse. */
+static void check_timestamp_type(const struct batch *b, enum timestamp_type topic_type,
+				 const struct record *r, struct batch_finding *f)
+{
+	if (b->timestamp_type != TIMESTAMP_LOG_APPEND || f->problem != BATCH_OK)
+		return;
+	if (topic_type == TIMESTAMP_CREATE && r->timestamp != -1)
+		return;
+	found(f, BATCH_TIMESTAMP_TYPE, "a producer may not set LogAppendTime");
+	f->record_index = r->index;
+}
+
+static bool wrong_record(const struct batch *b, const struct record *r, struct batch_finding *f)
 {
 	f->record_index = r->index;
 	if (r->magic != b->magic)
@@ -96,15 +110,8 @@ static bool wrong_record(const struct batch *b, enum timestamp_type topic_type,
 			     r->index, r->magic, b->magic);
 	if (b->codec && !record_crc_ok(r))
 		return found(f, BATCH_RECORD_CRC, "record %d has a wrong CRC", r->index);
-	if (b->timestamp_type == TIMESTAMP_LOG_APPEND &&
-	    (topic_type != TIMESTAMP_CREATE || r->timestamp == -1))
-		return found(f, BATCH_TIMESTAMP_TYPE, "a producer may not set LogAppendTime");
 	if (b->codec && b->magic > 0 && r->offset_on_wire != r->index)
 		f->renumber = true;
-	f->record_index = -1;
-	f->records_count++;
-	if (r->timestamp > f->max_timestamp)
-		f->max_timestamp = r->timestamp;
 	return false;
 }
 
@@ -119,14 +126,27 @@ static bool wrong_records(const struct batch *b, enum timestamp_type topic_type,
 	if (rc == ERR_LIMIT)
 		return found(f, BATCH_EXPAND_LIMIT, "%s", e.text);
 	if (rc)
-		return found(f, b->codec && !it.expanded ? BATCH_EXPAND : BATCH_RECORDS, "%s",
-			     e.text);
-	while ((rc = record_next(&it, &r, &e)) > 0)
-		if (wrong_record(b, topic_type, &r, f))
+		return found(f, it.expand_failed ? BATCH_EXPAND : BATCH_RECORDS, "%s", e.text);
+	while ((rc = record_next(&it, &r, &e)) > 0) {
+		int32_t index = f->record_index;
+
+		if (wrong_record(b, &r, f))
 			return true;
+		f->record_index = index;
+		check_timestamp_type(b, topic_type, &r, f);
+		f->records_count++;
+		if (r.timestamp > f->max_timestamp)
+			f->max_timestamp = r.timestamp;
+	}
+	if (rc == 0 && f->problem == BATCH_OK && f->renumber && b->magic == 2)
+		return found(f, BATCH_RECORD_OFFSET,
+			     "offsetDeltas inside a compressed batch are not 0, 1, 2, ...");
 	if (rc == 0)
-		return false;
+		return f->problem != BATCH_OK;
 	f->record_index = it.index;
+	/* Inside a wrapper a broker looks at the CRC before anything else. */
+	if (it.expanded && b->magic < 2 && !record_crc_ok(&r))
+		return found(f, BATCH_RECORD_CRC, "record %d has a wrong CRC", it.index);
 	if (it.expanded && b->magic < 2 && (r.attributes & ATTRIBUTE_CODEC))
 		return found(f, BATCH_RECORD_CODEC, "record %d: %s", it.index, e.text);
 	return found(f, BATCH_RECORDS, "record %d: %s", it.index, e.text);

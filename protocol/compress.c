@@ -239,18 +239,6 @@ static int snappy_expand_block(const uint8_t *data, size_t at, size_t n, struct 
 	return 0;
 }
 
-static int xerial_header(const uint8_t *data, size_t at, size_t n, struct error *e)
-{
-	if (n - at < XERIAL_HEADER)
-		return error_at(e, ERR_TRUNCATED, n, NULL,
-				"the snappy data ends within its framing header");
-	if (be32(data + at + 12) > 1)
-		return error_at(e, ERR_UNSUPPORTED, at + 12, NULL,
-				"snappy framing that needs version %u; 1 is known",
-				be32(data + at + 12));
-	return 0;
-}
-
 static int snappy_expand(const uint8_t *data, size_t n, struct buf *out, struct expand_info *info,
 			 struct error *e)
 {
@@ -266,12 +254,13 @@ static int snappy_expand(const uint8_t *data, size_t n, struct buf *out, struct 
 	while (at < n) {
 		uint32_t size;
 
-		/* A header may stand again between blocks: streams that were joined. */
+		/* A header may stand again between blocks: streams that were joined. Its version
+		 * numbers have been 1 for ever. */
 		if (n - at >= sizeof(xerial_magic) &&
 		    memcmp(data + at, xerial_magic, sizeof(xerial_magic)) == 0) {
-			rc = xerial_header(data, at, n, e);
-			if (rc)
-				return rc;
+			if (n - at < XERIAL_HEADER)
+				return error_at(e, ERR_TRUNCATED, n, NULL,
+						"the snappy data ends within its framing header");
 			at += XERIAL_HEADER;
 			continue;
 		}

@@ -183,7 +183,14 @@ bool batch_codec_ok(const struct batch *b)
 
 int32_t sequence_add(int32_t sequence, int32_t n)
 {
-	return sequence < 0 ? sequence : (int32_t)(((int64_t)sequence + n) & INT32_MAX);
+	/* In Java's wrapping int, so that a hostile delta gives what Kafka would make of it. */
+	uint32_t left = (uint32_t)INT32_MAX - (uint32_t)n;
+
+	if (sequence < 0)
+		return sequence;
+	if (sequence > (int32_t)left)
+		return (int32_t)((uint32_t)n - ((uint32_t)INT32_MAX - (uint32_t)sequence) - 1);
+	return sequence + n;
 }
 
 /* --- records --- */
@@ -209,6 +216,7 @@ struct cursor {
 	const uint8_t *at; /* of the value read last */
 	const char *field;
 	const char *wrong;
+	uint8_t oddities;
 };
 
 static void cursor_fail(struct cursor *c, const char *wrong)
@@ -264,17 +272,20 @@ static inline int64_t cursor_varlong(struct cursor *c, const char *field)
 	return (int64_t)(v >> 1 ^ (~(v & 1) + 1));
 }
 
-/* A length and as many bytes; -1 is null where that is allowed. */
+/* A length and as many bytes; negative is null where that is allowed. */
 static inline struct bytes cursor_bytes(struct cursor *c, const char *field, bool nullable)
 {
 	int32_t n = cursor_varint(c, field);
 	struct bytes b = {c->p, n};
 
-	if (!c->p || (n == -1 && nullable))
+	if (!c->p)
 		return (struct bytes){NULL, 0};
+	if (n < 0 && nullable) {
+		c->oddities |= n < -1 ? RECORD_NEGATIVE_LENGTH : 0;
+		return (struct bytes){NULL, 0};
+	}
 	if (n < 0)
-		cursor_fail(c, nullable ? "a negative length other than -1 (null)"
-					: "a negative length");
+		cursor_fail(c, "a negative length");
 	else if (n > c->end - c->p)
 		cursor_fail(c, "a length of more bytes than the record has left");
 	else
@@ -347,15 +358,15 @@ static int next_record(struct record_iter *it, struct record *r, struct error *e
 	r->sequence = sequence_add(b->base_sequence < 0 ? -1 : b->base_sequence,
 				   (int32_t)r->offset_on_wire);
 	r->raw = (struct bytes){start, (int32_t)(c.end - start)};
+	r->oddities = c.oddities;
 	it->at += (size_t)r->raw.len;
 	it->index++;
 	return 1;
 }
 
-/* A key or value of a message at *at, whose message ends at end; the last is told that it must fill
- * it. */
-static int message_bytes(const struct record_iter *it, size_t *at, size_t end, const char *field,
-			 struct bytes *ret_bytes, struct error *e)
+/* A key or value of a message at *at, whose message ends at end; moves *at behind it. */
+static int message_bytes(const struct record_iter *it, struct record *r, size_t *at, size_t end,
+			 const char *field, struct bytes *ret_bytes, struct error *e)
 {
 	int32_t n;
 
@@ -363,10 +374,11 @@ static int message_bytes(const struct record_iter *it, size_t *at, size_t end, c
 		return fail_record(e, ERR_MALFORMED, it, *at, field,
 				   "the message ends within a length");
 	n = get_i32(it->data + *at);
-	if (n < -1 || (n >= 0 && (size_t)n > end - *at - 4))
+	if (n > 0 && (size_t)n > end - *at - 4)
 		return fail_record(e, ERR_MALFORMED, it, *at, field,
-				   n < -1 ? "a negative length other than -1 (null)"
-					  : "a length of more bytes than the message has left");
+				   "a length of more bytes than the message has left");
+	if (n < -1)
+		r->oddities |= RECORD_NEGATIVE_LENGTH;
 	*ret_bytes = n < 0 ? (struct bytes){NULL, 0} : (struct bytes){it->data + *at + 4, n};
 	*at += 4 + (n < 0 ? 0 : (size_t)n);
 	return 0;
@@ -402,12 +414,11 @@ static int read_message(const struct record_iter *it, struct record *r, struct e
 									      : TIMESTAMP_CREATE;
 	}
 	at = it->at + (r->magic ? MESSAGE_AT_KEY_V1 : MESSAGE_AT_KEY_V0);
-	rc = message_bytes(it, &at, end, "keyLength", &r->key, e);
+	rc = message_bytes(it, r, &at, end, "keyLength", &r->key, e);
 	if (!rc)
-		rc = message_bytes(it, &at, end, "valueLength", &r->value, e);
+		rc = message_bytes(it, r, &at, end, "valueLength", &r->value, e);
 	if (!rc && at != end)
-		rc = fail_record(e, ERR_MALFORMED, it, at, "",
-				 "bytes are left behind the message's value");
+		r->oddities |= RECORD_BYTES_LEFT;
 	return rc;
 }
 
@@ -461,6 +472,7 @@ static int expand(struct record_iter *it, struct bytes packed, size_t packed_at,
 	assert(scratch);
 	buf_reset(scratch);
 	snprintf(field, sizeof(field), "batches[%d].records", b->index);
+	it->expand_failed = true;
 	if (!batch_codec_ok(b))
 		return error_at(e, ERR_UNSUPPORTED,
 				b->at + (b->magic < 2 ? (size_t)MESSAGE_AT_ATTRIBUTES
@@ -475,6 +487,7 @@ static int expand(struct record_iter *it, struct bytes packed, size_t packed_at,
 					(inner.offset == ERROR_NO_OFFSET ? 0 : inner.offset),
 				field, "%s", inner.text);
 	it->expanded = true;
+	it->expand_failed = false;
 	it->data_at = 0;
 	it->data = scratch->data ? scratch->data : (const uint8_t *)"";
 	it->size = scratch->len;

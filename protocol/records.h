@@ -125,12 +125,20 @@ int32_t sequence_add(int32_t sequence, int32_t n);
 
 /* --- records --- */
 
+/* What Kafka's classes read without complaint though no client should write it. */
+enum record_oddity {
+	RECORD_NEGATIVE_LENGTH =
+		1,	       /* a null key, value or header value with a length other than -1 */
+	RECORD_BYTES_LEFT = 2, /* bytes behind a message's value (magic 0 and 1) */
+};
+
 struct record {
 	int64_t offset;
 	int64_t timestamp; /* ms; the batch's max_timestamp under LogAppendTime; -1 in magic 0 */
 	enum timestamp_type timestamp_type;
 	int8_t magic; /* of the message itself: inside a wrapper it may differ from the wrapper's */
 	int8_t attributes;
+	uint8_t oddities;	 /* bits of enum record_oddity */
 	int32_t sequence;	 /* -1 without a producer id */
 	struct bytes key, value; /* null views where null */
 	int32_t headers_count;
@@ -156,6 +164,7 @@ struct record_iter {
 			  hold (safe to allocate by) */
 	int64_t offset_base;
 	bool expanded;
+	bool expand_failed; /* why _init failed: codec_expand did, or there is no such codec */
 	bool partial; /* a wrapper's last message is cut off (it is not given, as with Kafka) */
 	struct expand_info expand; /* valid if expanded */
 };
@@ -228,6 +237,7 @@ enum batch_problem {
 	BATCH_RECORD_CODEC,   /* a compressed message inside a wrapper */
 	BATCH_RECORD_CRC,     /* a message inside a wrapper has a wrong checksum */
 	BATCH_TIMESTAMP_TYPE, /* LogAppendTime set by a client, where a broker minds */
+	BATCH_RECORD_OFFSET, /* offsets inside a compressed batch of magic 2 are not 0, 1, 2, ... */
 	BATCH_PROBLEM_COUNT,
 };
 
@@ -239,7 +249,7 @@ struct batch_finding {
 	int32_t records_count; /* records that were read, which for wrappers is the only way to know
 				*/
 	int64_t max_timestamp; /* greatest of the records read, -1 without */
-	bool renumber;	       /* offsets inside a compressed batch are not 0, 1, 2, ...: a broker
+	bool renumber;	       /* offsets inside a wrapper of magic 1 are not 0, 1, 2, ...: a broker
 				  rewrites it (records_rewrite) instead of refusing it */
 	char text[160];	       /* for a person, and for the response's errorMessage */
 };
