@@ -16,10 +16,12 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define GROW_MIN	     ((size_t)16 << 10)
-#define XERIAL_BLOCK	     ((size_t)32 << 10) /* what snappy-java compresses at a time */
-#define XERIAL_HEADER	     16
-#define SNAPPY_RATIO	     22 /* no snappy block expands more: its best copy makes 64 bytes of 3 */
+#define GROW_MIN ((size_t)16 << 10)
+/* What snappy-java compresses at a time. */
+#define XERIAL_BLOCK  ((size_t)32 << 10)
+#define XERIAL_HEADER 16
+/* No snappy block expands more: its best copy makes 64 bytes of 3. */
+#define SNAPPY_RATIO	     22
 #define LZ4_MAGIC_SIZE	     4
 #define LZ4_HEADER_MAX	     19
 #define LZ4_SKIPPABLE_HEADER 8

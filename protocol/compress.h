@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORDS_EXPANDED_MAX \
-	((size_t)64          \
-	 << 20) /* bytes that one compressed blob may expand to, unless the caller says less */
+/* Bytes that one compressed blob may expand to, unless the caller says less. */
+#define RECORDS_EXPANDED_MAX ((size_t)64 << 20)
 
 /* The number is bits 0-2 of a batch's or message's attributes; 5 to 7 mean nothing. */
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD, CODEC_COUNT };
