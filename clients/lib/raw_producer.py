@@ -361,8 +361,10 @@ def main(cls=Producer):
         producer = cls(options)
         subject.say("startup_complete")
         try:
-            if producer.start(stop):
-                producer.run(stop)
+            if not producer.start(stop):
+                print("producer: stopped before it was up", file=sys.stderr)
+                return 1
+            producer.run(stop)
         except (wire.Broken, wire.KafkaError) as e:
             print(f"producer: {e}", file=sys.stderr)
             producer.sends.finish()
