@@ -104,9 +104,10 @@ interop: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/tools/steps interop build/logs $(foreach t,$(wildcard tests/interop/*),"$(notdir $t): KTRIAL=$(B)/ktrial $t")
 
-# The library of a client in a version of its own: make client-kafka-python VERSION=3.0.12 (else as pinned).
+# The library of a client in a version of its own: make client-kafka-python VERSION=3.0.12 (else as pinned;
+# VERSION in this file is our own).
 client-%:
-	$(Q)clients/install $* $(VERSION)
+	$(Q)clients/install $* $(if $(filter command,$(firstword $(origin VERSION))),$(VERSION))
 
 demo: deps all
 	$(Q)KTRIAL=$(B)/ktrial tests/tools/demo
