@@ -16,6 +16,13 @@
 
 const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_METADATA] = {metadata_work, .by_topic = true},
+	[API_OFFSET_COMMIT] = {offset_commit_work, .by_topic = true},
+	[API_OFFSET_FETCH] = {offset_fetch_work, .by_topic = true},
+	[API_FIND_COORDINATOR] = {find_coordinator_work},
+	[API_JOIN_GROUP] = {join_group_work},
+	[API_HEARTBEAT] = {heartbeat_work},
+	[API_LEAVE_GROUP] = {leave_group_work},
+	[API_SYNC_GROUP] = {sync_group_work},
 	[API_API_VERSIONS] = {api_versions_work},
 };
 
@@ -65,6 +72,7 @@ void cluster_free(struct cluster *c)
 {
 	if (!c)
 		return;
+	groups_release(c);
 	topics_release(c);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);

@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "mock/call.h"
 #include "mock/cluster.h"
+#include "mock/group.h"
 #include "mock/timer.h"
 #include "mock/topic.h"
 #include "protocol/kafka_error.h"
@@ -31,6 +32,7 @@ struct cluster {
 	struct timers timers;
 	struct call *ready_first, *ready_last;
 	struct topics topics;
+	struct groups groups;
 	struct buf scratch; /* of whoever is at work; never kept across a return */
 };
 
@@ -58,6 +60,8 @@ struct api {
 extern const struct api cluster_apis[API_KEY_MAX + 1];
 
 api_work api_versions_work, metadata_work;
+api_work find_coordinator_work, join_group_work, sync_group_work, heartbeat_work, leave_group_work;
+api_work offset_commit_work, offset_fetch_work;
 
 /* ApiVersions of a version that we do not speak: version 0, error 35, one entry (KIP-511). */
 enum call_result api_versions_fallback(struct cluster *c, struct call *call);

@@ -1,0 +1,32 @@
+/* Committed offsets of a group. */
+#ifndef MOCK_OFFSETS_H
+#define MOCK_OFFSETS_H
+
+#include "mock/group.h"
+
+#define OFFSET_METADATA_MAX 4096 /* offset.metadata.max.bytes */
+
+/* One partition's committed offset; keyed by topic id, since a topic made anew has none. */
+struct offset_key {
+	struct uuid topic_id;
+	int32_t partition;
+};
+
+struct offset_entry {
+	struct offset_key key;
+	int64_t offset;
+	int32_t leader_epoch;
+	struct str metadata;
+	int64_t committed_ms; /* wall */
+	UT_hash_handle hh;
+};
+
+struct offset_entry *offset_find(const struct group *g, struct uuid topic_id, int32_t partition);
+
+/* Sets or replaces; metadata is copied, null becomes "". */
+void offset_commit(struct cluster *c, struct group *g, struct offset_key key, int64_t offset,
+		   int32_t leader_epoch, struct str metadata);
+void offset_delete(struct group *g, struct offset_entry *o);
+void offsets_release(struct group *g);
+
+#endif
