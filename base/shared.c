@@ -20,6 +20,18 @@ struct shared *shared_new(size_t size)
 	return s;
 }
 
+struct shared *shared_resize(struct shared *s, size_t size)
+{
+	assert(s->refs == 1);
+	bytes -= s->size;
+	bytes += size;
+	s = realloc(s, sizeof(*s) + size);
+	if (!s)
+		abort();
+	s->size = size;
+	return s;
+}
+
 struct shared *shared_ref(struct shared *s)
 {
 	s->refs++;

@@ -15,6 +15,8 @@ struct shared {
 /* size bytes, undefined, with one reference. Never NULL: out of memory of the machine ends the
  * program. */
 struct shared *shared_new(size_t size);
+/* The same bytes in a buffer of another size; s is gone, and must not be shared yet. */
+struct shared *shared_resize(struct shared *s, size_t size);
 struct shared *shared_ref(struct shared *s);
 /* Drops a reference and frees with the last one; accepts NULL. */
 void shared_unref(struct shared *s);
