@@ -8,6 +8,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_message,
+	&cmd_serve,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

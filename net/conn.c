@@ -29,8 +29,10 @@ struct conn {
 	void *ctx;
 	struct event readable, writable;
 	int busy; /* callbacks under way; memory is freed at 0 */
-	bool dead, ended, end_told;
-	bool in_frames; /* inside on_frames: answers are gathered */
+	bool dead;
+	bool ended, broken; /* no more reading; no more writing */
+	bool tell;	    /* on_end is due */
+	bool in_frames;	    /* inside on_frames: answers are gathered */
 	bool reading, held;
 	bool want_write, flushing;
 	enum conn_end how;
@@ -68,12 +70,14 @@ static void set_reading(struct conn *c)
 		event_del(&c->readable);
 }
 
-/* Nothing more comes or goes; said at the next turn, never from inside a caller's call. */
+/* Said at the next turn, never from inside a caller's call. */
 static void end(struct conn *c, enum conn_end how)
 {
-	if (c->ended)
+	if (c->broken || (c->ended && how != CONN_END_RESET))
 		return;
 	c->ended = true;
+	c->broken = how == CONN_END_RESET;
+	c->tell = true;
 	c->how = how;
 	set_reading(c);
 	event_active(&c->readable, EV_TIMEOUT, 0);
@@ -199,6 +203,21 @@ static void feed_spare(struct conn *c)
 	free(spare);
 }
 
+/* Shows the first n bytes of v to whoever keeps them. */
+static void show_bytes(struct conn *c, bool read, struct iovec *v, int count, size_t n,
+		       struct instant now)
+{
+	int used = 0;
+
+	if (!c->callbacks->on_bytes)
+		return;
+	for (; used < count && n; used++) {
+		v[used].iov_len = v[used].iov_len < n ? v[used].iov_len : n;
+		n -= v[used].iov_len;
+	}
+	c->callbacks->on_bytes(c->ctx, read, v, used, now);
+}
+
 /* One read: into the frame that lasts, and what is behind it into the scratch. False when there is
  * no more to read now. */
 static bool read_some(struct conn *c)
@@ -220,6 +239,7 @@ static bool read_some(struct conn *c)
 		return false;
 	}
 	now = clock_now();
+	show_bytes(c, true, v, count, (size_t)n, now);
 	if (direct) {
 		size_t taken = (size_t)n < direct ? (size_t)n : direct;
 
@@ -262,8 +282,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (c->queue_count > before)
 		tell_frames(c);
-	if (!c->dead && c->ended && !c->end_told) {
-		c->end_told = true;
+	if (!c->dead && c->tell) {
+		c->tell = false;
 		c->callbacks->on_end(c->ctx, c->how);
 	}
 	done(c);
@@ -348,10 +368,8 @@ static void pop_out(struct conn *c)
 }
 
 /* Books n written bytes and hands back what is complete. */
-static void written(struct conn *c, size_t n)
+static void written(struct conn *c, size_t n, struct instant now)
 {
-	struct instant now = clock_now();
-
 	for (struct out *o = c->out_first; o && !c->dead; o = c->out_first) {
 		size_t part = (o->stop && o->stop_at < o->size ? o->stop_at : o->size) - o->sent;
 
@@ -383,6 +401,7 @@ static bool write_some(struct conn *c)
 	struct out *o = c->out_first;
 	struct iovec v[SPANS_PER_WRITE];
 	struct msghdr msg = {.msg_iov = v};
+	struct instant now;
 	size_t max = shaped(o) ? allowance(o) : SIZE_MAX;
 	ssize_t n = 0;
 
@@ -398,13 +417,16 @@ static bool write_some(struct conn *c)
 		end(c, CONN_END_RESET);
 		return false;
 	}
-	written(c, (size_t)n);
+	now = clock_now();
+	if (n)
+		show_bytes(c, false, v, (int)msg.msg_iovlen, (size_t)n, now);
+	written(c, (size_t)n, now);
 	if (c->dead || c->out_first != o)
 		return !c->dead;
 	if (o->rate)
-		loop_timer_set(&c->slow, clock_now().mono_us + (o->rate * RATE_STEP_US >= 1000000
-									? RATE_STEP_US
-									: 1000000 / o->rate));
+		loop_timer_set(&c->slow, now.mono_us + (o->rate * RATE_STEP_US >= 1000000
+								? RATE_STEP_US
+								: 1000000 / o->rate));
 	else if (o->chunk)
 		want_write(c);
 	return !o->rate && !o->chunk;
@@ -416,7 +438,7 @@ void conn_flush(struct conn *c)
 		return;
 	c->flushing = true;
 	c->busy++;
-	while (!c->dead && !c->ended && c->out_first && write_some(c))
+	while (!c->dead && !c->broken && c->out_first && write_some(c))
 		;
 	c->flushing = false;
 	done(c);

@@ -9,6 +9,7 @@
 #include "net/loop.h"
 
 #include <stddef.h>
+#include <sys/uio.h>
 
 #define CONN_FRAME_MAX	104857600	  /* socket.request.max.bytes of 4.4.0 */
 #define CONN_FRAMES_MAX 64		  /* frames that wait; then reading stops */
@@ -23,9 +24,10 @@ struct frame_in {
 };
 
 enum conn_end {
-	CONN_END_CLOSED,     /* the peer sent its FIN */
-	CONN_END_RESET,	     /* the peer reset it, or it broke */
-	CONN_END_BAD_LENGTH, /* the peer announced a frame that is negative, empty or too large */
+	CONN_END_CLOSED,     /* the peer sent its FIN: nothing more is read, writing goes on */
+	CONN_END_BAD_LENGTH, /* it announced a frame that is negative, empty or too large: likewise
+			      */
+	CONN_END_RESET,	     /* the peer reset it, or it broke: no more writing either */
 };
 
 /* Something to be written. Whoever sends it owns it and what it points to, and keeps both until
@@ -49,8 +51,12 @@ struct out {
 
 struct conn_callbacks {
 	void (*on_frames)(void *ctx); /* something is there for conn_next */
-	/* Nothing more will arrive or can be sent; once. Frames may still wait for conn_next. */
+	/* Frames may still wait for conn_next. RESET may follow one of the others; nothing follows
+	 * RESET. */
 	void (*on_end)(void *ctx, enum conn_end how);
+	/* Bytes as they were read or written, in order. May be NULL. */
+	void (*on_bytes)(void *ctx, bool read, const struct iovec *v, int count,
+			 struct instant now);
 };
 
 /* Takes fd, which is non-blocking. Reading begins with the next turn of the loop. */

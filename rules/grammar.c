@@ -384,6 +384,14 @@ static int check_error(struct parser *p)
 	return 0;
 }
 
+static bool asks(const struct parsed_rule *r, enum rule_key key)
+{
+	for (int32_t i = 0; i < r->conditions_count; i++)
+		if (r->conditions[i].key == key)
+			return true;
+	return false;
+}
+
 static int check_versions(struct parser *p)
 {
 	struct range v = versions(p->rule);
@@ -398,12 +406,9 @@ static int check_versions(struct parser *p)
 					"%s has versions %d to %d, none that the rule asks for; "
 					"the option force insists",
 					m->name, m->since, m->until);
-		if (key != API_PRODUCE && v.from >= 0)
-			for (int32_t i = 0; i < p->rule->conditions_count; i++)
-				if (p->rule->conditions[i].key == KEY_ACKS)
-					return error_at(p->e, ERR_USAGE, 0, NULL,
-							"%s has no acks, only Produce has",
-							m->name);
+		if (key != API_PRODUCE && asks(p->rule, KEY_ACKS))
+			return error_at(p->e, ERR_USAGE, 0, NULL,
+					"%s has no acks, only Produce has", m->name);
 	}
 	return 0;
 }

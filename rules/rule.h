@@ -104,7 +104,8 @@ struct rule *rules_add(struct rules *rs, struct str name, struct str text, struc
 /* What rules_add would say of the text, without adding it. 0 or the code. */
 int rules_check(struct str text, struct error *e);
 
-/* Shows a refusal under the rule's text, with a caret at the column: three lines. */
+/* Shows a refusal under the rule's text, with a caret at the column: three lines, cut to size. */
+#define RULE_SHOWN_SIZE 20000
 const char *rules_error_text(struct str text, const struct error *e, char *buf, size_t size);
 
 /* A removed rule stays alive for the plans that hold it. */

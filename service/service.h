@@ -12,6 +12,8 @@
 #include "rules/rule.h"
 #include "trace/event.h"
 
+#include <sys/uio.h>
+
 #define SERVICE_BROKERS_MAX 1000
 
 struct service;
@@ -53,7 +55,8 @@ void service_free(struct service *s);
 /* "HOST:PORT,HOST:PORT", as advertised; valid from service_start until service_free. */
 const char *service_bootstrap(const struct service *s);
 
-/* Where all events of this service go, cluster and log events included. */
+/* Where all events of this service go, cluster and log events included. A sink must not call back
+ * into the service: it notes what it wants and does it at the loop's next turn. */
 struct event_bus *service_events(struct service *s);
 
 /* The cluster, for topics and events; the rules, for their counters. Whoever changes the cluster
@@ -63,6 +66,15 @@ struct rules *service_rules(struct service *s);
 
 /* Answers whoever a change of the cluster from outside has woken, and sets the next deadline. */
 void service_poke(struct service *s);
+
+/* Bytes as they were read and written, in order, after all faults: for evidence. To be set before
+ * service_start. */
+struct service_tap {
+	void (*on_bytes)(void *ctx, const struct event_conn *conn, bool from_client,
+			 const struct iovec *iov, size_t count, int64_t wall_us);
+	void *ctx;
+};
+void service_set_tap(struct service *s, const struct service_tap *tap);
 
 /* Adds a rule behind the others, effective from the next request that is begun. As rules_add. */
 struct rule *service_add_rule(struct service *s, struct str name, struct str text, struct error *e);

@@ -1,0 +1,355 @@
+/* `ktrial serve`: one mock cluster until a signal ends it. Reads the options, says "ready", and
+ * sums up at the end; all else is the service's. */
+#include "cli/cmd.h"
+
+#include "base/log.h"
+#include "service/service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define LIST_MAX 1000 /* of one option that may stand several times */
+
+static const char help[] =
+	"usage: ktrial serve [OPTION...]\n"
+	"\n"
+	"A mock Kafka cluster, until SIGINT or SIGTERM. Prints one line once it can be used:\n"
+	"  ready bootstrap=HOST:PORT[,...] control=HOST:PORT|off\n"
+	"\n"
+	"  --brokers N             brokers with node ids 1..N, on ports one behind the other; 1\n"
+	"  --listen HOST:PORT      of the first broker; 127.0.0.1:9092. Port 0: a free one for "
+	"each\n"
+	"  --advertise HOST[:PORT] what clients are told instead; once for each broker, or once "
+	"for "
+	"all\n"
+	"                          (then a port counts up, too)\n"
+	"  --topic NAME[:PARTITIONS[:RF]]   a topic from the start; may stand several times\n"
+	"  --auto-create yes|no    topics that clients ask for are made; yes\n"
+	"  --rule 'RULE'           a fault, such as 'Produce topic=orders nth=3 -> close after'; "
+	"several\n"
+	"  --seed N                of ids and of the rules' chances; 1\n"
+	"  --strict                exit status 1 at the end if some rule never acted\n"
+	"  --with-parent           ends when the parent process does\n"
+	"\n"
+	"Exit status: 0; 1 with --strict; 2 wrong use; 4 when a port is taken.\n";
+
+enum {
+	OPT_BROKERS = 1,
+	OPT_LISTEN,
+	OPT_ADVERTISE,
+	OPT_TOPIC,
+	OPT_RULE,
+	OPT_AUTO_CREATE,
+	OPT_SEED,
+	OPT_STRICT,
+	OPT_WITH_PARENT,
+	OPT_CONTROL,
+	OPT_NOT_BUILT,
+};
+
+static const struct cmd_option options[] = {
+	{"--brokers", OPT_BROKERS, true},
+	{"--listen", OPT_LISTEN, true},
+	{"--advertise", OPT_ADVERTISE, true},
+	{"--topic", OPT_TOPIC, true},
+	{"--rule", OPT_RULE, true},
+	{"--auto-create", OPT_AUTO_CREATE, true},
+	{"--seed", OPT_SEED, true},
+	{"--strict", OPT_STRICT, false},
+	{"--with-parent", OPT_WITH_PARENT, false},
+	{"--control", OPT_CONTROL, true},
+	{"--plan", OPT_NOT_BUILT, true},
+	{"--like", OPT_NOT_BUILT, true},
+	{"--properties", OPT_NOT_BUILT, true},
+	{"--capture", OPT_NOT_BUILT, true},
+	{"--memory", OPT_NOT_BUILT, true},
+	{"-v", OPT_NOT_BUILT, false},
+	{NULL, 0, false},
+};
+
+/* What the command line asked for. */
+struct serve {
+	struct service_config config;
+	struct service_address listen, advertise[LIST_MAX];
+	struct service_address *each_listen, *each_advertise;
+	const char *topics[LIST_MAX], *rules[LIST_MAX];
+	int32_t advertise_count, topics_count, rules_count;
+	bool strict, with_parent;
+	struct loop *loop;
+	struct service *service;
+};
+
+static int address(const char *text, uint16_t port, struct service_address *ret)
+{
+	struct error e = ERROR_INIT;
+
+	if (!service_address_parse(str_of(text), port, ret, &e))
+		return 0;
+	return cmd_usage(&cmd_serve, "%s", e.text);
+}
+
+static int push(const char **list, int32_t *count, const char *value, const char *name)
+{
+	if (*count == LIST_MAX)
+		return cmd_usage(&cmd_serve, "%s stands more than %d times", name, LIST_MAX);
+	list[(*count)++] = value;
+	return 0;
+}
+
+static int set_number(struct serve *s, int id, const char *value)
+{
+	int64_t n;
+
+	if (id == OPT_BROKERS) {
+		if (!cmd_number(value, 1, SERVICE_BROKERS_MAX, &n))
+			return cmd_usage(&cmd_serve, "--brokers takes 1 to %d, not %s",
+					 SERVICE_BROKERS_MAX, value);
+		s->config.cluster.brokers = (int32_t)n;
+		return 0;
+	}
+	if (!cmd_number(value, 0, INT64_MAX, &n))
+		return cmd_usage(&cmd_serve, "--seed takes a whole number from 0, not %s", value);
+	s->config.cluster.seed = (uint64_t)n;
+	return 0;
+}
+
+static int set_option(struct serve *s, int id, const char *value, const char *word)
+{
+	switch (id) {
+	case OPT_BROKERS:
+	case OPT_SEED:
+		return set_number(s, id, value);
+	case OPT_LISTEN:
+		return address(value, 9092, &s->listen);
+	case OPT_ADVERTISE:
+		if (s->advertise_count == LIST_MAX)
+			return cmd_usage(&cmd_serve, "--advertise stands too often");
+		return address(value, 0, &s->advertise[s->advertise_count++]);
+	case OPT_TOPIC:
+		return push(s->topics, &s->topics_count, value, "--topic");
+	case OPT_RULE:
+		return push(s->rules, &s->rules_count, value, "--rule");
+	case OPT_AUTO_CREATE:
+		if (strcmp(value, "yes") && strcmp(value, "no"))
+			return cmd_usage(&cmd_serve, "--auto-create takes yes or no, not %s",
+					 value);
+		s->config.cluster.auto_create = !strcmp(value, "yes");
+		return 0;
+	case OPT_STRICT:
+		s->strict = true;
+		return 0;
+	case OPT_WITH_PARENT:
+		s->with_parent = true;
+		return 0;
+	case OPT_CONTROL:
+		if (!strcmp(value, "off"))
+			return 0;
+		return cmd_usage(&cmd_serve, "--control is not built yet (only off)");
+	default:
+		return cmd_usage(&cmd_serve, "%s is not built yet", word);
+	}
+}
+
+static int read_options(struct serve *s, int argc, char **argv)
+{
+	struct cmd_args args = {&cmd_serve, options, argv, argc, 1, false};
+	const char *value = NULL;
+	int id, status;
+
+	for (;;) {
+		const char *word = args.at < argc ? argv[args.at] : "";
+
+		id = cmd_next(&args, &value);
+		if (id == CMD_END)
+			return 0;
+		if (id == CMD_HELP)
+			return -1;
+		if (id == CMD_BAD)
+			return EXIT_USAGE;
+		if (id == CMD_WORD)
+			return cmd_usage(&cmd_serve, "'%s' is no option", value);
+		status = set_option(s, id, value, word);
+		if (status)
+			return status;
+	}
+}
+
+/* One address for each broker: ports count up from the first, a free port stays 0. */
+static int spread(struct serve *s)
+{
+	int32_t n = s->config.cluster.brokers;
+
+	if (s->listen.port && s->listen.port + n - 1 > UINT16_MAX)
+		return cmd_usage(&cmd_serve, "port %u leaves no room for %d brokers",
+				 s->listen.port, n);
+	if (s->advertise_count > 1 && s->advertise_count != n)
+		return cmd_usage(&cmd_serve, "%d brokers and %d --advertise: give one, or %d", n,
+				 s->advertise_count, n);
+	s->each_listen = calloc((size_t)n, sizeof(*s->each_listen));
+	s->each_advertise = calloc((size_t)n, sizeof(*s->each_advertise));
+	if (!s->each_listen || !s->each_advertise)
+		abort();
+	for (int32_t i = 0; i < n; i++) {
+		struct service_address *a = &s->each_advertise[i];
+
+		s->each_listen[i] = s->listen;
+		if (s->listen.port)
+			s->each_listen[i].port = (uint16_t)(s->listen.port + i);
+		if (!s->advertise_count)
+			continue;
+		*a = s->advertise[s->advertise_count > 1 ? i : 0];
+		if (s->advertise_count == 1 && a->port)
+			a->port = (uint16_t)(a->port + i);
+	}
+	s->config.listen = s->each_listen;
+	s->config.advertise = s->advertise_count ? s->each_advertise : NULL;
+	return 0;
+}
+
+/* NAME[:PARTITIONS[:RF]] */
+static int add_topic(struct serve *s, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	int64_t numbers[2] = {-1, -1};
+	struct str name = str_of(text);
+	struct error e = ERROR_INIT;
+	char copy[32];
+
+	if (colon)
+		name.len = (int32_t)(colon - text);
+	for (int i = 0; colon && i < 2; i++) {
+		const char *start = colon + 1;
+
+		colon = strchr(start, ':');
+		snprintf(copy, sizeof(copy), "%.*s", colon ? (int)(colon - start) : 31, start);
+		if (!cmd_number(copy, 1, i ? INT16_MAX : INT32_MAX, &numbers[i]))
+			return cmd_usage(&cmd_serve,
+					 "--topic takes NAME[:PARTITIONS[:RF]] with whole numbers "
+					 "from 1, not %s",
+					 text);
+	}
+	if (colon)
+		return cmd_usage(&cmd_serve, "--topic takes NAME[:PARTITIONS[:RF]], not %s", text);
+	if (service_create_topic(s->service, name, (int32_t)numbers[0], (int16_t)numbers[1], -1,
+				 &e))
+		return cmd_usage(&cmd_serve, "--topic %s: %s", text, e.text);
+	return 0;
+}
+
+static int add_rule(struct serve *s, const char *text)
+{
+	struct error e = ERROR_INIT;
+	char shown[RULE_SHOWN_SIZE];
+
+	if (service_add_rule(s->service, str_of(NULL), str_of(text), &e))
+		return 0;
+	return cmd_usage(&cmd_serve, "this rule can't be:\n%s",
+			 rules_error_text(str_of(text), &e, shown, sizeof(shown)));
+}
+
+static int set_up(struct serve *s)
+{
+	struct error e = ERROR_INIT;
+	int status = spread(s);
+
+	if (status)
+		return status;
+	s->loop = loop_new();
+	s->service = service_new(s->loop, &s->config, &e);
+	if (!s->service)
+		return cmd_usage(&cmd_serve, "%s", e.text);
+	for (int32_t i = 0; i < s->topics_count && !status; i++)
+		status = add_topic(s, s->topics[i]);
+	for (int32_t i = 0; i < s->rules_count && !status; i++)
+		status = add_rule(s, s->rules[i]);
+	if (status)
+		return status;
+	if (service_start(s->service, &e)) {
+		fprintf(stderr,
+			"ktrial serve: %s\n--listen 127.0.0.1:0 takes ports that are free\n",
+			e.text);
+		return EXIT_ENVIRONMENT;
+	}
+	return 0;
+}
+
+static void on_signal(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* Rules that never acted, named; with --strict that is a failure. */
+static int sum_up(struct serve *s)
+{
+	int32_t idle = 0;
+
+	for (struct rule *r = NULL; (r = rules_next(service_rules(s->service), r));) {
+		struct str miss = rule_nearest_miss(r);
+
+		if (rule_hits(r))
+			continue;
+		idle++;
+		fprintf(stderr,
+			"ktrial serve: rule '" STR_FMT "' never acted (%llu matched)%s" STR_FMT
+			"\n",
+			STR_ARG(rule_text(r)), (unsigned long long)rule_matched(r),
+			miss.data ? "; " : "", STR_ARG(miss));
+	}
+	return idle && s->strict ? EXIT_FINDINGS : EXIT_FINE;
+}
+
+static int serve(struct serve *s)
+{
+	struct loop_watch *interrupt, *terminate;
+	int status = set_up(s);
+
+	if (status)
+		return status;
+	interrupt = loop_watch_signal(s->loop, SIGINT, on_signal, s->loop);
+	terminate = loop_watch_signal(s->loop, SIGTERM, on_signal, s->loop);
+	printf("ready bootstrap=%s control=off\n", service_bootstrap(s->service));
+	fflush(stdout);
+	loop_run(s->loop);
+	service_stop(s->service);
+	loop_watch_free(interrupt);
+	loop_watch_free(terminate);
+	return sum_up(s);
+}
+
+static int run(int argc, char **argv)
+{
+	struct serve *s = calloc(1, sizeof(*s));
+	pid_t parent = getppid();
+	int status;
+
+	if (!s)
+		abort();
+	s->config.cluster.brokers = 1;
+	s->config.cluster.seed = 1;
+	s->config.cluster.auto_create = true;
+	s->listen = (struct service_address){"127.0.0.1", 9092};
+	status = read_options(s, argc, argv);
+	if (!status && s->with_parent) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			status = EXIT_ENVIRONMENT;
+	}
+	if (!status)
+		status = serve(s);
+	service_free(s->service);
+	loop_free(s->loop);
+	free(s->each_listen);
+	free(s->each_advertise);
+	free(s);
+	return status < 0 ? EXIT_FINE : status;
+}
+
+const struct command cmd_serve = {
+	.name = "serve",
+	.summary = "a mock Kafka cluster that fails on command",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,171 @@
+/* Connections of the service: the order of their jobs, and their end. net has read ahead; here one
+ * request is begun at a time and answers go in order, unless a rule lets later ones pass. A client
+ * that has sent its FIN still gets its answers, as from Kafka. */
+#include "service/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_frames(void *ctx)
+{
+	struct peer *p = ctx;
+	struct service *s = p->s;
+
+	peer_go(p);
+	service_pump(s);
+}
+
+static void on_end(void *ctx, enum conn_end how)
+{
+	struct peer *p = ctx;
+	struct service *s = p->s;
+
+	p->ended = true;
+	if (how == CONN_END_RESET) {
+		peer_end(p, CLOSE_RESET_BY_CLIENT);
+	} else {
+		if (how == CONN_END_BAD_LENGTH) {
+			p->info.how = CLOSE_BY_BROKER;
+			tell_unmatched(p, 4, "a frame length that no request can have");
+		}
+		peer_go(p);
+	}
+	service_pump(s);
+}
+
+static void on_bytes(void *ctx, bool read, const struct iovec *v, int count, struct instant now)
+{
+	struct peer *p = ctx;
+	const struct service_tap *tap = &p->s->tap;
+
+	if (tap->on_bytes)
+		tap->on_bytes(tap->ctx, &p->info, read, v, (size_t)count, now.wall_us);
+}
+
+static const struct conn_callbacks callbacks = {on_frames, on_end, on_bytes};
+
+static void on_hearing(void *ctx, struct instant now)
+{
+	struct peer *p = ctx;
+
+	(void)now;
+	conn_hold_reading(p->conn, false);
+}
+
+static struct endpoint endpoint_of(const struct net_address *a)
+{
+	struct endpoint e = {.family = a->family, .port = a->port};
+
+	memcpy(e.addr, a->addr, sizeof(e.addr));
+	return e;
+}
+
+void peer_new(struct door *d, int fd, const struct net_address *client,
+	      const struct net_address *server)
+{
+	struct service *s = d->s;
+	struct peer *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		abort();
+	p->s = s;
+	p->info.conn = ++s->peers_total;
+	p->info.broker = d->broker;
+	p->info.client = endpoint_of(client);
+	p->info.server = endpoint_of(server);
+	p->info.how = CLOSE_BY_CLIENT;
+	loop_timer_init(&p->deaf, s->loop, on_hearing, p);
+	p->next = s->peers;
+	if (p->next)
+		p->next->prev = p;
+	s->peers = p;
+	s->peers_open++;
+	tell_conn(p, EVENT_CONN_OPENED, CLOSE_BY_CLIENT);
+	p->conn = conn_new(s->loop, fd, &callbacks, p);
+}
+
+static void peer_free_if_gone(struct peer *p)
+{
+	if (p->gone && !p->going)
+		free(p);
+}
+
+void peer_end(struct peer *p, enum close_how how)
+{
+	struct frame_in in;
+
+	if (p->gone)
+		return;
+	p->gone = true;
+	while (p->first)
+		job_finish(p->first, EXCHANGE_LOST);
+	while (conn_next(p->conn, &in)) {
+		tell_lost(p, &in);
+		shared_unref(in.frame);
+	}
+	conn_free(p->conn, how == CLOSE_RESET_BY_BROKER);
+	loop_timer_clear(&p->deaf);
+	tell_conn(p, EVENT_CONN_CLOSED, how);
+	p->s->peers_open--;
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		p->s->peers = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	peer_free_if_gone(p);
+}
+
+/* Gives the connection all answers whose turn it is. */
+static void send_ready(struct peer *p)
+{
+	bool in_turn = true;
+
+	for (struct job *j = p->first, *next; j && in_turn && !p->gone; j = next) {
+		next = j->next;
+		if (j->step == JOB_READY)
+			job_send(j);
+		else
+			in_turn = j->step == JOB_SENDING || j->passes;
+	}
+}
+
+/* True if the next request's time has come: all that came before it is answered, or a rule lets it
+ * overtake. */
+static bool may_begin(struct peer *p)
+{
+	int32_t jobs = 0;
+
+	for (const struct job *j = p->first; j; j = j->next) {
+		bool overtaken =
+			j->step == JOB_AFTER && j->held && j->plan.overtake != OVERTAKE_NONE;
+
+		if (j->step != JOB_SENDING && j->step != JOB_READY && !overtaken)
+			return false;
+		if (++jobs == PEER_JOBS_MAX)
+			return false;
+	}
+	if (conn_unsent(p->conn) >= PEER_UNSENT_MAX)
+		conn_flush(p->conn);
+	return !p->gone && conn_unsent(p->conn) < PEER_UNSENT_MAX;
+}
+
+void peer_go(struct peer *p)
+{
+	struct frame_in in;
+
+	if (p->going || p->gone)
+		return;
+	p->going = true;
+	while (!p->gone) {
+		send_ready(p);
+		if (p->gone || !may_begin(p) || !conn_next(p->conn, &in))
+			break;
+		job_begin(p, &in);
+	}
+	p->going = false;
+	if (!p->gone && p->ended && !p->first && !conn_waiting(p->conn))
+		peer_end(p, p->info.how);
+	else
+		peer_free_if_gone(p);
+}

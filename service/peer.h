@@ -1,0 +1,139 @@
+/* Inside the service: connections (peers) and the requests of theirs that are under way (jobs). */
+#ifndef SERVICE_PEER_H
+#define SERVICE_PEER_H
+
+#include "net/conn.h"
+#include "net/listener.h"
+#include "protocol/codec.h"
+#include "service/service.h"
+
+#define PEER_UNSENT_MAX	  ((size_t)256 << 10) /* then the next request waits for the writing */
+#define PEER_JOBS_MAX	 1024		     /* begun and not yet answered, behind a held answer */
+#define JOBS_POOL_MAX	  64		      /* finished jobs kept for their memory */
+#define JOB_OWN_BYTES_MAX ((size_t)FRAME_SIZE_MAX + 4096)
+
+enum job_step {
+	JOB_BEFORE,  /* not worked: delayed or held */
+	JOB_WORK,    /* in the cluster: worked, perhaps waiting */
+	JOB_AFTER,   /* answer there: delayed or held */
+	JOB_READY,   /* to be sent when its turn comes */
+	JOB_SENDING, /* given to the connection */
+	JOB_REST,    /* answered or not to be; holds up what follows until its timer */
+};
+
+/* One request under way. The call's arena, frame and answer live until it is finished. */
+struct job {
+	struct call call;
+	struct peer *peer;
+	struct arena arena;
+	struct frame_in in;
+	struct facts facts;
+	struct plan plan;
+	enum job_step step;
+	bool held;   /* on the service's list, under plan.text */
+	bool passes; /* later answers may pass this one */
+
+	struct gather gather;
+	struct buf copy; /* of a damaged or doubled answer */
+	bool damaged;	 /* the answer on the wire is not what response says */
+	struct out out;
+	struct loop_timer timer;
+
+	struct job *next, *prev;	   /* of the peer, in order of arrival */
+	struct job *next_held, *prev_held; /* of the service */
+};
+
+struct peer {
+	struct service *s;
+	struct conn *conn;
+	struct event_conn info;
+	struct job *first, *last;
+	bool going;  /* peer_go is under way */
+	bool gone;   /* closed; memory goes when nobody uses it */
+	bool ended;  /* the client sends nothing more */
+	bool silent; /* nothing is answered nor worked any more */
+	struct loop_timer deaf;
+	struct peer *next, *prev;
+};
+
+struct door {
+	struct service *s;
+	struct listener *listener;
+	struct service_address listen, advertise;
+	int32_t broker;
+};
+
+struct service {
+	struct loop *loop;
+	struct cluster *cluster;
+	struct rules *rules;
+	struct event_bus bus;
+	struct door *doors;
+	int32_t brokers;
+	bool started;
+	char *bootstrap;
+	struct service_tap tap;
+
+	struct peer *peers;
+	int64_t peers_open, peers_total;
+	struct job *held; /* newest first */
+	struct job *pool;
+	int32_t pool_count;
+	struct loop_timer tick;
+	bool pumping;
+	struct buf flat; /* an answer in one piece, for an event */
+};
+
+/* ---- peer.c ---- */
+
+void peer_new(struct door *d, int fd, const struct net_address *client,
+	      const struct net_address *server);
+
+/* Sends what is ready, begins what may begin. Called whenever something of a peer has changed; may
+ * end the peer. */
+void peer_go(struct peer *p);
+
+/* Ends the connection: its jobs and waiting frames are lost, events say so. */
+void peer_end(struct peer *p, enum close_how how);
+
+/* ---- job.c ---- */
+
+/* Begins on a frame, whose reference it takes. The peer may be gone afterwards. */
+void job_begin(struct peer *p, const struct frame_in *in);
+
+/* Goes on with one that waited in the cluster. */
+void job_continue(struct job *j, struct instant now);
+
+/* Sends an answer whose turn it is. */
+void job_send(struct job *j);
+
+/* Lets go of a held one, which then goes on. */
+void job_release(struct job *j, struct instant now);
+
+/* Takes the job off its peer and away, telling its exchange. */
+void job_finish(struct job *j, enum exchange_state state);
+
+/* Frees the pool. */
+void jobs_free(struct service *s);
+
+/* ---- damage.c ---- */
+
+/* Does to the encoded answer what the plan's byte action says: fills j->copy, or shapes j->out.
+ * False if the action is none of these. */
+bool job_damage(struct job *j);
+
+/* ---- tell.c: events ---- */
+
+void tell_conn(struct peer *p, enum event_kind kind, enum close_how how);
+void tell_rule(struct job *j, const char *what);
+void tell_exchange(struct job *j, enum exchange_state state);
+/* A frame that was read and never begun. */
+void tell_lost(struct peer *p, const struct frame_in *in);
+void tell_unmatched(struct peer *p, uint64_t size, const char *why);
+
+/* ---- service.c ---- */
+
+/* Gives ready calls back to their jobs and sets the next deadline. */
+void service_pump(struct service *s);
+
+#endif

@@ -1,0 +1,290 @@
+/* The service's life: its doors (a listener for each broker), the cluster and its clock, holds.
+ * Owns the cluster, the rules, and all connections; the loop is the caller's. */
+#include "service/service.h"
+
+#include "rules/words.h"
+#include "service/peer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int service_address_parse(struct str text, uint16_t default_port,
+			  struct service_address *ret_address, struct error *e)
+{
+	struct service_address a = {.host = "127.0.0.1", .port = default_port};
+	const char *end = text.data + text.len, *host = text.data, *colon;
+	int64_t host_len, port;
+
+	if (text.len && host[0] == '[') {
+		colon = memchr(host, ']', (size_t)text.len);
+		if (!colon)
+			return error_set(e, ERR_USAGE, "'" STR_FMT "' lacks its ]", STR_ARG(text));
+		host++;
+		host_len = colon - host;
+		colon++;
+	} else {
+		colon = memrchr(host, ':', (size_t)text.len);
+		colon = colon ? colon : end;
+		host_len = colon - host;
+	}
+	if (host_len >= (int64_t)sizeof(a.host))
+		return error_set(e, ERR_USAGE, "the host in '" STR_FMT "' is too long",
+				 STR_ARG(text));
+	if (host_len)
+		snprintf(a.host, sizeof(a.host), "%.*s", (int)host_len, host);
+	if (colon < end) {
+		struct str digits = {colon + 1, (int32_t)(end - colon - 1)};
+
+		if (*colon != ':' || !parse_int(digits, 0, UINT16_MAX, &port))
+			return error_set(e, ERR_USAGE, "'" STR_FMT "' is not HOST:PORT",
+					 STR_ARG(text));
+		a.port = (uint16_t)port;
+	}
+	*ret_address = a;
+	return 0;
+}
+
+static void on_tick(void *ctx, struct instant now)
+{
+	(void)now;
+	service_pump(ctx);
+}
+
+struct service *service_new(struct loop *loop, const struct service_config *config, struct error *e)
+{
+	struct cluster_config cluster = config->cluster;
+	struct service *s;
+
+	if (cluster.brokers < 1 || cluster.brokers > SERVICE_BROKERS_MAX) {
+		error_set(e, ERR_USAGE, "a cluster has 1 to %d brokers, not %d",
+			  SERVICE_BROKERS_MAX, cluster.brokers);
+		return NULL;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		abort();
+	s->loop = loop;
+	s->brokers = cluster.brokers;
+	s->doors = calloc((size_t)s->brokers, sizeof(*s->doors));
+	if (!s->doors)
+		abort();
+	for (int32_t i = 0; i < s->brokers; i++) {
+		s->doors[i].s = s;
+		s->doors[i].broker = i + 1;
+		s->doors[i].listen = config->listen[i];
+		s->doors[i].advertise =
+			config->advertise ? config->advertise[i] : (struct service_address){0};
+	}
+	cluster.bus = &s->bus;
+	s->cluster = cluster_new(&cluster, clock_now());
+	s->rules = rules_new(cluster.seed);
+	buf_init(&s->flat, JOB_OWN_BYTES_MAX * 2);
+	loop_timer_init(&s->tick, loop, on_tick, s);
+	return s;
+}
+
+static void on_accept(void *ctx, int fd, const struct net_address *client,
+		      const struct net_address *server)
+{
+	peer_new(ctx, fd, client, server);
+}
+
+static const struct listener_callbacks door_callbacks = {on_accept};
+
+static bool is_wildcard(const char *host)
+{
+	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::") || !strcmp(host, "*");
+}
+
+/* Where clients find the broker: as advertised, else where it listens; a wildcard is no address. */
+static void advertise(struct door *d)
+{
+	struct broker_address a = {.node_id = d->broker};
+	const char *host = d->advertise.host[0] ? d->advertise.host : d->listen.host;
+
+	d->listen.port = listener_port(d->listener);
+	if (!d->advertise.port)
+		d->advertise.port = d->listen.port;
+	snprintf(a.host, sizeof(a.host), "%s", is_wildcard(host) ? "localhost" : host);
+	snprintf(d->advertise.host, sizeof(d->advertise.host), "%s", a.host);
+	a.port = d->advertise.port;
+	cluster_set_address(d->s->cluster, &a);
+}
+
+static void set_bootstrap(struct service *s)
+{
+	struct buf b;
+
+	buf_init(&b, (size_t)s->brokers * 300);
+	for (int32_t i = 0; i < s->brokers; i++) {
+		const struct service_address *a = &s->doors[i].advertise;
+
+		buf_printf(&b, strchr(a->host, ':') ? "%s[%s]:%u" : "%s%s:%u", i ? "," : "",
+			   a->host, a->port);
+	}
+	free(s->bootstrap);
+	s->bootstrap = strdup(buf_cstr(&b));
+	if (!s->bootstrap)
+		abort();
+	buf_release(&b);
+}
+
+int service_start(struct service *s, struct error *e)
+{
+	assert(!s->started);
+	for (int32_t i = 0; i < s->brokers; i++) {
+		struct door *d = &s->doors[i];
+
+		d->listener = listener_new(s->loop, d->listen.host, d->listen.port, &door_callbacks,
+					   d, e);
+		if (!d->listener) {
+			service_stop(s);
+			return ERR_OS;
+		}
+		advertise(d);
+	}
+	set_bootstrap(s);
+	s->started = true;
+	service_pump(s);
+	return 0;
+}
+
+void service_stop(struct service *s)
+{
+	while (s->peers)
+		peer_end(s->peers, CLOSE_BY_BROKER);
+	for (int32_t i = 0; i < s->brokers; i++) {
+		listener_free(s->doors[i].listener);
+		s->doors[i].listener = NULL;
+	}
+	loop_timer_clear(&s->tick);
+	s->started = false;
+}
+
+void service_free(struct service *s)
+{
+	if (!s)
+		return;
+	service_stop(s);
+	jobs_free(s);
+	rules_free(s->rules);
+	cluster_free(s->cluster);
+	buf_release(&s->flat);
+	free(s->bootstrap);
+	free(s->doors);
+	free(s);
+}
+
+/* Answers that became ready may wake others in turn; then the clock is asked what is due next. */
+void service_pump(struct service *s)
+{
+	struct call *call;
+	struct instant now;
+	int64_t next;
+
+	if (s->pumping)
+		return;
+	s->pumping = true;
+	now = clock_now();
+	do {
+		next = cluster_tick(s->cluster, now);
+		while ((call = cluster_ready(s->cluster))) {
+			job_continue((struct job *)((char *)call - offsetof(struct job, call)),
+				     now);
+			next = 0;
+		}
+	} while (!next);
+	if (next != s->tick.due_us)
+		loop_timer_set(&s->tick, next);
+	s->pumping = false;
+}
+
+const char *service_bootstrap(const struct service *s)
+{
+	return s->bootstrap;
+}
+
+struct event_bus *service_events(struct service *s)
+{
+	return &s->bus;
+}
+
+struct cluster *service_cluster(struct service *s)
+{
+	return s->cluster;
+}
+
+struct rules *service_rules(struct service *s)
+{
+	return s->rules;
+}
+
+void service_poke(struct service *s)
+{
+	service_pump(s);
+}
+
+void service_set_tap(struct service *s, const struct service_tap *tap)
+{
+	s->tap = *tap;
+}
+
+struct rule *service_add_rule(struct service *s, struct str name, struct str text, struct error *e)
+{
+	return rules_add(s->rules, name, text, e);
+}
+
+int service_create_topic(struct service *s, struct str name, int32_t partitions,
+			 int16_t replication, int32_t leader, struct error *e)
+{
+	return cluster_create_topic(s->cluster, name, partitions, replication, leader, clock_now(),
+				    e);
+}
+
+static struct job *oldest_held(const struct service *s, struct str name)
+{
+	struct job *oldest = NULL;
+
+	for (struct job *j = s->held; j; j = j->next_held)
+		if (str_eq(j->plan.text, name))
+			oldest = j;
+	return oldest;
+}
+
+/* Those held now, oldest first. A release may end connections, and with them other jobs, or begin
+ * requests that are held anew: so the list is walked from its start each time. */
+int32_t service_release(struct service *s, struct str name)
+{
+	struct instant now = clock_now();
+	int32_t released = 0;
+
+	for (int32_t n = service_held(s, name); released < n; released++) {
+		struct job *j = oldest_held(s, name);
+
+		if (!j)
+			break;
+		job_release(j, now);
+	}
+	service_pump(s);
+	return released;
+}
+
+int32_t service_held(const struct service *s, struct str name)
+{
+	int32_t held = 0;
+
+	for (const struct job *j = s->held; j; j = j->next_held)
+		held += str_eq(j->plan.text, name);
+	return held;
+}
+
+int64_t service_connections(const struct service *s)
+{
+	return s->peers_open;
+}
+
+int64_t service_connections_total(const struct service *s)
+{
+	return s->peers_total;
+}

@@ -1,0 +1,111 @@
+/* What the service tells the bus. An exchange is told once, when it has ended; its bytes are put
+ * into one piece only if somebody listens. */
+#include "service/peer.h"
+
+static bool silent(const struct service *s)
+{
+	return !s->bus.first;
+}
+
+void tell_conn(struct peer *p, enum event_kind kind, enum close_how how)
+{
+	struct event ev = {.kind = kind, .time_us = clock_now().wall_us, .conn = p->info};
+
+	if (silent(p->s))
+		return;
+	ev.conn.how = how;
+	event_emit(&p->s->bus, &ev);
+}
+
+void tell_rule(struct job *j, const char *what)
+{
+	struct event ev = {.kind = EVENT_RULE, .time_us = clock_now().wall_us};
+
+	if (silent(j->peer->s))
+		return;
+	ev.rule = (struct event_rule){
+		.name = rule_name(j->plan.rule),
+		.text = rule_text(j->plan.rule),
+		.what = str_of(what),
+		.hit = rule_hits(j->plan.rule),
+		.conn = j->call.conn,
+		.correlation_id = j->call.header.correlation_id,
+		.api_key = j->call.header.api_key,
+	};
+	event_emit(&j->peer->s->bus, &ev);
+}
+
+/* The answer's frame in one piece, as it was meant to go out; null if there was none. */
+static struct bytes response_frame(struct job *j)
+{
+	struct buf *flat = &j->peer->s->flat;
+
+	if (j->step != JOB_SENDING && j->step != JOB_READY && j->step != JOB_REST)
+		return (struct bytes){NULL, 0};
+	if (!j->gather.refs_count)
+		return (struct bytes){j->gather.own.data + 4, (int32_t)j->gather.own.len - 4};
+	buf_reset(flat);
+	gather_flatten(&j->gather, flat);
+	return (struct bytes){flat->data + 4, (int32_t)flat->len - 4};
+}
+
+void tell_exchange(struct job *j, enum exchange_state state)
+{
+	struct peer *p = j->peer;
+	struct exchange x = {.conn = p->info, .state = state, .header = j->call.header};
+	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = clock_now().wall_us};
+
+	if (silent(p->s))
+		return;
+	x.request = (struct bytes){j->in.frame->data, (int32_t)j->in.frame->size};
+	x.request_size = (uint32_t)j->in.frame->size;
+	x.request_first_us = j->in.first.wall_us;
+	x.request_us = j->in.last.wall_us;
+	x.request_body = (void *)(uintptr_t)j->call.request;
+	x.request_decoded = j->call.request != NULL;
+	x.arena = &j->arena;
+	if (j->plan.rule)
+		x.rule = rule_text(j->plan.rule);
+	if (state == EXCHANGE_ANSWERED) {
+		x.response = response_frame(j);
+		x.response_size = (uint32_t)x.response.len;
+		x.response_first_us = j->out.first.wall_us;
+		x.response_us = j->out.last.wall_us;
+		x.response_body = j->damaged ? NULL : j->call.response;
+		x.response_decoded = !j->damaged;
+	}
+	ev.exchange = &x;
+	event_emit(&p->s->bus, &ev);
+}
+
+void tell_lost(struct peer *p, const struct frame_in *in)
+{
+	struct arena arena;
+	struct exchange x = {.conn = p->info, .state = EXCHANGE_LOST, .arena = &arena};
+	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = clock_now().wall_us};
+
+	if (silent(p->s))
+		return;
+	arena_init(&arena, ARENA_EXCHANGE_MAX);
+	x.request = (struct bytes){in->frame->data, (int32_t)in->frame->size};
+	x.request_size = (uint32_t)in->frame->size;
+	x.request_first_us = in->first.wall_us;
+	x.request_us = in->last.wall_us;
+	ev.exchange = &x;
+	if (frame_read_request(x.request, &x.header, NULL))
+		tell_unmatched(p, x.request_size, "a request without a whole header");
+	else
+		event_emit(&p->s->bus, &ev);
+	arena_release(&arena);
+}
+
+void tell_unmatched(struct peer *p, uint64_t size, const char *why)
+{
+	struct event ev = {.kind = EVENT_UNMATCHED, .time_us = clock_now().wall_us};
+
+	if (silent(p->s))
+		return;
+	ev.unmatched = (struct event_unmatched){
+		.conn = p->info, .from_client = true, .size = size, .why = str_of(why)};
+	event_emit(&p->s->bus, &ev);
+}
