@@ -1,0 +1,129 @@
+/* A scenario as plain data, read from Lua in two phases (design section 6). scenario_load reads its
+ * header and matrix; plan_load then reads it once for a case, in a fresh Lua state, and checks it
+ * as a whole: before any port is opened. */
+#ifndef HARNESS_PLAN_H
+#define HARNESS_PLAN_H
+
+#include "base/arena.h"
+#include "checks/check.h"
+#include "harness/source.h"
+
+#define PLAN_SIZE_MAX	 ((size_t)16 << 20) /* bytes of one plan's data */
+#define PLAN_ITEMS_MAX	 256		    /* clients, rules, topics, checks: of each */
+#define PLAN_CASES_MAX	 1024
+#define PLAN_TIMEOUT_US	 (30 * (int64_t)1000000) /* of a scenario that names none */
+#define PLAN_BROKERS_MAX 100
+
+enum matrix_kind { MATRIX_BOOL, MATRIX_NUMBER, MATRIX_TEXT };
+
+struct matrix_value {
+	enum matrix_kind kind;
+	bool flag;
+	int64_t number;
+	struct str text; /* as case names show it */
+};
+
+struct matrix_axis {
+	struct str key;
+	struct matrix_value *values;
+	int32_t values_count;
+	struct place at;
+};
+
+struct scenario {
+	struct arena arena;
+	struct source source;
+	struct str name, claim, see;
+	int64_t timeout_us;
+	struct matrix_axis *axes; /* in the order of the text */
+	int32_t axes_count;
+	int32_t cases_count; /* at least 1 */
+};
+
+struct plan_topic {
+	struct str name;
+	int32_t partitions;  /* -1: the cluster's default */
+	int16_t replication; /* likewise */
+	int32_t leader;	     /* node id, -1: as usual */
+	struct place at;
+};
+
+enum speaks { SPEAKS_PRODUCER, SPEAKS_CONSUMER, SPEAKS_TRANSACTIONAL, SPEAKS_NONE };
+
+/* A flag of the subject's command line, or a key of its configuration. */
+struct plan_setting {
+	struct str key, value;
+	bool flag; /* a flag without a value */
+};
+
+struct plan_client {
+	struct str name;
+	enum speaks speaks;
+	struct plan_setting *args, *config, *environment;
+	int32_t args_count, config_count, environment_count;
+	struct str topic; /* of the args; null if none */
+	struct str group;
+	struct place at;
+};
+
+struct plan_rule {
+	struct str name, text;
+	bool optional; /* it need not fire */
+	struct place at;
+};
+
+enum severity { SEVERITY_MUST, SEVERITY_SHOULD, SEVERITY_INFO, SEVERITY_NONE };
+
+struct plan_check {
+	enum severity severity;
+	const struct check_type *type;
+	struct check_scope scope;
+	struct place at;
+};
+
+struct case_plan {
+	struct arena arena;
+	const struct scenario *scenario;
+	int32_t case_index;
+	struct str case_name; /* "idempotent=true,inflight=1"; "default" without a matrix */
+	uint64_t seed;
+	int32_t brokers;
+	bool auto_create;
+	int32_t default_partitions;
+	struct plan_topic *topics;
+	struct plan_client *clients;
+	struct plan_rule *rules;
+	struct plan_check *checks;
+	int32_t topics_count, clients_count, rules_count, checks_count;
+	struct script *script; /* the Lua state, for the timeline */
+	bool has_timeline;
+};
+
+/*
+ * Reads the header of a scenario file. shown: the path for messages. NULL with complaints in out
+ * (text for a person, one or more) when it can't be read or is wrong.
+ */
+struct scenario *scenario_load(const char *path, const char *shown, struct buf *out);
+/* The same from memory, for tests. */
+struct scenario *scenario_parse(const char *shown, const char *text, struct buf *out);
+void scenario_free(struct scenario *s);
+
+/* The name of a case; in the arena. */
+struct str scenario_case_name(const struct scenario *s, int32_t case_index, struct arena *arena);
+/* The value of an axis in a case. */
+const struct matrix_value *scenario_case_value(const struct scenario *s, int32_t case_index,
+					       int32_t axis);
+
+/* Reads one case. The scenario must outlive the plan. NULL with complaints in out. */
+struct case_plan *plan_load(const struct scenario *s, int32_t case_index, uint64_t seed,
+			    struct buf *out);
+void plan_free(struct case_plan *p);
+
+const char *severity_name(enum severity s); /* "MUST" */
+const char *speaks_name(enum speaks s);	    /* "verifiable-producer" */
+const char *speaks_role(enum speaks s); /* "producer": the program's name in a client's folder */
+
+/* Reads "20s", "500ms", "2m"; false if it is none. */
+bool plan_duration(struct str text, int64_t *ret_us);
+
+#endif

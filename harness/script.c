@@ -1,0 +1,406 @@
+/* The closed world in which a scenario's Lua runs. Owns the state, its limits, and the complaints
+ * that a run gathers; the words that a scenario uses are words.c's and timeline.c's. Lua leaves C
+ * functions by longjmp: whatever they hold lies in the plan's arena or in Lua itself. */
+#include "harness/script.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COMPLAINTS_MAX 50
+#define STEPS_BETWEEN  10000
+
+struct complaint {
+	struct place at;
+	char *text;
+};
+
+static const char object_meta[] = "ktrial.object";
+static const char stop_tag;
+
+struct script *script_of(lua_State *lua)
+{
+	return *(struct script **)lua_getextraspace(lua);
+}
+
+static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
+{
+	struct script *s = ctx;
+	size_t before = old ? old_size : 0;
+	void *p;
+
+	if (!size) {
+		free(old);
+		s->memory -= before;
+		return NULL;
+	}
+	if (size > before && s->memory + size - before > SCRIPT_MEMORY_MAX)
+		return NULL;
+	p = realloc(old, size);
+	if (p)
+		s->memory = s->memory - before + size;
+	return p;
+}
+
+static void on_steps(lua_State *lua, lua_Debug *ar)
+{
+	struct script *s = script_of(lua);
+
+	s->steps += STEPS_BETWEEN;
+	if (s->steps <= SCRIPT_STEPS_MAX)
+		return;
+	lua_getinfo(lua, "l", ar);
+	script_complain(s, (struct place){ar->currentline, 0},
+			"this takes too long: more than %d steps", SCRIPT_STEPS_MAX);
+	script_stop(lua);
+}
+
+int script_stop(lua_State *lua)
+{
+	lua_pushlightuserdata(lua, (void *)(uintptr_t)&stop_tag);
+	return lua_error(lua);
+}
+
+int script_line(lua_State *lua)
+{
+	lua_Debug ar;
+
+	if (!lua_getstack(lua, 1, &ar))
+		return 0;
+	lua_getinfo(lua, "l", &ar);
+	return ar.currentline > 0 ? ar.currentline : 0;
+}
+
+void script_complain(struct script *s, struct place at, const char *fmt, ...)
+{
+	char text[1000];
+	va_list args;
+	struct complaint *c;
+
+	if (s->complaints_count == COMPLAINTS_MAX)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	c = realloc(s->complaints, ((size_t)s->complaints_count + 1) * sizeof(*c));
+	if (!c)
+		abort();
+	s->complaints = c;
+	c[s->complaints_count++] = (struct complaint){at, strdup(text)};
+}
+
+/* "path:12: text" of this source becomes a place; Lua's "near 'x'" gives the column. */
+static void complain_text(struct script *s, const char *text)
+{
+	size_t shown = strlen(s->source->path);
+	struct place at = {0, 0};
+	const char *near;
+	char word[100];
+	int used = 0;
+
+	if (!strncmp(text, s->source->path, shown) &&
+	    sscanf(text + shown, ":%d: %n", &at.line, &used) == 1 && used)
+		text += shown + (size_t)used;
+	near = strstr(text, "near '");
+	if (near && sscanf(near, "near '%99[^']'", word) == 1)
+		at = source_name(s->source, at.line, word);
+	script_complain(s, at, "%s", text);
+}
+
+void script_complain_error(struct script *s, lua_State *lua)
+{
+	if (lua_touserdata(lua, -1) == &stop_tag)
+		return;
+	if (lua_isstring(lua, -1))
+		complain_text(s, lua_tostring(lua, -1));
+	else
+		script_complain(s, (struct place){0, 0}, "an error that is no text (%s)",
+				luaL_typename(lua, -1));
+}
+
+void script_error_text(struct script *s, lua_State *lua, char *ret_text, size_t size)
+{
+	const char *message = lua_tostring(lua, -1);
+	const struct complaint *c;
+
+	if (lua_touserdata(lua, -1) == &stop_tag && s->complaints_count) {
+		c = &s->complaints[s->complaints_count - 1];
+		snprintf(ret_text, size, "%s:%d: %s", s->source->path, c->at.line, c->text);
+	} else {
+		snprintf(ret_text, size, "%s", message ? message : "an error that is no text");
+	}
+}
+
+/* ---- the closed world ---- */
+
+/* The name nearest to `word` among the keys of the table at the top; pushes it, or nil. */
+static void push_nearest(lua_State *lua, const char *word)
+{
+	int table = lua_gettop(lua), best_distance = 4;
+
+	lua_pushnil(lua);
+	lua_pushnil(lua);
+	while (lua_next(lua, table)) {
+		lua_pop(lua, 1);
+		if (lua_type(lua, -1) != LUA_TSTRING)
+			continue;
+		int distance = str_distance(str_of(word), str_of(lua_tostring(lua, -1)));
+
+		if (distance < best_distance && distance < (int)strlen(word)) {
+			best_distance = distance;
+			lua_pushvalue(lua, -1);
+			lua_replace(lua, table + 1);
+		}
+	}
+}
+
+/* Reading a key that a table does not have: upvalue 1 says what the table is, "" for the globals.
+ */
+static int on_unknown(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+	const char *what = lua_tostring(lua, lua_upvalueindex(1));
+	const char *word = luaL_tolstring(lua, 2, NULL), *nearest;
+
+	lua_pushvalue(lua, 1);
+	push_nearest(lua, word);
+	nearest = lua_tostring(lua, -1);
+	script_complain(s, source_name(s->source, script_line(lua), word), "%s%s%s '%s'%s%s%s",
+			*what ? "" : "there is no ", *what ? what : "name", *what ? " has no" : "",
+			word, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			nearest ? "'?" : "");
+	return script_stop(lua);
+}
+
+static int on_assign(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+	const char *what = lua_tostring(lua, lua_upvalueindex(1));
+	const char *word = luaL_tolstring(lua, 2, NULL);
+
+	if (*what)
+		script_complain(s, source_name(s->source, script_line(lua), word),
+				"%s can't be changed", what);
+	else
+		script_complain(s, source_name(s->source, script_line(lua), word),
+				"'%s' is not declared: write local %s", word, word);
+	return script_stop(lua);
+}
+
+void script_strict(lua_State *lua, const char *what)
+{
+	lua_createtable(lua, 0, 3);
+	lua_pushstring(lua, what);
+	lua_pushcclosure(lua, on_unknown, 1);
+	lua_setfield(lua, -2, "__index");
+	lua_pushstring(lua, what);
+	lua_pushcclosure(lua, on_assign, 1);
+	lua_setfield(lua, -2, "__newindex");
+	lua_pushboolean(lua, 0);
+	lua_setfield(lua, -2, "__metatable");
+	lua_setmetatable(lua, -2);
+}
+
+static void remove_names(lua_State *lua, const char *const *names)
+{
+	for (; *names; names++) {
+		lua_pushnil(lua);
+		lua_setfield(lua, -2, *names);
+	}
+}
+
+static void open_libraries(struct script *s)
+{
+	static const luaL_Reg libraries[] = {
+		{LUA_GNAME, luaopen_base},	  {LUA_TABLIBNAME, luaopen_table},
+		{LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
+		{LUA_UTF8LIBNAME, luaopen_utf8},
+	};
+	/* What reaches outside, hides errors, or could make two runs of a seed differ. */
+	static const char *const globals[] = {"collectgarbage", "dofile",	"load", "loadfile",
+					      "pcall",		"print",	"warn", "xpcall",
+					      "getmetatable",	"setmetatable", NULL};
+	static const char *const numbers[] = {"randomseed", NULL};
+	lua_State *lua = s->lua;
+
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		luaL_requiref(lua, libraries[i].name, libraries[i].func, 1);
+		lua_pop(lua, 1);
+	}
+	lua_getglobal(lua, LUA_MATHLIBNAME);
+	lua_getfield(lua, -1, "randomseed");
+	lua_pushinteger(lua, s->plan ? (lua_Integer)s->plan->seed : 0);
+	lua_call(lua, 1, 0);
+	remove_names(lua, numbers);
+	lua_pop(lua, 1);
+	lua_pushglobaltable(lua);
+	remove_names(lua, globals);
+	lua_pop(lua, 1);
+}
+
+/* ---- objects ---- */
+
+const char *object_kind_name(enum object_kind kind)
+{
+	static const char *const names[] = {"a cluster", "a topic", "a client",
+					    "a rule",	 "a check", "a condition"};
+
+	return names[kind];
+}
+
+struct object *script_object(lua_State *lua, int index)
+{
+	return luaL_testudata(lua, index, object_meta);
+}
+
+struct object *script_push(lua_State *lua, enum object_kind kind, int32_t index)
+{
+	struct object *o = lua_newuserdatauv(lua, sizeof(*o), 0);
+
+	memset(o, 0, sizeof(*o));
+	o->kind = kind;
+	o->index = index;
+	luaL_setmetatable(lua, object_meta);
+	return o;
+}
+
+/* Methods stand in the registry by kind: "ktrial.cluster" and so on. */
+static int on_method(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+	struct object *o = script_object(lua, 1);
+	const char *word = luaL_tolstring(lua, 2, NULL), *nearest;
+
+	lua_getfield(lua, LUA_REGISTRYINDEX, object_kind_name(o->kind));
+	if (lua_isnil(lua, -1) || (lua_getfield(lua, -1, word) == LUA_TNIL)) {
+		lua_settop(lua, 3);
+		lua_getfield(lua, LUA_REGISTRYINDEX, object_kind_name(o->kind));
+		if (lua_istable(lua, -1))
+			push_nearest(lua, word);
+		nearest = lua_tostring(lua, -1);
+		script_complain(s, source_name(s->source, script_line(lua), word),
+				"%s has no '%s'%s%s%s", object_kind_name(o->kind), word,
+				nearest ? "; did you mean '" : "", nearest ? nearest : "",
+				nearest ? "'?" : "");
+		return script_stop(lua);
+	}
+	return 1;
+}
+
+static int on_text(lua_State *lua)
+{
+	struct object *o = script_object(lua, 1);
+	const struct case_plan *p = script_of(lua)->plan;
+	struct str name = {0};
+
+	if (o->kind == OBJECT_TOPIC)
+		name = p->topics[o->index].name;
+	else if (o->kind == OBJECT_CLIENT)
+		name = p->clients[o->index].name;
+	else if (o->kind == OBJECT_RULE)
+		name = p->rules[o->index].name;
+	if (name.data)
+		lua_pushlstring(lua, name.data, (size_t)name.len);
+	else
+		lua_pushstring(lua, object_kind_name(o->kind));
+	return 1;
+}
+
+static int on_concat(lua_State *lua)
+{
+	luaL_tolstring(lua, 1, NULL);
+	luaL_tolstring(lua, 2, NULL);
+	lua_concat(lua, 2);
+	return 1;
+}
+
+static void add_object_type(lua_State *lua)
+{
+	static const luaL_Reg meta[] = {{"__index", on_method},
+					{"__tostring", on_text},
+					{"__concat", on_concat},
+					{NULL, NULL}};
+
+	luaL_newmetatable(lua, object_meta);
+	luaL_setfuncs(lua, meta, 0);
+	lua_pop(lua, 1);
+}
+
+/* ---- life ---- */
+
+struct script *script_new(const struct source *source, struct buf *out)
+{
+	struct script *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->source = source;
+	s->out = out;
+	return s;
+}
+
+void script_free(struct script *s)
+{
+	if (!s)
+		return;
+	if (s->lua)
+		lua_close(s->lua);
+	for (int i = 0; i < s->complaints_count; i++)
+		free(s->complaints[i].text);
+	free(s->complaints);
+	free(s);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct complaint *x = a, *y = b;
+
+	if (x->at.line != y->at.line)
+		return x->at.line < y->at.line ? -1 : 1;
+	return x->at.column < y->at.column ? -1 : x->at.column > y->at.column;
+}
+
+static int open_world(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+
+	open_libraries(s);
+	add_object_type(lua);
+	script_add_words(s);
+	script_add_timeline(s);
+	lua_pushglobaltable(lua);
+	script_strict(lua, "");
+	return 0;
+}
+
+bool script_run(struct script *s)
+{
+	struct place surprise = source_surprise(s->source);
+	char chunk[1000];
+	bool failed = true;
+
+	s->lua = lua_newstate(allocate, s);
+	if (!s->lua)
+		abort();
+	*(struct script **)lua_getextraspace(s->lua) = s;
+	lua_sethook(s->lua, on_steps, LUA_MASKCOUNT, STEPS_BETWEEN);
+	snprintf(chunk, sizeof(chunk), "@%s", s->source->path);
+	lua_pushcfunction(s->lua, open_world);
+	if (surprise.line)
+		script_complain(s, surprise,
+				"this '(' continues the line above as a call; put a ';' before it");
+	else if (lua_pcall(s->lua, 0, 0, 0) ||
+		 luaL_loadbufferx(s->lua, s->source->text, s->source->size, chunk, "t") ||
+		 lua_pcall(s->lua, 0, 0, 0))
+		script_complain_error(s, s->lua);
+	else
+		failed = false;
+	if (s->complaints_count)
+		qsort(s->complaints, (size_t)s->complaints_count, sizeof(*s->complaints), by_place);
+	for (int i = 0; i < s->complaints_count; i++)
+		source_complain(s->source, s->complaints[i].at, s->complaints[i].text, s->out);
+	/* The first phase ends in script_stop at scenario{}, without a complaint. */
+	return !s->complaints_count && (!failed || (s->header && s->has_scenario));
+}

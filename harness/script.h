@@ -1,0 +1,105 @@
+/* A scenario's Lua state: a closed world (no files, no system, no clock, strict globals, limits)
+ * with the words of the scenario language. Private to harness/: plan.c loads with it, timeline.c
+ * runs its coroutine. */
+#ifndef HARNESS_SCRIPT_H
+#define HARNESS_SCRIPT_H
+
+#include "harness/plan.h"
+
+#define SCRIPT_MEMORY_MAX ((size_t)64 << 20)
+#define SCRIPT_STEPS_MAX \
+	20000000 /* Lua instructions of a load, and of a timeline between two awaits */
+
+enum object_kind {
+	OBJECT_CLUSTER,
+	OBJECT_TOPIC,
+	OBJECT_CLIENT,
+	OBJECT_RULE,
+	OBJECT_CHECK,
+	OBJECT_CONDITION
+};
+
+enum condition_kind {
+	CONDITION_FIRED,
+	CONDITION_EXITED,
+	CONDITION_REPORTED,
+	CONDITION_ENDED,
+	CONDITION_TIME
+};
+
+/* What a timeline may wait for. */
+struct condition {
+	enum condition_kind kind;
+	int32_t index;	 /* of the rule or client */
+	int64_t number;	 /* FIRED: hits; EXITED: the status; REPORTED: how many lines */
+	struct str word; /* REPORTED: the line's name */
+};
+
+/* What a Lua value of ours is. */
+struct object {
+	enum object_kind kind;
+	int32_t index; /* into the plan's list of its kind */
+	struct plan_check check;
+	struct condition condition;
+};
+
+struct stage;
+struct lua_State; /* Lua's own */
+
+struct script {
+	struct lua_State *lua;
+	size_t memory;
+	uint64_t steps;
+	struct scenario *header; /* first phase: filled from scenario{}; else NULL */
+	struct case_plan *plan;	 /* second phase */
+	const struct source *source;
+	struct buf *out;
+	struct complaint *complaints; /* sorted by place and written to out at the end of the run */
+	int complaints_count;
+	bool has_scenario, has_cluster;
+	struct stage *stage; /* while the timeline runs */
+	struct condition awaited;
+	int64_t awaited_us; /* limit of the await that is waited for, in µs from its start */
+	int awaited_line;
+};
+
+/* A state with all words; NULL never. */
+struct script *script_new(const struct source *source, struct buf *out);
+void script_free(struct script *s);
+struct script *script_of(struct lua_State *lua);
+
+/* Runs the text. True if it came to its end (first phase: to scenario{}) and nothing was complained
+ * about. */
+bool script_run(struct script *s);
+
+/* Adds a complaint; loading goes on, so that all are seen at once. */
+__attribute__((format(printf, 3, 4))) void script_complain(struct script *s, struct place at,
+							   const char *fmt, ...);
+/* Complains about what a Lua error says (on top of the stack), at the place that its text names. */
+void script_complain_error(struct script *s, struct lua_State *lua);
+
+/* Ends the run, after a complaint that nothing can follow. Does not return. */
+int script_stop(struct lua_State *lua);
+
+/* What an ended coroutine says (on top of its stack), as "path:line: text". */
+void script_error_text(struct script *s, struct lua_State *lua, char *ret_text, size_t size);
+
+/* The line of the Lua code that called the C function which asks. */
+int script_line(struct lua_State *lua);
+
+/* The object at a stack index, or NULL if it is not ours. */
+struct object *script_object(struct lua_State *lua, int index);
+/* Pushes a new object. */
+struct object *script_push(struct lua_State *lua, enum object_kind kind, int32_t index);
+const char *object_kind_name(enum object_kind kind);
+
+/* Makes the table at the top refuse keys that it lacks, and new ones; what: its name in messages.
+ */
+void script_strict(struct lua_State *lua, const char *what);
+
+/* Puts the words of a scenario's text (words.c) and of its timeline (timeline.c) into the globals.
+ */
+void script_add_words(struct script *s);
+void script_add_timeline(struct script *s);
+
+#endif

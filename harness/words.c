@@ -1,0 +1,950 @@
+/* The words of a scenario's text: scenario, cluster, topic, client, rule, the checks,
+ * must/should/info. Each reads its arguments against a table of keys, complains at the key or value
+ * that is wrong, and adds plain data to the plan. Nothing here acts; the timeline's words are
+ * timeline.c's. */
+#include "harness/words.h"
+
+#include "harness/script.h"
+#include "rules/rule.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+static const struct key scenario_keys[] = {
+	{"name", KEY_TEXT, 0, 0, "area/name, as the file's path says it"},
+	{"claim", KEY_TEXT, 0, 0, "one sentence: what a client must do"},
+	{"see", KEY_TEXT, 0, 0, "where the claim comes from: a KIP, an issue, a document"},
+	{"timeout", KEY_DURATION, 0, 0, "how long a case may take; 30s if it says nothing"},
+	{"matrix", KEY_TABLE, 0, 0,
+	 "lists of values by name; a case for each combination, as case.NAME"},
+	{0},
+};
+
+static const struct key cluster_keys[] = {
+	{"brokers", KEY_NUMBER, 1, PLAN_BROKERS_MAX, "how many; node ids 1, 2, ..."},
+	{"auto_create", KEY_FLAG, 0, 0, "topics are made when somebody asks for them; no"},
+	{"default_partitions", KEY_NUMBER, 1, 10000, "of a topic that is made without a number; 1"},
+	{0},
+};
+
+static const struct key topic_keys[] = {
+	{"partitions", KEY_NUMBER, 1, 10000, "how many; the cluster's default"},
+	{"replication", KEY_NUMBER, 1, PLAN_BROKERS_MAX,
+	 "replicas of each; 3, or all brokers if there are fewer"},
+	{"leader", KEY_NUMBER, 1, PLAN_BROKERS_MAX,
+	 "node id that leads all partitions; spread if absent"},
+	{0},
+};
+
+static const struct key client_keys[] = {
+	{"speaks", KEY_TEXT, 0, 0,
+	 "verifiable-producer, verifiable-consumer, transactional or none"},
+	{"args", KEY_TABLE, 0, 0, "flags of the program, with _ for -"},
+	{"config", KEY_TABLE, 0, 0, "Kafka's Java configuration names and their values"},
+	{"environment", KEY_TABLE, 0, 0, "variables for the program"},
+	{0},
+};
+
+static const struct key rule_keys[] = {
+	{"optional", KEY_FLAG, 0, 0,
+	 "it need not fire; else a case in which it did not is vacuous"},
+	{0},
+};
+
+#define MESSAGES_MAX INT32_MAX
+
+static const struct key producer_args[] = {
+	{"topic", KEY_SETTING, 0, 0, "the topic"},
+	{"max_messages", KEY_SETTING, 0, MESSAGES_MAX, "how many records; no end if absent"},
+	{"throughput", KEY_SETTING, 0, 0, "records a second"},
+	{"acks", KEY_SETTING, 0, 0, "0, 1 or all"},
+	{"message_create_time", KEY_SETTING, 0, 0, "timestamp of the first record in ms"},
+	{"value_prefix", KEY_SETTING, 0, 0, "values are PREFIX.0, PREFIX.1, ..."},
+	{"repeating_keys", KEY_SETTING, 0, 0, "keys are 0 .. N-1 in turn"},
+	{0},
+};
+
+static const struct key consumer_args[] = {
+	{"topic", KEY_SETTING, 0, 0, "the topic"},
+	{"group_id", KEY_SETTING, 0, 0, "the group"},
+	{"group_instance_id", KEY_SETTING, 0, 0, "static membership (KIP-345)"},
+	{"group_protocol", KEY_SETTING, 0, 0, "classic or consumer (KIP-848)"},
+	{"group_remote_assignor", KEY_SETTING, 0, 0, "the broker's assignor (KIP-848)"},
+	{"max_messages", KEY_SETTING, 0, MESSAGES_MAX, "how many records; no end if absent"},
+	{"session_timeout", KEY_SETTING, 0, 0, "in ms"},
+	{"enable_autocommit", KEY_SETTING, 0, 0, "offsets are committed by the client on its own"},
+	{"reset_policy", KEY_SETTING, 0, 0, "earliest, latest or none; earliest"},
+	{"assignment_strategy", KEY_SETTING, 0, 0, "class names of assignors"},
+	{0},
+};
+
+static const struct key transactional_args[] = {
+	{"topic", KEY_SETTING, 0, 0, "where to write"},
+	{"input_topic", KEY_SETTING, 0, 0, "what to read, in consume-transform-produce"},
+	{"group_id", KEY_SETTING, 0, 0, "the group that reads"},
+	{"transactional_id", KEY_SETTING, 0, 0, "the id"},
+	{"max_messages", KEY_SETTING, 0, MESSAGES_MAX, "how many records; no end if absent"},
+	{"transaction_size", KEY_SETTING, 0, 0, "records of a transaction"},
+	{"abort_every", KEY_SETTING, 0, 0, "every so many transactions one is aborted"},
+	{"value_prefix", KEY_SETTING, 0, 0, "values are PREFIX.0, PREFIX.1, ..."},
+	{0},
+};
+
+static const struct key no_args[] = {{0}};
+
+static const struct word words[] = {
+	{"scenario", "scenario {...}", "the header; it comes first", scenario_keys},
+	{"cluster", "cluster {...}", "the mock cluster; once", cluster_keys},
+	{"topic", "CLUSTER:topic(NAME, {...})", "a topic that is there from the start", topic_keys},
+	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
+	 client_keys},
+	{"rule", "rule(NAME, RULE, {...})", "a fault, in the one grammar of rules", rule_keys},
+	{"must", "must(CHECK)", "a judgement that decides the verdict", NULL},
+	{"should", "should(CHECK)", "one that is reported as a deviation", NULL},
+	{"info", "info(CHECK)", "one that is only told", NULL},
+	{"timeline", "timeline(FUNCTION)",
+	 "what happens, in order; without one all clients run to their ends", NULL},
+	{0},
+};
+
+const struct word *words_all(void)
+{
+	return words;
+}
+
+const struct key *words_args(enum speaks speaks)
+{
+	static const struct key *const args[] = {producer_args, consumer_args, transactional_args,
+						 no_args};
+
+	return args[speaks];
+}
+
+/* ---- reading arguments ---- */
+
+/* A call of a word: where complaints about its arguments belong. */
+struct call_site {
+	struct script *script;
+	lua_State *lua;
+	const char *word;
+	int line;
+};
+
+static struct call_site call_site(lua_State *lua, const char *word)
+{
+	return (struct call_site){script_of(lua), lua, word, script_line(lua)};
+}
+
+static struct place argument_place(const struct call_site *c, int index)
+{
+	struct place at;
+
+	source_find(c->script->source, c->line, c->word, &(struct step){NULL, index}, 1, true, &at);
+	if (!at.column)
+		at = source_name(c->script->source, c->line, c->word);
+	return at;
+}
+
+/* The place of a key (or its value) of the table that is argument `index`; outer: a key on the way,
+ * or NULL. */
+static struct place key_place(const struct call_site *c, int index, const char *outer,
+			      const char *key, bool value)
+{
+	struct step steps[3] = {{NULL, index}, {outer ? outer : key, 0}, {key, 0}};
+	struct place at;
+
+	if (!source_find(c->script->source, c->line, c->word, steps, outer ? 3 : 2, value, &at))
+		at = argument_place(c, index);
+	return at;
+}
+
+static const struct key *find_key(const struct key *keys, const char *name)
+{
+	for (; keys->name; keys++)
+		if (!strcmp(keys->name, name))
+			return keys;
+	return NULL;
+}
+
+static const char *nearest_key(const struct key *keys, const char *name)
+{
+	const char *best = NULL;
+	int best_distance = 4;
+
+	for (; keys->name; keys++) {
+		int distance = str_distance(str_of(name), str_of(keys->name));
+
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = keys->name;
+		}
+	}
+	return best;
+}
+
+/* What the value at the top should be, or NULL if it is. */
+static const char *wrong_kind(lua_State *lua, const struct key *k)
+{
+	static const char *const kinds[] = {
+		"a text",	 "a number",
+		"true or false", "a time such as \"500ms\" or \"20s\"",
+		"a table",	 "a text, a number, a topic, true or false"};
+	int64_t us;
+	bool right = false;
+
+	switch (k->kind) {
+	case KEY_TEXT:
+		right = lua_type(lua, -1) == LUA_TSTRING;
+		break;
+	case KEY_NUMBER:
+		right = lua_isinteger(lua, -1);
+		break;
+	case KEY_FLAG:
+		right = lua_isboolean(lua, -1);
+		break;
+	case KEY_DURATION:
+		right = lua_type(lua, -1) == LUA_TSTRING &&
+			plan_duration(str_of(lua_tostring(lua, -1)), &us);
+		break;
+	case KEY_TABLE:
+		right = lua_istable(lua, -1);
+		break;
+	case KEY_SETTING:
+		right = lua_isboolean(lua, -1) || lua_type(lua, -1) == LUA_TSTRING ||
+			lua_isinteger(lua, -1) || script_object(lua, -1);
+		break;
+	}
+	return right ? NULL : kinds[k->kind];
+}
+
+/* Judges the key below the top and the value at the top. */
+static void judge_key(const struct call_site *c, int index, const char *outer,
+		      const struct key *keys)
+{
+	lua_State *lua = c->lua;
+	const char *name, *nearest, *kind;
+	const struct key *k;
+
+	if (lua_type(lua, -2) != LUA_TSTRING) {
+		script_complain(c->script, argument_place(c, index), "%s has names, not a list",
+				c->word);
+		return;
+	}
+	name = lua_tostring(lua, -2);
+	k = find_key(keys, name);
+	if (!k) {
+		nearest = nearest_key(keys, name);
+		script_complain(c->script, key_place(c, index, outer, name, false),
+				"%s%s%s has no key '%s'%s%s%s", c->word, outer ? "'s " : "",
+				outer ? outer : "", name, nearest ? "; did you mean '" : "",
+				nearest ? nearest : "", nearest ? "'?" : "");
+		return;
+	}
+	kind = wrong_kind(lua, k);
+	if (kind)
+		script_complain(c->script, key_place(c, index, outer, name, true),
+				"%s is %s, not %s", name, kind,
+				lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1)
+								 : luaL_typename(lua, -1));
+	else if (k->kind == KEY_NUMBER &&
+		 (lua_tointeger(lua, -1) < k->min || lua_tointeger(lua, -1) > k->max))
+		script_complain(c->script, key_place(c, index, outer, name, true),
+				"%s lies between %lld and %lld", name, (long long)k->min,
+				(long long)k->max);
+}
+
+/* Checks the table at a stack index against its keys. Complains; the caller then reads what it
+ * understands. */
+static void judge_table(const struct call_site *c, int stack, int index, const char *outer,
+			const struct key *keys)
+{
+	lua_pushnil(c->lua);
+	while (lua_next(c->lua, stack)) {
+		judge_key(c, index, outer, keys);
+		lua_pop(c->lua, 1);
+	}
+}
+
+/* Argument `index` must be a table (absent: an empty one is put there). */
+static void want_table(const struct call_site *c, int index, bool needed, const struct key *keys)
+{
+	if (!needed && lua_isnoneornil(c->lua, index)) {
+		lua_settop(c->lua, index - 1);
+		lua_newtable(c->lua);
+		return;
+	}
+	if (!lua_istable(c->lua, index)) {
+		script_complain(c->script, argument_place(c, index),
+				"%s takes a table here, not %s", c->word,
+				luaL_typename(c->lua, index));
+		script_stop(c->lua);
+	}
+	lua_settop(c->lua, index);
+	judge_table(c, index, index, NULL, keys);
+}
+
+static struct str keep(struct arena *arena, lua_State *lua, int index)
+{
+	size_t len;
+	const char *text = lua_tolstring(lua, index, &len);
+
+	return text ? arena_str(arena, (struct str){text, (int32_t)len}) : (struct str){0};
+}
+
+static struct str want_name(const struct call_site *c, int index, const char *what)
+{
+	struct str name;
+
+	if (lua_type(c->lua, index) != LUA_TSTRING || !lua_rawlen(c->lua, index)) {
+		script_complain(c->script, argument_place(c, index),
+				"%s takes %s here: a text, not %s", c->word, what,
+				luaL_typename(c->lua, index));
+		script_stop(c->lua);
+	}
+	name = keep(&c->script->plan->arena, c->lua, index);
+	for (int32_t i = 0; i < name.len; i++)
+		if (name.data[i] == '/' || (unsigned char)name.data[i] < ' ' || name.len > 200) {
+			script_complain(c->script, argument_place(c, index),
+					"%s has a character that a name can't have, or is "
+					"too long",
+					what);
+			script_stop(c->lua);
+		}
+	return name;
+}
+
+static struct str text_field(const struct call_site *c, struct arena *arena, int stack,
+			     const char *key)
+{
+	struct str text = {0};
+
+	if (lua_getfield(c->lua, stack, key) == LUA_TSTRING)
+		text = keep(arena, c->lua, -1);
+	lua_pop(c->lua, 1);
+	return text;
+}
+
+static int64_t number_field(const struct call_site *c, int stack, const char *key,
+			    int64_t otherwise)
+{
+	int64_t n = otherwise;
+
+	if (lua_getfield(c->lua, stack, key) == LUA_TNUMBER)
+		n = lua_tointeger(c->lua, -1);
+	lua_pop(c->lua, 1);
+	return n;
+}
+
+static bool flag_field(const struct call_site *c, int stack, const char *key)
+{
+	bool flag = lua_getfield(c->lua, stack, key) == LUA_TBOOLEAN && lua_toboolean(c->lua, -1);
+
+	lua_pop(c->lua, 1);
+	return flag;
+}
+
+/* Room for one more element of a list of the plan. */
+static void *add_item(const struct call_site *c, void *list, int32_t *count, size_t size)
+{
+	void **items = list;
+
+	if (!*items)
+		*items = arena_zalloc(&c->script->plan->arena, PLAN_ITEMS_MAX * size);
+	if (!*items || *count == PLAN_ITEMS_MAX) {
+		script_complain(c->script, source_name(c->script->source, c->line, c->word),
+				"more than %d of %s", PLAN_ITEMS_MAX, c->word);
+		script_stop(c->lua);
+	}
+	return (char *)*items + (size_t)(*count)++ * size;
+}
+
+/* Words that belong behind scenario{} in a case. */
+static struct call_site case_site(lua_State *lua, const char *word)
+{
+	struct call_site c = call_site(lua, word);
+
+	if (!c.script->has_scenario) {
+		script_complain(c.script, source_name(c.script->source, c.line, word),
+				"scenario {...} comes first");
+		script_stop(lua);
+	}
+	return c;
+}
+
+/* ---- scenario ---- */
+
+static bool matrix_value(const struct call_site *c, struct matrix_value *v)
+{
+	lua_State *lua = c->lua;
+
+	if (lua_isboolean(lua, -1)) {
+		v->kind = MATRIX_BOOL;
+		v->flag = lua_toboolean(lua, -1);
+	} else if (lua_isinteger(lua, -1)) {
+		v->kind = MATRIX_NUMBER;
+		v->number = lua_tointeger(lua, -1);
+	} else if (lua_type(lua, -1) == LUA_TSTRING) {
+		v->kind = MATRIX_TEXT;
+	} else {
+		return false;
+	}
+	luaL_tolstring(lua, -1, NULL);
+	v->text = keep(&c->script->header->arena, lua, -1);
+	lua_pop(lua, 1);
+	return v->text.len > 0;
+}
+
+/* One axis: its name below the top, its list at the top. */
+static void matrix_axis(const struct call_site *c, struct matrix_axis *axis)
+{
+	lua_State *lua = c->lua;
+	struct scenario *h = c->script->header;
+	size_t n = lua_istable(lua, -1) ? lua_rawlen(lua, -1) : 0;
+
+	axis->key =
+		lua_type(lua, -2) == LUA_TSTRING ? keep(&h->arena, lua, -2) : (struct str){"?", 1};
+	axis->at = key_place(c, 1, "matrix", axis->key.data, false);
+	axis->values = arena_zalloc(&h->arena, (n + 1) * sizeof(*axis->values));
+	for (size_t i = 0; i < n && axis->values; i++) {
+		lua_rawgeti(lua, -1, (lua_Integer)i + 1);
+		if (matrix_value(c, &axis->values[axis->values_count]))
+			axis->values_count++;
+		lua_pop(lua, 1);
+	}
+	if (!n || axis->values_count != (int32_t)n || lua_type(lua, -2) != LUA_TSTRING)
+		script_complain(c->script, axis->at,
+				"matrix.%s is a list of texts, whole numbers, true or false",
+				axis->key.data);
+}
+
+static int by_axis_place(const void *a, const void *b)
+{
+	const struct matrix_axis *x = a, *y = b;
+
+	if (x->at.line != y->at.line)
+		return x->at.line < y->at.line ? -1 : 1;
+	if (x->at.column != y->at.column)
+		return x->at.column < y->at.column ? -1 : 1;
+	return strcmp(x->key.data, y->key.data);
+}
+
+static void read_matrix(const struct call_site *c)
+{
+	lua_State *lua = c->lua;
+	struct scenario *h = c->script->header;
+	int64_t cases = 1;
+
+	h->axes = arena_zalloc(&h->arena, 16 * sizeof(*h->axes));
+	lua_pushnil(lua);
+	while (lua_next(lua, -2)) {
+		if (h->axes_count < 16)
+			matrix_axis(c, &h->axes[h->axes_count++]);
+		lua_pop(lua, 1);
+	}
+	if (h->axes_count > 1)
+		qsort(h->axes, (size_t)h->axes_count, sizeof(*h->axes), by_axis_place);
+	for (int32_t i = 0; i < h->axes_count && cases <= PLAN_CASES_MAX; i++)
+		cases *= h->axes[i].values_count;
+	h->cases_count = (int32_t)cases;
+	if (cases > PLAN_CASES_MAX)
+		script_complain(c->script, key_place(c, 1, NULL, "matrix", false),
+				"more than %d cases", PLAN_CASES_MAX);
+}
+
+static void read_header(const struct call_site *c)
+{
+	struct scenario *h = c->script->header;
+	struct str timeout = text_field(c, &h->arena, 1, "timeout");
+
+	h->name = text_field(c, &h->arena, 1, "name");
+	h->claim = text_field(c, &h->arena, 1, "claim");
+	h->see = text_field(c, &h->arena, 1, "see");
+	h->timeout_us = PLAN_TIMEOUT_US;
+	h->cases_count = 1;
+	if (timeout.data)
+		plan_duration(timeout, &h->timeout_us);
+	if (!h->name.data || !h->claim.data)
+		script_complain(c->script, source_name(c->script->source, c->line, "scenario"),
+				"scenario needs a name and a claim");
+	if (lua_getfield(c->lua, 1, "matrix") == LUA_TTABLE)
+		read_matrix(c);
+	lua_pop(c->lua, 1);
+}
+
+static int word_scenario(lua_State *lua)
+{
+	struct call_site c = call_site(lua, "scenario");
+
+	if (c.script->has_scenario) {
+		script_complain(c.script, source_name(c.script->source, c.line, "scenario"),
+				"there is one scenario {...} in a file");
+		script_stop(lua);
+	}
+	want_table(&c, 1, true, scenario_keys);
+	c.script->has_scenario = true;
+	if (!c.script->header)
+		return 0;
+	read_header(&c);
+	return script_stop(lua); /* the first phase wants no more */
+}
+
+/* ---- cluster and topics ---- */
+
+static int word_cluster(lua_State *lua)
+{
+	struct call_site c = case_site(lua, "cluster");
+	struct case_plan *p = c.script->plan;
+
+	want_table(&c, 1, false, cluster_keys);
+	if (c.script->has_cluster)
+		script_complain(c.script, source_name(c.script->source, c.line, "cluster"),
+				"there is one cluster in a scenario");
+	c.script->has_cluster = true;
+	p->brokers = (int32_t)number_field(&c, 1, "brokers", 1);
+	p->default_partitions = (int32_t)number_field(&c, 1, "default_partitions", 1);
+	p->auto_create = flag_field(&c, 1, "auto_create");
+	script_push(lua, OBJECT_CLUSTER, 0);
+	return 1;
+}
+
+static int word_topic(lua_State *lua)
+{
+	struct call_site c = case_site(lua, "topic");
+	struct case_plan *p = c.script->plan;
+	struct object *self = script_object(lua, 1);
+	struct plan_topic *t;
+	struct str name;
+
+	if (!self || self->kind != OBJECT_CLUSTER) {
+		script_complain(c.script, source_name(c.script->source, c.line, "topic"),
+				"write c:topic(...), with the cluster before "
+				"the colon");
+		script_stop(lua);
+	}
+	lua_remove(lua, 1); /* places count arguments as they are written */
+	name = want_name(&c, 1, "the name of a topic");
+	want_table(&c, 2, false, topic_keys);
+	for (int32_t i = 0; i < p->topics_count; i++)
+		if (str_eq(p->topics[i].name, name))
+			script_complain(c.script, argument_place(&c, 1),
+					"there is a topic '" STR_FMT "' already", STR_ARG(name));
+	t = add_item(&c, &p->topics, &p->topics_count, sizeof(*t));
+	t->name = name;
+	t->partitions = (int32_t)number_field(&c, 2, "partitions", -1);
+	t->replication = (int16_t)number_field(&c, 2, "replication", -1);
+	t->leader = (int32_t)number_field(&c, 2, "leader", -1);
+	t->at = argument_place(&c, 1);
+	if (t->leader > p->brokers)
+		script_complain(c.script, key_place(&c, 2, NULL, "leader", true),
+				"there are %d brokers", p->brokers);
+	if (t->replication > p->brokers)
+		script_complain(c.script, key_place(&c, 2, NULL, "replication", true),
+				"there are %d brokers", p->brokers);
+	script_push(lua, OBJECT_TOPIC, p->topics_count - 1);
+	return 1;
+}
+
+/* ---- clients ---- */
+
+static const char *const speaks_names[] = {"verifiable-producer", "verifiable-consumer",
+					   "transactional", "none"};
+static const char *const speaks_roles[] = {"producer", "consumer", "transactional", "none"};
+
+const char *speaks_name(enum speaks s)
+{
+	return speaks_names[s];
+}
+
+const char *speaks_role(enum speaks s)
+{
+	return speaks_roles[s];
+}
+
+static bool find_speaks(struct str text, enum speaks *ret_speaks)
+{
+	for (int i = 0; i < 4; i++)
+		if (str_is(text, speaks_names[i])) {
+			*ret_speaks = (enum speaks)i;
+			return true;
+		}
+	return false;
+}
+
+static const char *nearest_speaks(struct str text)
+{
+	for (int i = 0; i < 4; i++)
+		if (str_distance(text, str_of(speaks_names[i])) < 5 ||
+		    str_is(text, speaks_roles[i]))
+			return speaks_names[i];
+	return speaks_names[0];
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct plan_setting *x = a, *y = b;
+
+	return strcmp(x->key.data, y->key.data);
+}
+
+/* Reads one pair: the key below the top, the value at the top. A false flag of the command line is
+ * left out. */
+static bool read_setting(const struct call_site *c, struct plan_setting *s, bool flags)
+{
+	struct arena *arena = &c->script->plan->arena;
+
+	s->key = keep(arena, c->lua, -2);
+	if (flags && lua_isboolean(c->lua, -1)) {
+		s->flag = true;
+		return lua_toboolean(c->lua, -1);
+	}
+	luaL_tolstring(c->lua, -1, NULL);
+	s->value = keep(arena, c->lua, -1);
+	lua_pop(c->lua, 1);
+	return true;
+}
+
+/* The table of settings under a key of the client's table (stack 2), in the order of their names.
+ */
+static int32_t read_settings(const struct call_site *c, const char *name, bool flags,
+			     struct plan_setting **ret_list)
+{
+	static const struct key any = {.name = "", .kind = KEY_SETTING};
+	lua_State *lua = c->lua;
+	int32_t n = 0;
+
+	if (lua_getfield(lua, 2, name) != LUA_TTABLE) {
+		lua_pop(lua, 1);
+		return 0;
+	}
+	*ret_list = arena_zalloc(&c->script->plan->arena, PLAN_ITEMS_MAX * sizeof(**ret_list));
+	lua_pushnil(lua);
+	while (lua_next(lua, -2)) {
+		bool named = lua_type(lua, -2) == LUA_TSTRING;
+		const char *wrong = named ? wrong_kind(lua, &any) : "named";
+
+		if (wrong)
+			script_complain(
+				c->script,
+				key_place(c, 2, name, named ? lua_tostring(lua, -2) : "", true),
+				"%s: %s is %s", name,
+				named ? lua_tostring(lua, -2) : "every setting", wrong);
+		else if (n < PLAN_ITEMS_MAX && *ret_list)
+			n += read_setting(c, &(*ret_list)[n], flags);
+		lua_pop(lua, 1);
+	}
+	lua_pop(lua, 1);
+	if (n > 1)
+		qsort(*ret_list, (size_t)n, sizeof(**ret_list), by_key);
+	return n;
+}
+
+static struct str setting(const struct plan_setting *list, int32_t count, const char *key)
+{
+	for (int32_t i = 0; i < count; i++)
+		if (str_is(list[i].key, key))
+			return list[i].value;
+	return (struct str){0};
+}
+
+static void read_client(const struct call_site *c, struct plan_client *k)
+{
+	struct str speaks = text_field(c, &c->script->plan->arena, 2, "speaks");
+
+	if (!find_speaks(speaks, &k->speaks)) {
+		script_complain(c->script, key_place(c, 2, NULL, "speaks", true),
+				"a client speaks verifiable-producer, "
+				"verifiable-consumer, transactional or none; did you mean '%s'?",
+				nearest_speaks(speaks));
+		script_stop(c->lua);
+	}
+	if (lua_getfield(c->lua, 2, "args") == LUA_TTABLE)
+		judge_table(c, lua_gettop(c->lua), 2, "args", words_args(k->speaks));
+	lua_pop(c->lua, 1);
+	k->args_count = read_settings(c, "args", true, &k->args);
+	k->config_count = read_settings(c, "config", false, &k->config);
+	k->environment_count = read_settings(c, "environment", false, &k->environment);
+	k->topic = setting(k->args, k->args_count, "topic");
+	k->group = setting(k->args, k->args_count, "group_id");
+	if (k->speaks != SPEAKS_NONE && !k->topic.data)
+		script_complain(c->script, argument_place(c, 1),
+				"a client needs args = { topic = ... }");
+	if (k->speaks == SPEAKS_CONSUMER && !k->group.data)
+		script_complain(c->script, argument_place(c, 1),
+				"a consumer needs args = { group_id = ... }");
+}
+
+static int word_client(lua_State *lua)
+{
+	struct call_site c = case_site(lua, "client");
+	struct case_plan *p = c.script->plan;
+	struct str name = want_name(&c, 1, "the name of a client");
+	struct plan_client *k;
+
+	want_table(&c, 2, true, client_keys);
+	for (int32_t i = 0; i < p->clients_count; i++)
+		if (str_eq(p->clients[i].name, name))
+			script_complain(c.script, argument_place(&c, 1),
+					"there is a client '" STR_FMT "' already", STR_ARG(name));
+	k = add_item(&c, &p->clients, &p->clients_count, sizeof(*k));
+	k->name = name;
+	k->at = argument_place(&c, 1);
+	read_client(&c, k);
+	script_push(lua, OBJECT_CLIENT, p->clients_count - 1);
+	return 1;
+}
+
+/* ---- rules ---- */
+
+/* Where in the file an offset into a text literal is; the start of the literal if it has escapes.
+ */
+static struct place inside_text(const struct call_site *c, int index, size_t offset)
+{
+	struct place at = argument_place(c, index);
+	const char *line = c->script->source->text;
+	size_t len;
+	const char *text = lua_tolstring(c->lua, index, &len);
+
+	for (int i = 1; line && i < at.line; i++) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line || !at.column || offset == ERROR_NO_OFFSET || offset > len ||
+	    strlen(line) < (size_t)at.column)
+		return at;
+	line += at.column - 1;
+	if ((*line == '"' || *line == '\'') && !strncmp(line + 1, text, len))
+		at.column += 1 + (int)offset;
+	return at;
+}
+
+static int word_rule(lua_State *lua)
+{
+	struct call_site c = case_site(lua, "rule");
+	struct case_plan *p = c.script->plan;
+	struct str name = want_name(&c, 1, "the name of a rule"), text;
+	struct error e = ERROR_INIT;
+	struct plan_rule *r;
+
+	if (lua_type(lua, 2) != LUA_TSTRING) {
+		script_complain(c.script, argument_place(&c, 2),
+				"rule takes the rule's text here, not %s", luaL_typename(lua, 2));
+		script_stop(lua);
+	}
+	text = keep(&p->arena, lua, 2);
+	want_table(&c, 3, false, rule_keys);
+	for (int32_t i = 0; i < p->rules_count; i++)
+		if (str_eq(p->rules[i].name, name))
+			script_complain(c.script, argument_place(&c, 1),
+					"there is a rule '" STR_FMT "' already", STR_ARG(name));
+	if (rules_check(text, &e) < 0)
+		script_complain(c.script, inside_text(&c, 2, e.offset), "%s", e.text);
+	r = add_item(&c, &p->rules, &p->rules_count, sizeof(*r));
+	r->name = name;
+	r->text = text;
+	r->optional = flag_field(&c, 3, "optional");
+	r->at = argument_place(&c, 2);
+	script_push(lua, OBJECT_RULE, p->rules_count - 1);
+	return 1;
+}
+
+/* ---- checks ---- */
+
+static bool take_argument(const struct call_site *c, int index, enum check_arg want,
+			  struct check_scope *scope)
+{
+	const struct object *o = script_object(c->lua, index);
+	const struct case_plan *p = c->script->plan;
+
+	switch (want) {
+	case ARG_CLIENT:
+		if (!o || o->kind != OBJECT_CLIENT)
+			return false;
+		scope->client = p->clients[o->index].name;
+		return true;
+	case ARG_TOPIC:
+		if (!o || o->kind != OBJECT_TOPIC)
+			return false;
+		scope->topic = p->topics[o->index].name;
+		return true;
+	case ARG_GROUP:
+		if (lua_type(c->lua, index) == LUA_TSTRING)
+			scope->group = keep(&c->script->plan->arena, c->lua, index);
+		else if (o && o->kind == OBJECT_CLIENT)
+			scope->group = p->clients[o->index].group;
+		return scope->group.data != NULL;
+	case ARG_NUMBER:
+		if (!lua_isinteger(c->lua, index))
+			return false;
+		scope->number = lua_tointeger(c->lua, index);
+		return scope->number >= 0;
+	case ARG_NONE:
+		break;
+	}
+	return false;
+}
+
+/* Arguments come in the check's order; any may be left out. */
+static void read_scope(const struct call_site *c, const struct check_type *type,
+		       struct check_scope *scope)
+{
+	static const char *const wants[] = {"nothing", "a client", "a topic", "a group",
+					    "a number"};
+	int slot = 0;
+
+	for (int i = 1; i <= lua_gettop(c->lua); i++) {
+		while (slot < CHECK_ARGS_MAX && type->args[slot] &&
+		       !take_argument(c, i, type->args[slot], scope))
+			slot++;
+		if (slot == CHECK_ARGS_MAX || !type->args[slot]) {
+			script_complain(c->script, argument_place(c, i),
+					"%s takes %s%s%s%s%s here, not %s", type->name,
+					wants[type->args[0]], type->args[1] ? ", " : "",
+					type->args[1] ? wants[type->args[1]] : "",
+					type->args[2] ? ", " : "",
+					type->args[2] ? wants[type->args[2]] : "",
+					script_object(c->lua, i)
+						? object_kind_name(script_object(c->lua, i)->kind)
+						: luaL_typename(c->lua, i));
+			script_stop(c->lua);
+		}
+		slot++;
+	}
+}
+
+static int word_check(lua_State *lua)
+{
+	const struct check_type *type = lua_touserdata(lua, lua_upvalueindex(1));
+	const char *dot = strrchr(type->name, '.');
+	struct call_site c = case_site(lua, dot ? dot + 1 : type->name);
+	struct plan_check k = {.severity = SEVERITY_NONE, .type = type, .scope = {.number = -1}};
+	struct case_plan *p = c.script->plan;
+
+	read_scope(&c, type, &k.scope);
+	k.at = source_name(c.script->source, c.line, c.word);
+	*(struct plan_check *)add_item(&c, &p->checks, &p->checks_count, sizeof(k)) = k;
+	script_push(lua, OBJECT_CHECK, p->checks_count - 1);
+	return 1;
+}
+
+static int word_severity(lua_State *lua)
+{
+	enum severity severity = (enum severity)lua_tointeger(lua, lua_upvalueindex(1));
+	static const char *const names[] = {"must", "should", "info"};
+	struct call_site c = case_site(lua, names[severity]);
+	struct object *o = script_object(lua, 1);
+
+	if (!o || o->kind != OBJECT_CHECK || lua_gettop(lua) != 1) {
+		script_complain(c.script, argument_place(&c, 1),
+				"%s takes one check, such as delivery.no_loss(p, t)", c.word);
+		script_stop(lua);
+	}
+	c.script->plan->checks[o->index].severity = severity;
+	return 0;
+}
+
+const char *severity_name(enum severity s)
+{
+	static const char *const names[] = {"MUST", "SHOULD", "INFO", "-"};
+
+	return names[s];
+}
+
+/* "delivery.no_loss" becomes the field no_loss of the global delivery. */
+static void add_check_word(lua_State *lua, const struct check_type *type)
+{
+	const char *dot = strchr(type->name, '.');
+	char area[40];
+
+	if (!dot)
+		return; /* the universal ones need no naming */
+	snprintf(area, sizeof(area), "%.*s", (int)(dot - type->name), type->name);
+	lua_pushglobaltable(lua);
+	if (lua_getfield(lua, -1, area) != LUA_TTABLE) {
+		lua_pop(lua, 1);
+		lua_newtable(lua);
+		lua_pushvalue(lua, -1);
+		lua_setfield(lua, -3, area);
+	}
+	lua_pushlightuserdata(lua, (void *)(uintptr_t)type);
+	lua_pushcclosure(lua, word_check, 1);
+	lua_setfield(lua, -2, dot + 1);
+	lua_pop(lua, 2);
+}
+
+/* Check areas become strict once all of their checks are in. */
+static void close_areas(lua_State *lua)
+{
+	const struct check_type *const *types;
+	const char *dot;
+	char area[40];
+	size_t n;
+
+	types = check_types(&n);
+	for (size_t i = 0; i < n; i++) {
+		dot = strchr(types[i]->name, '.');
+		if (!dot)
+			continue;
+		snprintf(area, sizeof(area), "%.*s", (int)(dot - types[i]->name), types[i]->name);
+		lua_getglobal(lua, area);
+		if (!lua_getmetatable(lua, -1))
+			script_strict(lua, area);
+		else
+			lua_pop(lua, 1);
+		lua_pop(lua, 1);
+	}
+}
+
+/* ---- case ---- */
+
+static void add_case(struct script *s)
+{
+	const struct scenario *h = s->plan->scenario;
+	lua_State *lua = s->lua;
+
+	lua_newtable(lua);
+	for (int32_t i = 0; i < h->axes_count; i++) {
+		const struct matrix_value *v = scenario_case_value(h, s->plan->case_index, i);
+
+		if (v->kind == MATRIX_BOOL)
+			lua_pushboolean(lua, v->flag);
+		else if (v->kind == MATRIX_NUMBER)
+			lua_pushinteger(lua, v->number);
+		else
+			lua_pushlstring(lua, v->text.data, (size_t)v->text.len);
+		lua_setfield(lua, -2, h->axes[i].key.data);
+	}
+	script_strict(lua, "case");
+	lua_setglobal(lua, "case");
+}
+
+void script_add_words(struct script *s)
+{
+	static const luaL_Reg functions[] = {{"scenario", word_scenario},
+					     {"cluster", word_cluster},
+					     {"client", word_client},
+					     {"rule", word_rule},
+					     {NULL, NULL}};
+	static const char *const severities[] = {"must", "should", "info"};
+	lua_State *lua = s->lua;
+	const struct check_type *const *types;
+	size_t n;
+
+	lua_pushglobaltable(lua);
+	luaL_setfuncs(lua, functions, 0);
+	lua_pop(lua, 1);
+	for (int i = 0; i < 3; i++) {
+		lua_pushinteger(lua, i);
+		lua_pushcclosure(lua, word_severity, 1);
+		lua_setglobal(lua, severities[i]);
+	}
+	lua_newtable(lua);
+	lua_pushcfunction(lua, word_topic);
+	lua_setfield(lua, -2, "topic");
+	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_CLUSTER));
+	types = check_types(&n);
+	for (size_t i = 0; i < n; i++)
+		add_check_word(lua, types[i]);
+	close_areas(lua);
+	if (s->plan)
+		add_case(s);
+}

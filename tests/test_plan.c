@@ -1,0 +1,380 @@
+/* Scenarios as they are read: what becomes plain data, what is refused and where the finger points,
+ * and the timeline against a stage made by hand in virtual time. */
+#include "harness/timeline.h"
+#include "tests/test.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static struct buf out;
+
+static const char *messages(void)
+{
+	return buf_cstr(&out);
+}
+
+static const char lost_ack[] =
+	"scenario {\n"
+	"  name  = 'produce/lost-ack', claim = 'A lost acknowledgement loses nothing.', timeout = "
+	"'20s',\n"
+	"  matrix = { idempotent = { true, false }, inflight = { 1, 5 } },\n"
+	"}\n"
+	"local c = cluster { brokers = 3 }\n"
+	"local t = c:topic('orders', { partitions = 1, leader = 1 })\n"
+	"local p = client('p', { speaks = 'verifiable-producer', args = { topic = t, max_messages "
+	"= 500 },\n"
+	"  config = { acks = 'all', ['enable.idempotence'] = case.idempotent } })\n"
+	"local lost = rule('lost', 'Produce topic=orders nth=3 -> close after')\n"
+	"timeline(function() p:start(); await(lost:fired(), '5s'); await(p:exited(0)) end)\n"
+	"local once = case.idempotent and must or info\n"
+	"must(delivery.no_loss(p, t))\n"
+	"once(delivery.no_duplicates(p, t))\n";
+
+/* A text that loads up to case 0, or NULL with the complaints in out. */
+static struct case_plan *load_case(const char *text, int32_t index, struct scenario **ret_scenario)
+{
+	struct case_plan *p = NULL;
+
+	buf_release(&out);
+	buf_init(&out, 100000);
+	*ret_scenario = scenario_parse("x.lua", text, &out);
+	if (*ret_scenario)
+		p = plan_load(*ret_scenario, index, 1, &out);
+	return p;
+}
+
+static void end_case(struct case_plan *p, struct scenario *s)
+{
+	plan_free(p);
+	scenario_free(s);
+	buf_release(&out);
+}
+
+/* The complaints about a text that is wrong. */
+static void refuse(const char *text, const char *expected)
+{
+	struct scenario *s;
+	struct case_plan *p = load_case(text, 0, &s);
+
+	CHECK(p == NULL);
+	CHECK_TEXT(messages(), expected);
+	end_case(p, s);
+}
+
+#define HEAD  "scenario { name = 'a/b', claim = 'It holds.' }\n"
+#define TOPIC HEAD "local t = cluster {}:topic('t')\n"
+
+TEST(a_matrix_has_a_case_for_each_combination_in_the_order_of_the_text)
+{
+	struct scenario *s;
+	struct case_plan *p = load_case(lost_ack, 1, &s);
+
+	CHECK(p != NULL);
+	CHECK_EQ(s->cases_count, 4);
+	CHECK_STR(p->case_name, "idempotent=true,inflight=5");
+	CHECK_STR(scenario_case_name(s, 2, &p->arena), "idempotent=false,inflight=1");
+	end_case(p, s);
+}
+
+TEST(a_plan_is_plain_data)
+{
+	struct scenario *s;
+	struct case_plan *p = load_case(lost_ack, 2, &s);
+
+	CHECK_TEXT(messages(), "");
+	CHECK_EQ(p->brokers, 3);
+	CHECK_EQ(p->topics_count, 1);
+	CHECK_EQ(p->topics[0].leader, 1);
+	CHECK_EQ(p->clients_count, 1);
+	CHECK_STR(p->clients[0].topic, "orders");
+	CHECK_EQ(p->clients[0].args_count, 2);
+	CHECK_STR(p->clients[0].args[0].key, "max_messages");
+	CHECK_STR(p->clients[0].args[0].value, "500");
+	CHECK_STR(p->clients[0].config[1].key, "enable.idempotence");
+	CHECK_STR(p->clients[0].config[1].value, "false");
+	CHECK_STR(p->rules[0].text, "Produce topic=orders nth=3 -> close after");
+	CHECK_EQ(p->checks_count, 2);
+	CHECK_EQ(p->checks[0].severity, SEVERITY_MUST);
+	CHECK_EQ(p->checks[1].severity, SEVERITY_INFO);
+	CHECK_STR(p->checks[1].scope.topic, "orders");
+	CHECK_EQ(s->timeout_us, 20000000);
+	end_case(p, s);
+}
+
+TEST(an_unknown_key_is_shown_where_it_stands_in_a_table_of_several_lines)
+{
+	refuse(TOPIC "client('p', {\n"
+		     "  speaks = 'verifiable-producer',\n"
+		     "  args = { topic = t,\n"
+		     "    max_mesages = 5 },\n"
+		     "  confg = { acks = 'all' } })\n",
+	       "x.lua:6:5: client's args has no key 'max_mesages'; did you mean 'max_messages'?\n"
+	       "        max_mesages = 5 },\n"
+	       "        ^\n"
+	       "x.lua:7:3: client has no key 'confg'; did you mean 'config'?\n"
+	       "      confg = { acks = 'all' } })\n"
+	       "      ^\n");
+}
+
+TEST(a_wrong_value_is_shown_where_it_stands)
+{
+	refuse(HEAD "cluster {\n  brokers = 'three' }\n",
+	       "x.lua:3:13: brokers is a number, not three\n"
+	       "      brokers = 'three' }\n"
+	       "                ^\n");
+}
+
+TEST(an_unknown_name_is_no_nil)
+{
+	refuse(HEAD "local c = custer {}\n",
+	       "x.lua:2:11: there is no name 'custer'; did you mean 'cluster'?\n"
+	       "    local c = custer {}\n"
+	       "              ^\n");
+	refuse(HEAD "c = cluster {}\n", "x.lua:2:1: 'c' is not declared: write local c\n"
+					"    c = cluster {}\n"
+					"    ^\n");
+	refuse(TOPIC "must(delivery.no_los(t))\n",
+	       "x.lua:3:15: delivery has no 'no_los'; did you mean 'no_loss'?\n"
+	       "    must(delivery.no_los(t))\n"
+	       "                  ^\n");
+}
+
+TEST(a_case_has_only_what_the_matrix_names)
+{
+	refuse("scenario { name = 'a/b', claim = 'x', matrix = { idempotent = { true } } }\n"
+	       "local x = case.idempotence\n",
+	       "x.lua:2:16: case has no 'idempotence'; did you mean 'idempotent'?\n"
+	       "    local x = case.idempotence\n"
+	       "                   ^\n");
+}
+
+TEST(a_wrong_rule_is_shown_at_its_column)
+{
+	refuse(TOPIC "rule('r', 'Produce topic=t nth=3 -> eror NONE')\n",
+	       "x.lua:3:37: there is no action 'eror'; did you mean 'error'?\n"
+	       "    rule('r', 'Produce topic=t nth=3 -> eror NONE')\n"
+	       "                                        ^\n");
+}
+
+TEST(a_line_that_starts_with_a_bracket_is_not_taken_for_a_call)
+{
+	refuse(TOPIC "local p = client('p', { speaks = 'none' })\n(must)(delivery.no_loss(p))\n",
+	       "x.lua:4:1: this '(' continues the line above as a call; put a ';' before it\n"
+	       "    (must)(delivery.no_loss(p))\n"
+	       "    ^\n");
+}
+
+TEST(a_syntax_error_has_line_and_column)
+{
+	refuse("scenario {\n  name = 'a/b'\n  claim = 'x' }\n",
+	       "x.lua:3:3: '}' expected (to close '{' at line 1) near 'claim'\n"
+	       "      claim = 'x' }\n"
+	       "      ^\n");
+}
+
+TEST(a_check_that_nobody_takes_is_an_error)
+{
+	refuse(TOPIC "local p = client('p', { speaks = 'none' })\ndelivery.no_loss(p, t)\n",
+	       "x.lua:4:10: nobody takes this check: put it into must(), should() or info()\n"
+	       "    delivery.no_loss(p, t)\n"
+	       "             ^\n");
+}
+
+TEST(a_check_says_what_it_takes)
+{
+	refuse(TOPIC "must(delivery.no_loss(t, 'g'))\n",
+	       "x.lua:3:26: delivery.no_loss takes a client, a topic here, not string\n"
+	       "    must(delivery.no_loss(t, 'g'))\n"
+	       "                             ^\n");
+}
+
+TEST(the_world_is_closed_and_bounded)
+{
+	refuse(HEAD "os.exit(1)\n", "x.lua:2:1: there is no name 'os'\n    os.exit(1)\n    ^\n");
+	refuse(HEAD "while true do end\n",
+	       "x.lua:2: this takes too long: more than 20000000 steps\n    while true do end\n");
+	refuse(HEAD "local s = string.rep('x', 1 << 30)\n", "x.lua: not enough memory\n");
+}
+
+TEST(the_header_comes_first)
+{
+	refuse("cluster {}\n" HEAD,
+	       "x.lua:1:1: scenario {...} comes first\n    cluster {}\n    ^\n");
+}
+
+TEST(every_prefix_of_a_scenario_is_read_or_refused)
+{
+	char text[sizeof(lost_ack)];
+	struct scenario *s;
+
+	for (size_t n = 0; n < sizeof(lost_ack); n++) {
+		memcpy(text, lost_ack, n);
+		text[n] = '\0';
+		struct case_plan *p = load_case(text, 0, &s);
+
+		CHECK(p || out.len);
+		end_case(p, s);
+	}
+}
+
+/* ---- timelines ---- */
+
+static struct stage_by_hand {
+	struct stage stage;
+	int started, signalled, fired, exited; /* exited: -1 runs */
+	int reports;
+} hand;
+
+static int hand_start(struct stage *stage, int32_t client, struct error *e)
+{
+	(void)stage;
+	(void)client;
+	(void)e;
+	hand.started++;
+	return 0;
+}
+
+static void hand_signal(struct stage *stage, int32_t client, int number)
+{
+	(void)stage;
+	(void)client;
+	hand.signalled = number;
+}
+
+static enum holds hand_holds(struct stage *stage, const struct condition *c, char *text,
+			     size_t size)
+{
+	(void)stage;
+	if (c->kind == CONDITION_FIRED)
+		return hand.fired >= c->number ? HOLDS : HOLDS_NOT_YET;
+	if (c->kind == CONDITION_REPORTED)
+		return hand.reports >= c->number ? HOLDS : HOLDS_NOT_YET;
+	if (hand.exited < 0)
+		return HOLDS_NOT_YET;
+	if (c->kind == CONDITION_ENDED || hand.exited == c->number)
+		return HOLDS;
+	snprintf(text, size, "it exited with %d", hand.exited);
+	return HOLDS_NEVER;
+}
+
+static void hand_mark(struct stage *stage, struct str text)
+{
+	(void)stage;
+	(void)text;
+}
+
+static struct timeline *begin(const char *text, struct case_plan **ret_plan,
+			      struct scenario **ret_scenario)
+{
+	hand = (struct stage_by_hand){{hand_start, hand_signal, hand_holds, hand_mark},
+				      .exited = -1};
+	*ret_plan = load_case(text, 0, ret_scenario);
+	CHECK_TEXT(messages(), "");
+	return timeline_new(*ret_plan, &hand.stage);
+}
+
+TEST(a_timeline_goes_on_when_what_it_awaits_has_come)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t = begin(lost_ack, &p, &s);
+	struct instant now = {1000, 1000};
+
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_RUNNING);
+	CHECK_EQ(hand.started, 1);
+	CHECK_TEXT(timeline_waiting(t), "lost:fired(1)");
+	CHECK_EQ(timeline_deadline(t), 5001000);
+	hand.fired = 1;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_RUNNING);
+	CHECK_TEXT(timeline_waiting(t), "p:exited(0)");
+	hand.exited = 0;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_DONE);
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(an_await_that_takes_too_long_fails_with_its_line)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t = begin(lost_ack, &p, &s);
+	struct instant now = {1000, 1000};
+
+	timeline_poll(t, now);
+	CHECK_EQ(timeline_poll(t, instant_add_us(now, 4999999)), TIMELINE_RUNNING);
+	CHECK_EQ(timeline_poll(t, instant_add_us(now, 5000000)), TIMELINE_FAILED);
+	CHECK_TEXT(timeline_why(t), "x.lua:10: await(lost:fired(1)): did not come within 5.0 s");
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(an_await_that_can_not_come_true_fails_at_once)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t = begin(lost_ack, &p, &s);
+	struct instant now = {1000, 1000};
+
+	timeline_poll(t, now);
+	hand.fired = 1;
+	hand.exited = 3;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_FAILED);
+	CHECK_TEXT(timeline_why(t), "x.lua:10: await(p:exited(0)): it exited with 3");
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(without_a_timeline_all_clients_run_to_their_ends)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t =
+		begin(TOPIC "client('a', { speaks = 'none' })\nclient('b', { speaks = 'none' })\n",
+		      &p, &s);
+
+	CHECK_EQ(timeline_poll(t, (struct instant){1, 1}), TIMELINE_RUNNING);
+	CHECK_EQ(hand.started, 2);
+	hand.exited = 1;
+	CHECK_EQ(timeline_poll(t, (struct instant){1, 1}), TIMELINE_DONE);
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(the_words_of_a_timeline_act_on_the_stage)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t = begin(TOPIC "local a = client('a', { speaks = 'none' })\n"
+					 "timeline(function() a:start(); sleep('10ms'); a:kill();\n"
+					 "  await(a:reported('x', 2)); error('enough') end)\n",
+				   &p, &s);
+	struct instant now = {0, 0};
+
+	timeline_poll(t, now);
+	CHECK_EQ(hand.signalled, 0);
+	timeline_poll(t, instant_add_us(now, 10000));
+	CHECK_EQ(hand.signalled, SIGKILL);
+	hand.reports = 2;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_FAILED);
+	CHECK_TEXT(timeline_why(t), "x.lua:5: enough");
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(words_of_the_timeline_are_refused_outside_of_it)
+{
+	refuse(TOPIC "local p = client('p', { speaks = 'none' })\np:start()\n",
+	       "x.lua:4:3: start belongs into timeline(function() ... end)\n    p:start()\n      "
+	       "^\n");
+}
+
+TEST(durations_have_units)
+{
+	int64_t us = 0;
+
+	CHECK(plan_duration(str_of("20s"), &us) && us == 20000000);
+	CHECK(plan_duration(str_of("5ms"), &us) && us == 5000);
+	CHECK(!plan_duration(str_of("5"), &us));
+	CHECK(!plan_duration(str_of("s"), &us));
+	CHECK(!plan_duration(str_of("99999999999s"), &us));
+}
