@@ -64,8 +64,12 @@ void *call_response(struct call *call, const struct schema *schema)
 
 void call_wait_on(struct call *call, struct waitlist *list)
 {
-	struct call_wait *w = call_alloc(call, sizeof(*w));
+	struct call_wait *w = call->spare_waits;
 
+	if (w)
+		call->spare_waits = w->of_call;
+	else
+		w = call_alloc(call, sizeof(*w));
 	w->call = call;
 	w->of_call = call->waits;
 	call->waits = w;
@@ -99,9 +103,14 @@ static void queue_remove(struct cluster *c, struct call *call)
 
 void call_unwait(struct cluster *c, struct call *call)
 {
-	for (struct call_wait *w = call->waits; w; w = w->of_call)
+	while (call->waits) {
+		struct call_wait *w = call->waits;
+
 		wait_remove(w);
-	call->waits = NULL;
+		call->waits = w->of_call;
+		w->of_call = call->spare_waits;
+		call->spare_waits = w;
+	}
 	timer_unset(&c->timers, &call->timer);
 	if (call->ready)
 		queue_remove(c, call);
@@ -168,5 +177,6 @@ void call_release(struct call *call)
 	call->spills = NULL;
 	call->response = NULL;
 	call->state = NULL;
+	call->spare_waits = NULL;
 	call->begun = false;
 }

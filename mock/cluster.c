@@ -15,6 +15,8 @@
 #define BROKERS_MAX    1000
 
 const struct api cluster_apis[API_KEY_MAX + 1] = {
+	[API_PRODUCE] = {produce_work, .by_topic = true},
+	[API_FETCH] = {fetch_work, .by_topic = true},
 	[API_METADATA] = {metadata_work, .by_topic = true},
 	[API_OFFSET_COMMIT] = {offset_commit_work, .by_topic = true},
 	[API_OFFSET_FETCH] = {offset_fetch_work, .by_topic = true},
@@ -62,7 +64,11 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 		c->brokers[i].address.node_id = i + 1;
 		c->brokers[i].alive = true;
 	}
+	c->memory.max = c->config.memory_max;
+	c->next_producer_id = (int64_t)rand_below(&c->rand, 1000) * 1000;
 	buf_init(&c->scratch, EVENT_DETAIL_MAX);
+	buf_init(&c->batch, FRAME_SIZE_MAX);
+	buf_init(&c->plain, RECORDS_EXPANDED_MAX);
 	set_versions(c);
 	topics_init(c);
 	return c;
@@ -73,9 +79,12 @@ void cluster_free(struct cluster *c)
 	if (!c)
 		return;
 	groups_release(c);
+	fetch_sessions_drop(c, -1);
 	topics_release(c);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);
+	buf_release(&c->batch);
+	buf_release(&c->plain);
 	free(c->brokers);
 	free(c);
 }

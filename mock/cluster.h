@@ -73,6 +73,7 @@ struct call {
 	struct call_hold *holds;   /* log memory that the response points into */
 	struct call_spill *spills; /* what did not fit the arena's maximum */
 	struct call_wait *waits;   /* where it is registered */
+	struct call_wait *spare_waits;
 	struct timer timer;
 	struct call *next_ready, *prev_ready;
 	bool ready;

@@ -112,6 +112,12 @@ static struct str txn_of(const struct call *call)
 					: "transactionalId");
 }
 
+static void on_session_partition(void *ctx, struct str topic, struct uuid topic_id,
+				 int32_t partition)
+{
+	add(ctx, (struct place){topic, topic_id, partition});
+}
+
 /* The APIs whose names and indices are those of topics. */
 static bool has_topics(int api_key)
 {
@@ -134,6 +140,8 @@ void cluster_facts(struct cluster *c, const struct call *call, struct facts *ret
 	if (has_topics(key))
 		read_topics(&r, message_of_api(key, MESSAGE_REQUEST)->schema, call->request,
 			    (struct place){.partition = -1});
+	if (key == API_FETCH)
+		fetch_session_each(c, call, on_session_partition, &r);
 	ret_facts->partitions = r.list;
 	ret_facts->partitions_count = r.count;
 	ret_facts->group = group_of(call);

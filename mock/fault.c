@@ -28,6 +28,13 @@ int16_t call_fault(const struct call *call, struct str topic, int32_t partition)
 	return p->error_code;
 }
 
+bool call_fault_later(const struct call *call, struct str topic, int32_t partition)
+{
+	const struct plan *p = call->plan;
+
+	return p->action == ACTION_ERROR && p->when == WHEN_AFTER && in_hits(p, topic, partition);
+}
+
 static bool is_error(const struct schema_field *f, int version)
 {
 	return f->type == FIELD_INT16 && !f->array && field_in(f, version) &&

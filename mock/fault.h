@@ -9,6 +9,10 @@
  * by the APIs that are about topics. */
 int16_t call_fault(const struct call *call, struct str topic, int32_t partition);
 
+/* True if a rule will put its code on this partition after the work: it must then be in the answer.
+ */
+bool call_fault_later(const struct call *call, struct str topic, int32_t partition);
+
 /* True if the whole request is refused before the work; call->response is then there. */
 bool fault_before(struct cluster *c, struct call *call);
 

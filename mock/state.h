@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "mock/call.h"
 #include "mock/cluster.h"
+#include "mock/fetch.h"
 #include "mock/group.h"
 #include "mock/timer.h"
 #include "mock/topic.h"
@@ -33,7 +34,13 @@ struct cluster {
 	struct call *ready_first, *ready_last;
 	struct topics topics;
 	struct groups groups;
-	struct buf scratch; /* of whoever is at work; never kept across a return */
+	struct fetch_sessions fetch_sessions;
+	struct log_memory memory;
+	int64_t next_producer_id;
+	/* Room of whoever is at work; never kept across a return. */
+	struct buf scratch; /* text */
+	struct buf batch;   /* one batch in one piece */
+	struct buf plain;   /* records expanded */
 };
 
 /* The broker of a node id, or NULL. */
@@ -59,9 +66,9 @@ struct api {
 
 extern const struct api cluster_apis[API_KEY_MAX + 1];
 
-api_work api_versions_work, metadata_work;
 api_work find_coordinator_work, join_group_work, sync_group_work, heartbeat_work, leave_group_work;
 api_work offset_commit_work, offset_fetch_work;
+api_work api_versions_work, fetch_work, metadata_work, produce_work;
 
 /* ApiVersions of a version that we do not speak: version 0, error 35, one entry (KIP-511). */
 enum call_result api_versions_fallback(struct cluster *c, struct call *call);

@@ -15,19 +15,14 @@ void topics_init(struct cluster *c)
 	c->topics.next_start = (int32_t)rand_below(&c->rand, (uint64_t)c->config.brokers);
 }
 
-static void partition_free(struct cluster *c, struct partition *p)
-{
-	waitlist_wake(c, &p->waiters);
-	free(p->replicas);
-	free(p->isr);
-	free(p);
-}
-
 static void topic_free(struct cluster *c, struct topic *t)
 {
-	for (int32_t i = 0; i < t->partitions_count; i++)
-		partition_free(c, t->partitions[i]);
+	for (int32_t i = 0; i < t->partitions_count; i++) {
+		partition_release(c, t->partitions[i]);
+		free(t->partitions[i]);
+	}
 	free(t->partitions);
+	topic_config_release(&t->config);
 	mem_str_free(t->name);
 	free(t);
 }
@@ -149,6 +144,7 @@ static struct partition *partition_new(struct cluster *c, struct topic *t, int32
 
 	p->topic = t;
 	p->index = index;
+	log_init(&p->log, &c->memory);
 	place(c, p, spec, start);
 	return p;
 }
@@ -183,6 +179,7 @@ struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 	t->name = mem_str(spec->name);
 	t->id = rand_uuid(&c->rand);
 	t->internal = spec->internal;
+	topic_config_init(&t->config);
 	t->partitions_count = spec->partitions;
 	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
 	for (int32_t i = 0; i < spec->partitions; i++)

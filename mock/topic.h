@@ -3,6 +3,8 @@
 #define MOCK_TOPIC_H
 
 #include "mock/call.h"
+#include "mock/partition.h"
+#include "mock/topic_config.h"
 
 #include <uthash.h>
 
@@ -10,20 +12,11 @@
 #define TOPIC_PARTITIONS_MAX \
 	100000 /* of one topic; a mock's own limit, far above any test's need */
 
-struct partition {
-	struct topic *topic;
-	int32_t index;
-	int32_t leader; /* node id; -1 while none of the in-sync replicas is up */
-	int32_t leader_epoch;
-	int32_t *replicas, *isr; /* node ids; the first replica is the preferred leader */
-	int32_t replicas_count, isr_count;
-	struct waitlist waiters; /* woken when high watermark, leadership or log start move */
-};
-
 struct topic {
 	struct str name;
 	struct uuid id;
 	bool internal;
+	struct topic_config config;
 	struct partition **partitions;
 	int32_t partitions_count;
 	uint64_t mark; /* of a request that must not list a topic twice */

@@ -67,6 +67,10 @@ void mock_end(struct fixture *f)
 		free(x->answer);
 		free(x);
 	}
+	for (struct kept *k = f->kept, *after; k; k = after) {
+		after = k->next;
+		free(k);
+	}
 	cluster_free(f->c);
 	free(f->cluster_events);
 	CHECK_EQ(shared_count(), f->buffers);

@@ -9,6 +9,12 @@
 #include "protocol/messages.h"
 #include "tests/test.h"
 
+/* Bytes that live until mock_end. */
+struct kept {
+	struct kept *next;
+	uint8_t data[];
+};
+
 struct fixture {
 	struct cluster *c;
 	struct instant now;
@@ -19,7 +25,8 @@ struct fixture {
 	const char *client_id;	   /* "tester" */
 	int32_t log_events;
 	char *cluster_events; /* "NAME DETAIL" lines */
-	size_t buffers;	      /* live shared buffers at the start */
+	struct kept *kept;
+	size_t buffers; /* live shared buffers at the start */
 };
 
 /* One request and what became of it. */

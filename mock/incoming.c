@@ -1,0 +1,210 @@
+/* What a leader looks at before it appends: rules 13 to 15 of the acceptance text. Nothing here
+ * changes the cluster or the request. */
+#include "mock/incoming.h"
+
+#include "mock/state.h"
+#include "protocol/records.h"
+#include "protocol/records_convert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Who is judged and where the reasons go. */
+struct judge {
+	struct cluster *c;
+	struct call *call;
+	const struct topic_config *config;
+	struct produce_response_responses_partition_responses *r;
+	int64_t now_ms;
+};
+
+static int16_t refuse(struct judge *j, int16_t code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int16_t refuse(struct judge *j, int16_t code, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	j->r->error_message = call_str(j->call, str_of(text));
+	return code;
+}
+
+static void add_record_error(struct judge *j, int32_t index, int32_t records, const char *text)
+{
+	struct produce_response_responses_partition_responses_record_errors *e;
+
+	if (!j->r->record_errors)
+		j->r->record_errors = CALL_ARRAY(
+			j->call,
+			struct produce_response_responses_partition_responses_record_errors,
+			records);
+	e = &j->r->record_errors[j->r->record_errors_count++];
+	e->batch_index = index;
+	e->batch_index_error_message = call_str(j->call, str_of(text));
+}
+
+static bool time_ok(const struct judge *j, int64_t ts)
+{
+	const struct topic_config *tc = j->config;
+
+	if (tc->timestamp_type == TIMESTAMP_LOG_APPEND || ts < 0)
+		return true;
+	if (ts > j->now_ms)
+		return ts - j->now_ms <= tc->timestamp_after_max_ms;
+	return j->now_ms - ts <= tc->timestamp_before_max_ms;
+}
+
+/* The topic's own rules, record by record: only where a glance at the batch does not settle them.
+ */
+static int16_t check_records(struct judge *j, const struct batch *b, int64_t max_timestamp)
+{
+	bool times = !time_ok(j, max_timestamp) || j->config->timestamp_before_max_ms != INT64_MAX;
+	struct record_iter it;
+	struct record record;
+	int16_t code = ERROR_NONE;
+
+	if (!j->config->compact && !times)
+		return ERROR_NONE;
+	if (record_iter_init(&it, b, &j->c->plain, NULL))
+		return refuse(j, ERROR_CORRUPT_MESSAGE, "the records can't be read");
+	while (record_next(&it, &record, NULL) > 0) {
+		if (j->config->compact && !record.key.data) {
+			add_record_error(j, record.index, it.count,
+					 "a compacted topic needs a key");
+			code = code ? code : ERROR_INVALID_RECORD;
+		} else if (!time_ok(j, record.timestamp)) {
+			add_record_error(j, record.index, it.count,
+					 "the timestamp is out of the topic's range");
+			code = ERROR_INVALID_TIMESTAMP;
+		}
+	}
+	if (code)
+		refuse(j, code, "%d records are refused", j->r->record_errors_count);
+	return code;
+}
+
+static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding)
+{
+	if (b->raw.len > j->config->message_max)
+		return refuse(j, ERROR_MESSAGE_TOO_LARGE,
+			      "a batch of %d bytes, max.message.bytes is %lld", b->raw.len,
+			      (long long)j->config->message_max);
+	if (!batch_validate(b, j->config->timestamp_type, &j->c->plain, finding)) {
+		if (finding->record_index >= 0)
+			add_record_error(j, finding->record_index, 1, finding->text);
+		return refuse(j, finding->error_code, "%s", finding->text);
+	}
+	return check_records(j, b, finding->max_timestamp);
+}
+
+/* What stands in the log's header: under LogAppendTime the broker's clock, else what the records
+ * say. */
+static void stamp(const struct judge *j, struct incoming *in, int16_t attributes, int64_t max)
+{
+	bool append_time = j->config->timestamp_type == TIMESTAMP_LOG_APPEND;
+
+	in->append.attributes = (int16_t)(attributes & ~ATTRIBUTE_LOG_APPEND_TIME);
+	if (append_time)
+		in->append.attributes |= ATTRIBUTE_LOG_APPEND_TIME;
+	in->append.max_timestamp = append_time ? j->now_ms : max;
+}
+
+/* The records as one batch of ours: old formats, odd offsets, another codec. */
+static int16_t rewrite(struct judge *j, struct records records, const struct batch *like,
+		       struct incoming *in)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct error e = ERROR_INIT;
+	struct batch b;
+
+	options.codec = j->config->codec < 0 ? CODEC_OF_PRODUCER : (uint8_t)j->config->codec;
+	if (like) {
+		options.producer_id = like->producer_id;
+		options.producer_epoch = like->producer_epoch;
+		options.base_sequence = like->base_sequence;
+		options.transactional = like->transactional;
+	}
+	buf_reset(&j->c->batch);
+	if (records_rewrite(records.data, (size_t)records.len, &options, &j->c->plain, &j->c->batch,
+			    &in->records, &e))
+		return refuse(j,
+			      e.code == ERR_LIMIT ? ERROR_MESSAGE_TOO_LARGE : ERROR_CORRUPT_MESSAGE,
+			      "%s", e.text);
+	in->append.frame = NULL;
+	in->append.batch = (struct bytes){j->c->batch.data, (int32_t)j->c->batch.len};
+	if (!j->c->batch.len)
+		return ERROR_NONE;
+	if (batch_read(j->c->batch.data, j->c->batch.len, &b, &e))
+		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
+	stamp(j, in, b.attributes, b.max_timestamp);
+	return ERROR_NONE;
+}
+
+static int16_t read_batch(struct judge *j, struct records records, struct incoming *in)
+{
+	struct batch_finding finding;
+	struct records_reader reader;
+	struct batch b, second;
+	struct error e = ERROR_INIT;
+	int16_t code;
+	int found;
+
+	records_reader_init(&reader, records.data, (size_t)records.len);
+	found = records_next(&reader, &b, &e);
+	if (found < 0)
+		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
+	if (found == 0 || b.magic != 2 || records_next(&reader, &second, NULL) > 0)
+		return refuse(j, ERROR_INVALID_RECORD,
+			      "from version 3 on a partition gets exactly one batch of magic 2");
+	code = check_batch(j, &b, &finding);
+	if (code)
+		return code;
+	in->claim = (struct producer_claim){b.producer_id, b.producer_epoch, b.base_sequence,
+					    b.records_count};
+	in->transactional = b.transactional;
+	in->records = b.records_count;
+	if (finding.renumber || (j->config->codec >= 0 && j->config->codec != b.codec))
+		return rewrite(j, (struct records){b.raw.data, b.raw.len, 0}, &b, in);
+	in->append.batch = b.raw;
+	in->append.frame = j->call->frame;
+	stamp(j, in, b.attributes, b.codec ? finding.max_timestamp : b.max_timestamp);
+	return ERROR_NONE;
+}
+
+static int16_t read_messages(struct judge *j, struct records records, struct incoming *in)
+{
+	struct batch_finding finding;
+	struct records_reader reader;
+	struct error e = ERROR_INIT;
+	struct batch b;
+	int found;
+
+	records_reader_init(&reader, records.data, (size_t)records.len);
+	while ((found = records_next(&reader, &b, &e)) > 0) {
+		int16_t code = check_batch(j, &b, &finding);
+
+		if (code)
+			return code;
+	}
+	if (found < 0)
+		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
+	return rewrite(j, (struct records){records.data, (int32_t)reader.at, 0}, NULL, in);
+}
+
+int16_t incoming_read(struct cluster *c, struct call *call, const struct partition *p,
+		      struct records records, struct incoming *ret,
+		      struct produce_response_responses_partition_responses *r)
+{
+	struct judge j = {c, call, &p->topic->config, r, instant_wall_ms(c->now)};
+
+	*ret = (struct incoming){.claim = {.id = -1}};
+	ret->append.leader_epoch = p->leader_epoch;
+	if (!records.data)
+		return refuse(&j, ERROR_INVALID_RECORD, "there are no records");
+	return call->header.api_version < 3 ? read_messages(&j, records, ret)
+					    : read_batch(&j, records, ret);
+}

@@ -1,0 +1,26 @@
+/* Records as a producer sent them, judged and made ready for the log: one batch of magic 2. */
+#ifndef MOCK_INCOMING_H
+#define MOCK_INCOMING_H
+
+#include "mock/call.h"
+#include "mock/partition.h"
+#include "protocol/messages.h"
+
+struct incoming {
+	struct log_append append;
+	struct producer_claim claim; /* id -1: none */
+	bool transactional;
+	int32_t records;
+};
+
+/*
+ * Judges the records of one partition in a Produce of call's version (magic 2 from version 3 on,
+ * message sets before, which are rewritten). Returns 0 and *ret, whose bytes live in the frame or
+ * in the cluster's room until the next one is judged; or Kafka's code, with the message and record
+ * errors in *r.
+ */
+int16_t incoming_read(struct cluster *c, struct call *call, const struct partition *p,
+		      struct records records, struct incoming *ret,
+		      struct produce_response_responses_partition_responses *r);
+
+#endif

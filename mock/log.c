@@ -1,0 +1,267 @@
+/* The log's memory and reading. Invariants: batches are in offset order without overlap; each holds
+ * one reference to its chunk and one to its frame, if any; memory counts exactly what the entries
+ * and their bytes take. Who may append what is mock/produce.c's business. */
+#include "mock/log.h"
+
+#include "mock/mem.h"
+#include "protocol/crc32c.h"
+#include "protocol/records.h"
+#include "protocol/records_bytes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define CHUNK_MIN ((size_t)1 << 10)
+#define CHUNK_MAX ((size_t)64 << 10)
+
+void log_init(struct log *log, struct log_memory *memory)
+{
+	*log = (struct log){.memory = memory};
+}
+
+static size_t cost(const struct log_batch *b)
+{
+	return sizeof(*b) + (b->frame ? BATCH_AT_RECORDS + b->frame->size : (size_t)b->size);
+}
+
+static void drop(struct log *log, struct log_batch *b)
+{
+	log->memory->used -= cost(b);
+	log->size -= b->size;
+	shared_unref(b->head);
+	shared_unref(b->frame);
+}
+
+void log_release(struct log *log)
+{
+	for (size_t i = 0; i < log->count; i++)
+		drop(log, &log->batches[log->first + i]);
+	free(log->batches);
+	free(log->epochs);
+	shared_unref(log->chunk);
+	*log = (struct log){0};
+}
+
+bool log_has_room(const struct log *log, size_t size)
+{
+	size_t need = size + sizeof(struct log_batch);
+
+	return need <= log->memory->max && log->memory->used <= log->memory->max - need;
+}
+
+/* Room of n bytes in the chunk; chunks grow with the log, so that an idle partition takes little.
+ */
+static uint8_t *chunk_room(struct log *log, size_t n)
+{
+	size_t size = log->chunk ? log->chunk->size * 2 : CHUNK_MIN;
+
+	if (log->chunk && log->chunk->size - log->chunk_used >= n)
+		goto out;
+	if (size > CHUNK_MAX)
+		size = CHUNK_MAX;
+	if (size < n)
+		size = n;
+	shared_unref(log->chunk);
+	log->chunk = shared_new(size);
+	log->chunk_used = 0;
+out:
+	log->chunk_used += n;
+	return log->chunk->data + log->chunk_used - n;
+}
+
+static struct log_batch *new_entry(struct log *log)
+{
+	if (log->first > 64 && log->first > log->count) {
+		memmove(log->batches, log->batches + log->first,
+			log->count * sizeof(log->batches[0]));
+		log->first = 0;
+	}
+	log->batches = mem_grow(log->batches, &log->cap, log->first + log->count + 1,
+				sizeof(log->batches[0]));
+	return &log->batches[log->first + log->count];
+}
+
+static void write_header(uint8_t *head, const struct log_append *what, int64_t base_offset)
+{
+	const uint8_t *from = what->batch.data;
+
+	memcpy(head, from, BATCH_AT_RECORDS);
+	batch_set_base_offset(head, base_offset);
+	batch_set_leader_epoch(head, what->leader_epoch);
+	if (get_i16(from + BATCH_AT_ATTRIBUTES) == what->attributes &&
+	    get_i64(from + BATCH_AT_MAX_TIMESTAMP) == what->max_timestamp)
+		return;
+	put_i16(head + BATCH_AT_ATTRIBUTES, what->attributes);
+	put_i64(head + BATCH_AT_MAX_TIMESTAMP, what->max_timestamp);
+	put_i32(head + BATCH_AT_CRC,
+		(int32_t)crc32c_more(
+			crc32c(head + BATCH_AT_ATTRIBUTES, BATCH_AT_RECORDS - BATCH_AT_ATTRIBUTES),
+			from + BATCH_AT_RECORDS, (size_t)what->batch.len - BATCH_AT_RECORDS));
+}
+
+/* A frame is kept only for a batch that is most of it: else a small one would hold a large frame.
+ */
+static bool adopts(const struct log_append *what)
+{
+	return what->frame && (size_t)what->batch.len >= 2 * BATCH_AT_RECORDS &&
+	       (size_t)what->batch.len >= what->frame->size - what->frame->size / 4;
+}
+
+const struct log_batch *log_append(struct log *log, const struct log_append *what)
+{
+	struct log_batch *b = new_entry(log);
+	size_t size = (size_t)what->batch.len;
+	uint8_t *head;
+
+	assert(size >= BATCH_AT_RECORDS);
+	if (log->epochs_count == 0 || log->epochs[log->epochs_count - 1].epoch < what->leader_epoch)
+		log_start_epoch(log, what->leader_epoch);
+	*b = (struct log_batch){.base_offset = log->end,
+				.max_timestamp = what->max_timestamp,
+				.size = what->batch.len,
+				.leader_epoch = what->leader_epoch,
+				.attributes = what->attributes};
+	b->last_offset = log->end + get_i32(what->batch.data + BATCH_AT_LAST_OFFSET_DELTA);
+	if (adopts(what)) {
+		head = chunk_room(log, BATCH_AT_RECORDS);
+		b->frame = shared_ref(what->frame);
+		b->rest = what->batch.data + BATCH_AT_RECORDS;
+	} else {
+		head = chunk_room(log, size);
+		memcpy(head + BATCH_AT_RECORDS, what->batch.data + BATCH_AT_RECORDS,
+		       size - BATCH_AT_RECORDS);
+		b->rest = head + BATCH_AT_RECORDS;
+	}
+	write_header(head, what, log->end);
+	b->head = shared_ref(log->chunk);
+	b->head_at = (uint32_t)(head - log->chunk->data);
+	log->count++;
+	log->end = b->last_offset + 1;
+	log->size += b->size;
+	log->memory->used += cost(b);
+	return b;
+}
+
+const struct log_batch *log_at(const struct log *log, size_t index)
+{
+	assert(index < log->count);
+	return &log->batches[log->first + index];
+}
+
+size_t log_seek(const struct log *log, int64_t offset)
+{
+	size_t low = 0, high = log->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (log_at(log, middle)->last_offset < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct bytes log_flatten(const struct log_batch *b, struct buf *out)
+{
+	buf_reset(out);
+	buf_add(out, b->head->data + b->head_at, BATCH_AT_RECORDS);
+	buf_add(out, b->rest, (size_t)b->size - BATCH_AT_RECORDS);
+	assert(!out->bad);
+	return (struct bytes){out->data, (int32_t)out->len};
+}
+
+/* The batches [*ret_first, returned) that a read takes. */
+static size_t extent(const struct log *log, int64_t offset, int64_t limit, int64_t max, bool one,
+		     size_t *ret_first, int64_t *ret_size)
+{
+	size_t i = log_seek(log, offset);
+	int64_t size = 0;
+
+	*ret_first = i;
+	for (; i < log->count; i++) {
+		const struct log_batch *b = log_at(log, i);
+
+		if (b->last_offset >= limit || (size + b->size > max && !(one && size == 0)))
+			break;
+		size += b->size;
+	}
+	*ret_size = size;
+	return i;
+}
+
+int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max)
+{
+	size_t first;
+	int64_t size;
+
+	extent(log, offset, limit, max, true, &first, &size);
+	return size;
+}
+
+/* Adds a piece to the spans, or makes the last one longer where the piece follows it in memory. */
+static void put_span(struct bytes *spans, int32_t *count, const uint8_t *data, int32_t len)
+{
+	struct bytes *last = *count ? &spans[*count - 1] : NULL;
+
+	if (last && last->data + last->len == data)
+		last->len += len;
+	else
+		spans[(*count)++] = (struct bytes){data, len};
+}
+
+int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64_t limit,
+		 int64_t max, bool one, struct records *ret_records)
+{
+	size_t first, end;
+	int64_t size;
+	struct bytes *spans;
+	int32_t count = 0;
+
+	if (max > INT32_MAX)
+		max = INT32_MAX;
+	end = extent(log, offset, limit, max, one, &first, &size);
+	*ret_records = (struct records){"", 0, 0};
+	if (end == first)
+		return 0;
+	spans = CALL_ARRAY(call, struct bytes, 2 * (end - first));
+	for (size_t i = first; i < end; i++) {
+		const struct log_batch *b = log_at(log, i);
+
+		put_span(spans, &count, b->head->data + b->head_at, BATCH_AT_RECORDS);
+		put_span(spans, &count, b->rest, b->size - BATCH_AT_RECORDS);
+		call_hold(call, b->head);
+		if (b->frame)
+			call_hold(call, b->frame);
+	}
+	*ret_records = (struct records){spans, (int32_t)size, count};
+	return size;
+}
+
+void log_start_epoch(struct log *log, int32_t epoch)
+{
+	struct log_epoch *last = log->epochs_count ? &log->epochs[log->epochs_count - 1] : NULL;
+
+	if (last && last->start == log->end) {
+		last->epoch = epoch; /* nothing was written in it */
+		return;
+	}
+	log->epochs = mem_grow(log->epochs, &log->epochs_cap, log->epochs_count + 1,
+			       sizeof(log->epochs[0]));
+	log->epochs[log->epochs_count++] = (struct log_epoch){epoch, log->end};
+}
+
+int64_t log_end_of_epoch(const struct log *log, int32_t epoch, int32_t *ret_epoch)
+{
+	size_t i = log->epochs_count;
+
+	while (i > 0 && log->epochs[i - 1].epoch > epoch)
+		i--;
+	if (i == 0) {
+		*ret_epoch = -1;
+		return -1;
+	}
+	*ret_epoch = log->epochs[i - 1].epoch;
+	return i < log->epochs_count ? log->epochs[i].start : log->end;
+}

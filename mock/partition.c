@@ -1,0 +1,74 @@
+/* Partitions as their leader sees them. All replicas of a partition share one log: followers that
+ * are up are in sync the moment a record is written. */
+#include "mock/partition.h"
+
+#include "mock/state.h"
+
+#include <stdlib.h>
+
+int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_t client_epoch)
+{
+	if (!p)
+		return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (client_epoch >= 0 && client_epoch < p->leader_epoch)
+		return ERROR_FENCED_LEADER_EPOCH;
+	if (client_epoch > p->leader_epoch)
+		return ERROR_UNKNOWN_LEADER_EPOCH;
+	return p->leader == broker ? ERROR_NONE : ERROR_NOT_LEADER_OR_FOLLOWER;
+}
+
+int64_t partition_high_watermark(const struct partition *p)
+{
+	return p->log.end;
+}
+
+int64_t partition_stable_offset(const struct partition *p)
+{
+	int64_t stable = partition_high_watermark(p);
+	struct producer *q, *next;
+
+	HASH_ITER (hh, p->producers.by_id, q, next)
+		if (q->txn_first_offset >= 0 && q->txn_first_offset < stable)
+			stable = q->txn_first_offset;
+	return stable;
+}
+
+static void emit_appended(struct cluster *c, const struct partition *p, const struct log_batch *b,
+			  const struct call *call)
+{
+	struct event ev = {.kind = EVENT_LOG, .time_us = c->now.wall_us};
+
+	if (!c->config.bus || !c->config.bus->first)
+		return;
+	ev.log = (struct event_log){.what = LOG_APPENDED,
+				    .topic = p->topic->name,
+				    .topic_id = p->topic->id,
+				    .partition = p->index,
+				    .leader_epoch = b->leader_epoch,
+				    .base_offset = b->base_offset,
+				    .next_offset = b->last_offset + 1,
+				    .batch = log_flatten(b, &c->batch),
+				    .conn = call ? call->conn : 0,
+				    .correlation_id = call ? call->header.correlation_id : 0};
+	event_emit(c->config.bus, &ev);
+}
+
+int64_t partition_append(struct cluster *c, struct partition *p, const struct log_append *what,
+			 const struct call *call)
+{
+	const struct log_batch *b = log_append(&p->log, what);
+	int64_t base_offset = b->base_offset;
+
+	emit_appended(c, p, b, call);
+	waitlist_wake(c, &p->waiters);
+	return base_offset;
+}
+
+void partition_release(struct cluster *c, struct partition *p)
+{
+	waitlist_wake(c, &p->waiters);
+	log_release(&p->log);
+	producers_release(&p->producers);
+	free(p->replicas);
+	free(p->isr);
+}

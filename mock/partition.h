@@ -1,0 +1,41 @@
+/* One partition: leadership, its log, its producers, and the one way by which anything gets into
+ * the log. */
+#ifndef MOCK_PARTITION_H
+#define MOCK_PARTITION_H
+
+#include "mock/call.h"
+#include "mock/log.h"
+#include "mock/producer.h"
+
+struct topic;
+
+struct partition {
+	struct topic *topic;
+	int32_t index;
+	int32_t leader; /* node id; -1 while none of the in-sync replicas is up */
+	int32_t leader_epoch;
+	int32_t *replicas, *isr; /* node ids; the first replica is the preferred leader */
+	int32_t replicas_count, isr_count;
+	struct log log;
+	struct producers producers;
+	struct waitlist waiters; /* woken when high watermark, leadership or log start move */
+};
+
+/* Why a broker may not serve a partition as its leader: UNKNOWN_TOPIC_OR_PARTITION for none,
+ * NOT_LEADER_OR_FOLLOWER, and where the client says which epoch it believes in (not -1)
+ * FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH; or 0. */
+int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_t client_epoch);
+
+/* How far consumers may read: all that in-sync replicas have, and of that what no open transaction
+ * holds back. */
+int64_t partition_high_watermark(const struct partition *p);
+int64_t partition_stable_offset(const struct partition *p);
+
+/* Appends, tells the bus, wakes who waits. call: whose Produce it is, NULL for the cluster's own.
+ * Returns the base offset. */
+int64_t partition_append(struct cluster *c, struct partition *p, const struct log_append *what,
+			 const struct call *call);
+
+void partition_release(struct cluster *c, struct partition *p);
+
+#endif

@@ -1,0 +1,96 @@
+/* The window of five batches for each producer of a partition. Pure: offsets and claims in, codes
+ * out. */
+#include "mock/producer.h"
+
+#include "mock/mem.h"
+#include "protocol/kafka_error.h"
+#include "protocol/records.h"
+
+#include <stdlib.h>
+
+void producers_release(struct producers *ps)
+{
+	struct producer *p, *next;
+
+	HASH_ITER (hh, ps->by_id, p, next) {
+		HASH_DEL(ps->by_id, p);
+		free(p);
+	}
+}
+
+struct producer *producer_find(const struct producers *ps, int64_t id)
+{
+	struct producer *p;
+
+	HASH_FIND(hh, ps->by_id, &id, sizeof(id), p);
+	return p;
+}
+
+static int32_t last_sequence(const struct producer *p)
+{
+	return p->batches_count ? p->batches[p->batches_count - 1].last_sequence : -1;
+}
+
+static int32_t claim_last(const struct producer_claim *claim)
+{
+	return sequence_add(claim->sequence, claim->records - 1);
+}
+
+int16_t producer_check(const struct producers *ps, const struct producer_claim *claim,
+		       const struct producer_batch **ret_repeat)
+{
+	const struct producer *p = producer_find(ps, claim->id);
+	int32_t last, next;
+
+	*ret_repeat = NULL;
+	if (!p)
+		return ERROR_NONE; /* its state may have been lost with old records */
+	if (claim->epoch < p->epoch)
+		return ERROR_INVALID_PRODUCER_EPOCH;
+	if (claim->epoch > p->epoch)
+		return claim->sequence == 0 ? ERROR_NONE : ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	for (int32_t i = 0; i < p->batches_count; i++) {
+		const struct producer_batch *b = &p->batches[i];
+
+		if (b->first_sequence == claim->sequence && b->last_sequence == claim_last(claim)) {
+			*ret_repeat = b;
+			return ERROR_NONE;
+		}
+	}
+	last = last_sequence(p);
+	next = last < 0 ? 0 : sequence_add(last, 1);
+	return claim->sequence == next ? ERROR_NONE : ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+}
+
+static struct producer *producer_add(struct producers *ps, const struct producer_claim *claim)
+{
+	struct producer *p = mem_new(sizeof(*p));
+
+	p->id = claim->id;
+	p->epoch = claim->epoch;
+	p->coordinator_epoch = -1;
+	p->txn_first_offset = -1;
+	HASH_ADD(hh, ps->by_id, id, sizeof(p->id), p);
+	return p;
+}
+
+struct producer *producer_note(struct producers *ps, const struct producer_claim *claim,
+			       int64_t first_offset, int64_t timestamp)
+{
+	struct producer *p = producer_find(ps, claim->id);
+
+	if (!p)
+		p = producer_add(ps, claim);
+	if (claim->epoch != p->epoch) {
+		p->epoch = claim->epoch;
+		p->batches_count = 0;
+	}
+	if (p->batches_count == PRODUCER_WINDOW) {
+		memmove(p->batches, p->batches + 1, (PRODUCER_WINDOW - 1) * sizeof(p->batches[0]));
+		p->batches_count--;
+	}
+	p->batches[p->batches_count++] = (struct producer_batch){claim->sequence, claim_last(claim),
+								 first_offset, timestamp};
+	p->last_timestamp = timestamp;
+	return p;
+}

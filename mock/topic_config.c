@@ -1,0 +1,281 @@
+/* One table of keys, as a 4.4.0 broker describes them, and the parsed form of what is acted on.
+ * Everything is parsed anew after each change, so that the two can't drift apart. */
+#include "mock/topic_config.h"
+
+#include "mock/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define NUMBER(type, min, max) type, min, max, NULL
+#define CHOICE(type, choices)  type, 0, 0, choices
+#define BOOLEAN		       CONFIG_BOOLEAN, 0, 0, NULL
+#define REPLICAS	       CONFIG_LIST, 0, 0, NULL
+#define CODECS		       "uncompressed,zstd,lz4,snappy,gzip,producer"
+#define LONG(min)	       NUMBER(CONFIG_LONG, min, INT64_MAX)
+#define INT(min)	       NUMBER(CONFIG_INT, min, INT32_MAX)
+
+static const struct config_key keys[] = {
+	{"compression.type", "producer", NULL, CHOICE(CONFIG_STRING, CODECS)},
+	{"errors.deadletterqueue.group.enable", "false", NULL, BOOLEAN},
+	{"remote.copy.lag.bytes", "-1", "log.remote.copy.lag.bytes", LONG(-1)},
+	{"remote.log.delete.on.disable", "false", NULL, BOOLEAN},
+	{"leader.replication.throttled.replicas", "", NULL, REPLICAS},
+	{"remote.storage.enable", "false", NULL, BOOLEAN},
+	{"min.insync.replicas", "1", "min.insync.replicas", INT(1)},
+	{"segment.jitter.ms", "0", NULL, LONG(0)},
+	{"remote.log.copy.disable", "false", NULL, BOOLEAN},
+	{"local.retention.ms", "-2", "log.local.retention.ms", LONG(-2)},
+	{"cleanup.policy", "delete", "log.cleanup.policy", CHOICE(CONFIG_LIST, "compact,delete")},
+	{"flush.ms", "9223372036854775807", NULL, LONG(0)},
+	{"follower.replication.throttled.replicas", "", NULL, REPLICAS},
+	{"compression.lz4.level", "9", "compression.lz4.level", NUMBER(CONFIG_INT, 1, 17)},
+	{"segment.bytes", "1073741824", "log.segment.bytes", INT(1048576)},
+	{"retention.ms", "604800000", NULL, LONG(-1)},
+	{"compression.gzip.level", "-1", "compression.gzip.level", NUMBER(CONFIG_INT, -1, 9)},
+	{"remote.copy.lag.ms", "0", "log.remote.copy.lag.ms", LONG(-1)},
+	{"flush.messages", "9223372036854775807", "log.flush.interval.messages", LONG(1)},
+	{"compression.zstd.level", "3", "compression.zstd.level", NUMBER(CONFIG_INT, -131072, 22)},
+	{"max.compaction.lag.ms", "9223372036854775807", "log.cleaner.max.compaction.lag.ms",
+	 LONG(1)},
+	{"file.delete.delay.ms", "60000", "log.segment.delete.delay.ms", LONG(0)},
+	{"max.message.bytes", "1048588", "message.max.bytes", INT(0)},
+	{"min.compaction.lag.ms", "0", "log.cleaner.min.compaction.lag.ms", LONG(0)},
+	{"message.timestamp.type", "CreateTime", "log.message.timestamp.type",
+	 CHOICE(CONFIG_STRING, "CreateTime,LogAppendTime")},
+	{"local.retention.bytes", "-2", "log.local.retention.bytes", LONG(-2)},
+	{"preallocate", "false", "log.preallocate", BOOLEAN},
+	{"index.interval.bytes", "4096", "log.index.interval.bytes", INT(0)},
+	{"min.cleanable.dirty.ratio", "0.5", "log.cleaner.min.cleanable.ratio",
+	 NUMBER(CONFIG_DOUBLE, 0, 1)},
+	{"unclean.leader.election.enable", "false", "unclean.leader.election.enable", BOOLEAN},
+	{"retention.bytes", "-1", "log.retention.bytes", LONG(INT64_MIN)},
+	{"delete.retention.ms", "86400000", "log.cleaner.delete.retention.ms", LONG(0)},
+	{"message.timestamp.after.max.ms", "3600000", "log.message.timestamp.after.max.ms",
+	 LONG(0)},
+	{"max.decompressed.message.bytes", "2147483639", "max.decompressed.message.bytes", INT(1)},
+	{"message.timestamp.before.max.ms", "9223372036854775807",
+	 "log.message.timestamp.before.max.ms", LONG(0)},
+	{"segment.ms", "604800000", NULL, LONG(1)},
+	{"segment.index.bytes", "10485760", "log.index.size.max.bytes", INT(4)},
+};
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+const struct config_key *config_keys(size_t *ret_count)
+{
+	*ret_count = KEY_COUNT;
+	return keys;
+}
+
+const struct config_key *config_key_find(struct str name)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (str_is(name, keys[i].name))
+			return &keys[i];
+	return NULL;
+}
+
+/* The next item of a list without the blanks around it; *list moves behind it. Null at the end. */
+static struct str next_item(struct str *list)
+{
+	struct str item = *list;
+	const char *comma;
+
+	if (!list->data)
+		return *list;
+	comma = memchr(list->data, ',', (size_t)list->len);
+	if (comma) {
+		item.len = (int32_t)(comma - list->data);
+		*list = (struct str){comma + 1, list->len - item.len - 1};
+	} else {
+		*list = (struct str){0};
+	}
+	while (item.len && item.data[0] == ' ') {
+		item.data++;
+		item.len--;
+	}
+	while (item.len && item.data[item.len - 1] == ' ')
+		item.len--;
+	return item;
+}
+
+static bool in_list(struct str item, const char *list)
+{
+	struct str rest = str_of(list), next;
+
+	while ((next = next_item(&rest)).data)
+		if (str_eq(next, item))
+			return true;
+	return false;
+}
+
+static bool list_ok(const struct config_key *key, struct str value)
+{
+	struct str item;
+
+	if (!key->choices || value.len == 0)
+		return true;
+	while ((item = next_item(&value)).data)
+		if (!in_list(item, key->choices))
+			return false;
+	return true;
+}
+
+static bool number(struct str value, int64_t *ret)
+{
+	char text[32], *end;
+
+	if (value.len < 1 || value.len >= (int32_t)sizeof(text))
+		return false;
+	memcpy(text, value.data, (size_t)value.len);
+	text[value.len] = '\0';
+	*ret = strtoll(text, &end, 10);
+	return *end == '\0' && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+}
+
+static bool real_ok(const struct config_key *key, struct str value)
+{
+	char text[32], *end;
+	double d;
+
+	if (value.len < 1 || value.len >= (int32_t)sizeof(text))
+		return false;
+	memcpy(text, value.data, (size_t)value.len);
+	text[value.len] = '\0';
+	d = strtod(text, &end);
+	return *end == '\0' && d >= (double)key->min && d <= (double)key->max;
+}
+
+bool config_value_ok(const struct config_key *key, struct str value)
+{
+	int64_t n;
+
+	if (!value.data)
+		return false;
+	switch (key->type) {
+	case CONFIG_BOOLEAN:
+		return str_is(value, "true") || str_is(value, "false");
+	case CONFIG_INT:
+	case CONFIG_LONG:
+		return number(value, &n) && n >= key->min && n <= key->max;
+	case CONFIG_DOUBLE:
+		return real_ok(key, value);
+	case CONFIG_LIST:
+		return list_ok(key, value);
+	case CONFIG_STRING:
+		return !key->choices || in_list(value, key->choices);
+	}
+	return false;
+}
+
+struct str topic_config_get(const struct topic_config *tc, const struct config_key *key,
+			    bool *ret_set)
+{
+	for (size_t i = 0; i < tc->overrides_count; i++)
+		if (tc->overrides[i].key == key) {
+			*ret_set = true;
+			return tc->overrides[i].value;
+		}
+	*ret_set = false;
+	return str_of(key->value);
+}
+
+static struct str get(const struct topic_config *tc, const char *name)
+{
+	const struct config_key *key = config_key_find(str_of(name));
+	bool set;
+
+	assert(key);
+	return topic_config_get(tc, key, &set);
+}
+
+static int64_t get_number(const struct topic_config *tc, const char *name)
+{
+	int64_t n = 0;
+	bool ok = number(get(tc, name), &n);
+
+	assert(ok);
+	return n;
+}
+
+static bool get_listed(const struct topic_config *tc, const char *name, const char *item)
+{
+	struct str list = get(tc, name), next;
+
+	while ((next = next_item(&list)).data)
+		if (str_is(next, item))
+			return true;
+	return false;
+}
+
+static int get_codec(const struct topic_config *tc)
+{
+	static const char *const names[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
+	struct str value = get(tc, "compression.type");
+
+	for (int i = 0; i < CODEC_COUNT; i++)
+		if (str_is(value, names[i]))
+			return i;
+	return -1;
+}
+
+static void parse(struct topic_config *tc)
+{
+	tc->compact = get_listed(tc, "cleanup.policy", "compact");
+	tc->delete = get_listed(tc, "cleanup.policy", "delete");
+	tc->codec = get_codec(tc);
+	tc->timestamp_type = str_is(get(tc, "message.timestamp.type"), "LogAppendTime")
+				     ? TIMESTAMP_LOG_APPEND
+				     : TIMESTAMP_CREATE;
+	tc->timestamp_before_max_ms = get_number(tc, "message.timestamp.before.max.ms");
+	tc->timestamp_after_max_ms = get_number(tc, "message.timestamp.after.max.ms");
+	tc->message_max = get_number(tc, "max.message.bytes");
+	tc->min_insync_replicas = (int32_t)get_number(tc, "min.insync.replicas");
+	tc->retention_ms = get_number(tc, "retention.ms");
+	tc->retention_bytes = get_number(tc, "retention.bytes");
+	tc->segment_bytes = get_number(tc, "segment.bytes");
+	tc->segment_ms = get_number(tc, "segment.ms");
+	tc->delete_retention_ms = get_number(tc, "delete.retention.ms");
+	tc->min_compaction_lag_ms = get_number(tc, "min.compaction.lag.ms");
+	tc->unclean_election = str_is(get(tc, "unclean.leader.election.enable"), "true");
+}
+
+void topic_config_init(struct topic_config *tc)
+{
+	*tc = (struct topic_config){0};
+	parse(tc);
+}
+
+void topic_config_release(struct topic_config *tc)
+{
+	for (size_t i = 0; i < tc->overrides_count; i++)
+		mem_str_free(tc->overrides[i].value);
+	free(tc->overrides);
+	*tc = (struct topic_config){0};
+}
+
+static void remove_override(struct topic_config *tc, size_t i)
+{
+	mem_str_free(tc->overrides[i].value);
+	tc->overrides_count--;
+	memmove(&tc->overrides[i], &tc->overrides[i + 1],
+		(tc->overrides_count - i) * sizeof(tc->overrides[0]));
+}
+
+void topic_config_set(struct topic_config *tc, const struct config_key *key, struct str value)
+{
+	for (size_t i = 0; i < tc->overrides_count; i++)
+		if (tc->overrides[i].key == key) {
+			remove_override(tc, i);
+			break;
+		}
+	if (value.data) {
+		assert(config_value_ok(key, value));
+		tc->overrides = mem_grow(tc->overrides, &tc->overrides_cap, tc->overrides_count + 1,
+					 sizeof(tc->overrides[0]));
+		tc->overrides[tc->overrides_count++] =
+			(struct config_override){key, mem_str(value)};
+	}
+	parse(tc);
+}

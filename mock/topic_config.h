@@ -1,0 +1,69 @@
+/* The configuration of topics: which keys Kafka 4.4.0 knows, which values they take, and those that
+ * this cluster acts on in a form fit for use. */
+#ifndef MOCK_TOPIC_CONFIG_H
+#define MOCK_TOPIC_CONFIG_H
+
+#include "base/str.h"
+#include "protocol/records.h"
+
+#include <stddef.h>
+
+/* Types by the numbers of DescribeConfigs (KIP-569). */
+enum config_type {
+	CONFIG_BOOLEAN = 1,
+	CONFIG_STRING = 2,
+	CONFIG_INT = 3,
+	CONFIG_LONG = 5,
+	CONFIG_DOUBLE = 6,
+	CONFIG_LIST = 7,
+};
+
+struct config_key {
+	const char *name;
+	const char *value;   /* the default */
+	const char *synonym; /* the broker's key that sets the default; NULL: none that is shown */
+	enum config_type type;
+	int64_t min, max;    /* of INT and LONG */
+	const char *choices; /* of STRING and LIST: "a,b,c"; NULL: anything */
+};
+
+const struct config_key *config_keys(size_t *ret_count);
+const struct config_key *config_key_find(struct str name);
+
+/* Whether the key takes the value. */
+bool config_value_ok(const struct config_key *key, struct str value);
+
+/* A topic's own values (others are defaults), in the order in which they were set. */
+struct config_override {
+	const struct config_key *key;
+	struct str value; /* owned */
+};
+
+struct topic_config {
+	struct config_override *overrides;
+	size_t overrides_count, overrides_cap;
+
+	/* What the cluster acts on, kept in step. */
+	bool compact, delete;
+	int codec; /* enum codec that every batch gets; -1 the producer's */
+	enum timestamp_type timestamp_type;
+	int64_t timestamp_before_max_ms, timestamp_after_max_ms;
+	int64_t message_max; /* bytes of a batch */
+	int32_t min_insync_replicas;
+	int64_t retention_ms, retention_bytes, segment_bytes, segment_ms;
+	int64_t delete_retention_ms, min_compaction_lag_ms;
+	bool unclean_election;
+};
+
+/* All defaults. */
+void topic_config_init(struct topic_config *tc);
+void topic_config_release(struct topic_config *tc);
+
+/* Sets one value that config_value_ok accepts; the null view goes back to the default. */
+void topic_config_set(struct topic_config *tc, const struct config_key *key, struct str value);
+
+/* The value that holds, set or default; *ret_set tells which. */
+struct str topic_config_get(const struct topic_config *tc, const struct config_key *key,
+			    bool *ret_set);
+
+#endif
