@@ -176,7 +176,7 @@ public final class Records {
     }
 
     static byte[] randomBytes(Random r, boolean nullable) {
-        int n = r.nextInt(r.nextInt(60) == 0 ? 200000 : r.nextInt(4) == 0 ? 300 : 20);
+        int n = r.nextInt(r.nextInt(200) == 0 ? 100000 : r.nextInt(4) == 0 ? 300 : 20);
         if (nullable && r.nextInt(6) == 0)
             return null;
         byte[] bytes = new byte[n];

@@ -74,7 +74,7 @@ static bool one_in(struct rand *r, uint64_t n)
  * blocks. */
 static struct bytes random_bytes(struct rand *r, struct buf *pool, bool nullable)
 {
-	size_t n = rand_below(r, one_in(r, 60) ? 200000 : one_in(r, 4) ? 300 : 20);
+	size_t n = rand_below(r, one_in(r, 200) ? 100000 : one_in(r, 4) ? 300 : 20);
 	bool repeat = one_in(r, 2);
 	uint8_t *to;
 
