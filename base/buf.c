@@ -30,6 +30,8 @@ static void reserve(struct buf *b, size_t need)
 		return;
 	while (cap < need)
 		cap *= 2;
+	if (cap - 1 > b->max)
+		cap = b->max + 1;
 	b->data = realloc(b->data, cap);
 	if (!b->data)
 		abort();

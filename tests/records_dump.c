@@ -1,7 +1,10 @@
 /* Writes what protocol/records.h reads, in the words of Kafka's classes. Owns nothing. */
 #include "tests/records_dump.h"
 
+#include "protocol/crc32c.h"
 #include "protocol/records.h"
+
+#define WHOLE_MAX 4096 /* bytes of a key or value that are shown whole */
 
 static const char *type_name(enum timestamp_type type)
 {
@@ -10,25 +13,31 @@ static const char *type_name(enum timestamp_type type)
 					  : "LogAppendTime";
 }
 
-static void put_bytes(struct buf *out, const char *before, const void *data, int32_t n)
+static void put_hex(struct buf *out, const uint8_t *data, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
-	const uint8_t *p = data;
-	uint8_t *to;
+	uint8_t *to = buf_room(out, n * 2);
 
+	for (size_t i = 0; to && i < n; i++) {
+		*to++ = (uint8_t)digits[data[i] >> 4];
+		*to++ = (uint8_t)digits[data[i] & 15];
+	}
+	if (to)
+		out->len += n * 2;
+}
+
+/* Long ones as "xFIRST16...LENGTH:CRC32C". */
+static void put_bytes(struct buf *out, const char *before, const void *data, int32_t n)
+{
 	buf_text(out, before);
 	if (!data) {
 		buf_text(out, "null");
 		return;
 	}
 	buf_text(out, "x");
-	to = buf_room(out, (size_t)n * 2);
-	for (int32_t i = 0; to && i < n; i++) {
-		*to++ = (uint8_t)digits[p[i] >> 4];
-		*to++ = (uint8_t)digits[p[i] & 15];
-	}
-	if (to)
-		out->len += (size_t)n * 2;
+	put_hex(out, data, n > WHOLE_MAX ? 16 : (size_t)n);
+	if (n > WHOLE_MAX)
+		buf_printf(out, "...%d:%x", n, crc32c(data, (size_t)n));
 }
 
 static void put_batch(struct buf *out, const struct batch *b)

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.zip.CRC32C;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.errors.ApiException;
@@ -47,12 +48,23 @@ public final class Records {
 
     // --- reading ---
 
+    // Long ones as "xFIRST16...LENGTH:CRC32C".
+    static String hex(byte[] bytes) {
+        if (bytes == null)
+            return "null";
+        if (bytes.length <= 4096)
+            return "x" + HEX.formatHex(bytes);
+        CRC32C sum = new CRC32C();
+        sum.update(bytes);
+        return "x" + HEX.formatHex(bytes, 0, 16) + "..." + bytes.length + ":" + Long.toHexString(sum.getValue());
+    }
+
     static String hex(ByteBuffer b) {
         if (b == null)
             return "null";
         byte[] bytes = new byte[b.remaining()];
         b.duplicate().get(bytes);
-        return "x" + HEX.formatHex(bytes);
+        return hex(bytes);
     }
 
     static String typeName(RecordBatch b) {
@@ -105,8 +117,7 @@ public final class Records {
             out.append(control(r));
         out.append(" key=").append(hex(r.key())).append(" value=").append(hex(r.value()));
         for (Header h : r.headers())
-            out.append(" header x").append(HEX.formatHex(h.key().getBytes(StandardCharsets.UTF_8))).append("=")
-                .append(h.value() == null ? "null" : "x" + HEX.formatHex(h.value()));
+            out.append(" header ").append(hex(h.key().getBytes(StandardCharsets.UTF_8))).append("=").append(hex(h.value()));
         if (b.magic() < 2 && !crcOk(r))
             out.append(" crc=wrong");
         out.append("\n");
