@@ -21,7 +21,9 @@
 #define XERIAL_BLOCK  ((size_t)32 << 10)
 #define XERIAL_HEADER 16
 /* No snappy block expands more: its best copy makes 64 bytes of 3. */
-#define SNAPPY_RATIO	     22
+#define SNAPPY_RATIO 22
+/* More than 2 GiB takes in any codec's worst case. */
+#define ASIDE_MAX	     ((size_t)3 << 30)
 #define LZ4_MAGIC_SIZE	     4
 #define LZ4_HEADER_MAX	     19
 #define LZ4_SKIPPABLE_HEADER 8
@@ -455,8 +457,8 @@ static int zstd_expand(const uint8_t *data, size_t n, struct buf *out, struct ex
 	int rc = zstd_count_frames(data, n, &info->frames);
 	size_t have, size;
 
-	if (rc == ERR_TRUNCATED)
-		return error_at(e, rc, n, NULL, "the zstd data ends early");
+	if (rc == ERR_TRUNCATED || n == 0)
+		return error_at(e, ERR_TRUNCATED, n, NULL, "the zstd data ends early");
 	if (rc || bound == ZSTD_CONTENTSIZE_ERROR)
 		return error_at(e, ERR_MALFORMED, 0, NULL,
 				"no zstd frame, or one with impossible blocks");
@@ -477,17 +479,9 @@ static int zstd_expand(const uint8_t *data, size_t n, struct buf *out, struct ex
 
 /* --- all --- */
 
-int codec_compress(int codec, const void *data, size_t n, const struct codec_options *options,
-		   struct buf *out, struct error *e)
+static void compress_into(int codec, const void *data, size_t n, const struct codec_options *o,
+			  struct buf *out)
 {
-	static const struct codec_options plain;
-	const struct codec_options *o = options ? options : &plain;
-	size_t before = out->len;
-
-	if (codec < 0 || codec >= CODEC_COUNT)
-		return error_set(e, ERR_UNSUPPORTED, "codec %d is none of Kafka's", codec);
-	if (n > INT32_MAX)
-		return error_set(e, ERR_LIMIT, "%zu bytes are more than one batch can hold", n);
 	if (codec == CODEC_NONE)
 		buf_add(out, data, n);
 	else if (codec == CODEC_GZIP)
@@ -498,6 +492,33 @@ int codec_compress(int codec, const void *data, size_t n, const struct codec_opt
 		lz4_compress(data, n, o, out);
 	else
 		zstd_compress(data, n, o->level, out);
+}
+
+int codec_compress(int codec, const void *data, size_t n, const struct codec_options *options,
+		   struct buf *out, struct error *e)
+{
+	static const struct codec_options plain;
+	const struct codec_options *o = options ? options : &plain;
+	size_t before = out->len;
+	struct buf aside;
+
+	if (codec < 0 || codec >= CODEC_COUNT)
+		return error_set(e, ERR_UNSUPPORTED, "codec %d is none of Kafka's", codec);
+	if (n > INT32_MAX)
+		return error_set(e, ERR_LIMIT, "%zu bytes are more than one batch can hold", n);
+	if (!out->bad) {
+		compress_into(codec, data, n, o, out);
+		if (!out->bad)
+			return 0;
+		/* The worst case does not fit, but what comes of it may. */
+		out->len = before;
+		out->bad = false;
+		buf_init(&aside, ASIDE_MAX);
+		compress_into(codec, data, n, o, &aside);
+		buf_add(out, aside.data, aside.len);
+		out->bad = out->bad || aside.bad;
+		buf_release(&aside);
+	}
 	if (!out->bad)
 		return 0;
 	out->len = before;

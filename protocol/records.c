@@ -216,11 +216,13 @@ struct cursor {
 	const uint8_t *at; /* of the value read last */
 	const char *field;
 	const char *wrong;
+	int code;
 	uint8_t oddities;
 };
 
-static void cursor_fail(struct cursor *c, const char *wrong)
+static void cursor_fail(struct cursor *c, int code, const char *wrong)
 {
+	c->code = code;
 	c->p = NULL;
 	c->wrong = wrong;
 }
@@ -238,7 +240,7 @@ static uint64_t cursor_seven_bits(struct cursor *c, const char *field, int size)
 		uint8_t byte;
 
 		if (c->p == c->end) {
-			cursor_fail(c, "the record ends within a varint");
+			cursor_fail(c, ERR_TRUNCATED, "the record ends within a varint");
 			return 0;
 		}
 		byte = *c->p++;
@@ -246,7 +248,7 @@ static uint64_t cursor_seven_bits(struct cursor *c, const char *field, int size)
 		if (byte < 0x80)
 			return v;
 	}
-	cursor_fail(c,
+	cursor_fail(c, ERR_MALFORMED,
 		    size == 5 ? "a varint of more than 5 bytes" : "a varint of more than 10 bytes");
 	return 0;
 }
@@ -285,9 +287,9 @@ static inline struct bytes cursor_bytes(struct cursor *c, const char *field, boo
 		return (struct bytes){NULL, 0};
 	}
 	if (n < 0)
-		cursor_fail(c, "a negative length");
+		cursor_fail(c, ERR_MALFORMED, "a negative length");
 	else if (n > c->end - c->p)
-		cursor_fail(c, "a length of more bytes than the record has left");
+		cursor_fail(c, ERR_MALFORMED, "a length of more bytes than the record has left");
 	else
 		c->p += n;
 	return b;
@@ -303,7 +305,7 @@ static void cursor_headers(struct cursor *c, struct record *r)
 	start = c->p;
 	if (r->headers_count < 0 || r->headers_count > (c->end - c->p) / 2)
 		cursor_fail(
-			c,
+			c, ERR_MALFORMED,
 			"a header count that is negative or more than the record's bytes can hold");
 	for (int32_t i = 0; i < r->headers_count && c->p; i++) {
 		cursor_bytes(c, "headerKeyLength", false);
@@ -325,16 +327,15 @@ static int next_record(struct record_iter *it, struct record *r, struct error *e
 	const uint8_t *start = it->data + it->at;
 	struct cursor c = {.p = start, .at = start, .end = it->data + it->size};
 	int32_t length = cursor_varint(&c, "length");
-	int code = length < 0 ? ERR_MALFORMED : ERR_TRUNCATED;
 
 	if (c.p && (length < 0 || length > c.end - c.p))
-		cursor_fail(&c, length < 0 ? "a negative length"
-					   : "a length of more bytes than the batch has left");
+		cursor_fail(&c, length < 0 ? ERR_MALFORMED : ERR_TRUNCATED,
+			    length < 0 ? "a negative length"
+				       : "a length of more bytes than the batch has left");
 	if (c.p) {
 		c.end = c.p + length;
-		code = ERR_MALFORMED;
 		if (length == 0)
-			cursor_fail(&c, "an empty record");
+			cursor_fail(&c, ERR_MALFORMED, "an empty record");
 	}
 	*r = (struct record){.magic = 2, .timestamp_type = b->timestamp_type};
 	place(r, it);
@@ -347,10 +348,10 @@ static int next_record(struct record_iter *it, struct record *r, struct error *e
 	cursor_headers(&c, r);
 	if (c.p && c.p != c.end) {
 		c.at = c.p;
-		cursor_fail(&c, "bytes are left behind the record's headers");
+		cursor_fail(&c, ERR_MALFORMED, "bytes are left behind the record's headers");
 	}
 	if (!c.p)
-		return fail_record(e, code, it, (size_t)(c.at - it->data), c.field, c.wrong);
+		return fail_record(e, c.code, it, (size_t)(c.at - it->data), c.field, c.wrong);
 	r->offset = add_wrapping(it->offset_base, r->offset_on_wire);
 	r->timestamp = b->timestamp_type == TIMESTAMP_LOG_APPEND
 			       ? b->max_timestamp
