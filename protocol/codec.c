@@ -233,19 +233,34 @@ static bool decode_array(struct cursor *c, const struct schema_field *f, uint8_t
 	return decode_elements(c, f, *elements, (int32_t)len);
 }
 
-/* A struct that can be null: one byte, -1 or 1, before it. */
+/* Before a struct that can be null stands one byte, -1 or 1; in a tagged field Kafka writes an
+ * unsigned varint, 0 or 1. */
+static bool decode_null_mark(struct cursor *c, const struct schema_field *f, bool *ret_null)
+{
+	uint32_t mark;
+
+	if (f->tag >= 0) {
+		if (!decode_uvarint(c, &mark))
+			return false;
+		*ret_null = mark == 0;
+		return true;
+	}
+	if (c->at == c->end)
+		return fail_short(c, 1);
+	*ret_null = (int8_t)*c->at++ < 0;
+	return true;
+}
+
 static bool decode_pointer(struct cursor *c, const struct schema_field *f, uint8_t *obj)
 {
 	void **pointer = (void **)(void *)(obj + f->offset);
+	bool null = false;
 
-	*pointer = NULL;
-	if (field_nullable(f, c->version)) {
-		if (c->at == c->end)
-			return fail_short(c, 1);
-		if ((int8_t)*c->at++ < 0)
-			return true;
-	}
-	*pointer = arena_alloc(c->arena, f->child->size);
+	if (field_nullable(f, c->version) && !decode_null_mark(c, f, &null))
+		return false;
+	*pointer = null ? NULL : arena_alloc(c->arena, f->child->size);
+	if (null)
+		return true;
 	if (!*pointer)
 		return fail(c, ERR_LIMIT,
 			    "the decoded message passes the memory limit of one exchange");
@@ -571,7 +586,11 @@ static bool put_pointer(struct writer *w, const struct schema_field *f, const ui
 	if (!child && !nullable)
 		return wfail(w, ERR_MALFORMED, f, "null where this version allows none");
 	if (nullable)
-		put_fixed(w, (const uint8_t *)(child ? "\x01" : "\xff"), FIELD_INT8);
+		put_fixed(w,
+			  (const uint8_t *)(child	  ? "\x01"
+					    : f->tag >= 0 ? "\0"
+							  : "\xff"),
+			  FIELD_INT8);
 	return !child || encode_struct(w, f->child, child) || wunwind(w, f, -1);
 }
 

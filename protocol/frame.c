@@ -183,3 +183,45 @@ int64_t frame_decode(int api_key, int api_version, enum message_kind kind, struc
 		*ret_body = msg;
 	return used;
 }
+
+#define RECORD_FRAME_VERSION 1
+
+int frame_read_record(struct bytes value, struct frame_record *ret_record, struct error *e)
+{
+	static const char *const names[] = {"frameVersion", "type", "version"};
+	const uint8_t *p = value.data, *end = p + value.len;
+	uint32_t v[3] = {0};
+
+	for (int i = 0; i < 3; i++) {
+		size_t at = (size_t)(p - value.data);
+		int n = wire_uvarint(p, end, &v[i]);
+
+		if (n == 0)
+			return error_at(e, ERR_TRUNCATED, at, names[i],
+					"the record ends inside its frame");
+		if (n < 0 || v[i] > INT16_MAX)
+			return error_at(e, ERR_MALFORMED, at, names[i], "a number past 32767");
+		if (i == 0 && v[i] != RECORD_FRAME_VERSION)
+			return error_at(e, ERR_UNSUPPORTED, at, names[i],
+					"frame version %u, only 1 is known", v[i]);
+		p += n;
+	}
+	*ret_record = (struct frame_record){.frame_version = (int32_t)v[0],
+					    .type = (int16_t)v[1],
+					    .version = (int16_t)v[2],
+					    .body = (int32_t)(p - value.data)};
+	return 0;
+}
+
+void frame_write_record(struct buf *out, int16_t type, int16_t version)
+{
+	uint8_t *p = buf_room(out, 3 * UVARINT_SIZE_MAX);
+	int n;
+
+	if (!p)
+		return;
+	n = wire_put_uvarint(p, RECORD_FRAME_VERSION);
+	n += wire_put_uvarint(p + n, (uint16_t)type);
+	n += wire_put_uvarint(p + n, (uint16_t)version);
+	out->len += (size_t)n;
+}

@@ -59,4 +59,19 @@ int frame_write_response(struct gather *g, int api_key, int api_version, int32_t
 int64_t frame_decode(int api_key, int api_version, enum message_kind kind, struct bytes body,
 		     struct arena *arena, void **ret_body, struct error *e);
 
+/* What stands before each record of the KRaft metadata log: three unsigned varints. */
+struct frame_record {
+	int32_t frame_version; /* 1 is the only one there is */
+	int16_t type;	       /* the record's api key in Kafka's definitions */
+	int16_t version;       /* of the record */
+	int32_t body;	       /* offset behind the three */
+};
+
+/* Reads it from the start of a record's value. Returns 0; ERR_TRUNCATED, ERR_MALFORMED (a number
+ * too large), ERR_UNSUPPORTED (a frame version other than 1). */
+int frame_read_record(struct bytes value, struct frame_record *ret_record, struct error *e);
+
+/* Appends it. */
+void frame_write_record(struct buf *out, int16_t type, int16_t version);
+
 #endif

@@ -6,7 +6,8 @@
  *   string  struct str (null: data NULL)          bytes   struct bytes (null: data NULL)
  *   uuid    struct uuid                           records struct records (null: data NULL)
  *   array   TYPE *name; int32_t name_count;       (null: name_count -1, name NULL)
- *   struct  the struct itself; where it can be null a pointer to it (null: NULL)
+ *   struct  the struct itself; where it can be null a pointer to it (null: NULL; a default that is
+ * not null points to the constant X_defaults: put another pointer there, never write through it)
  *   each struct that can carry tags ends with     struct unknown_tags *unknown_tags; (NULL: none)
  */
 #ifndef PROTOCOL_SCHEMA_H

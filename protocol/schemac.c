@@ -458,8 +458,11 @@ static void write_default(FILE *out, const struct field *f)
 	if (f->array) {
 		if (default_null(f))
 			fprintf(out, " .%s_count = -1,", name);
-	} else if (by_pointer(f) || default_null(f)) {
+	} else if (default_null(f)) {
 		return;
+	} else if (by_pointer(f)) {
+		fprintf(out, " .%s = (struct %s *)&%s_defaults,", name, f->children->cname,
+			f->children->cname);
 	} else if (is_struct(f)) {
 		fprintf(out, " .%s = DEFAULTS_%s,", name, f->children->cname);
 	} else if (!strcmp(f->type, "string")) {
@@ -494,6 +497,7 @@ static void write_struct(FILE *out, const struct message *m, struct fields *fs)
 	if (m->flexible_since <= m->until)
 		fprintf(out, "\tstruct unknown_tags *unknown_tags;\n");
 	fprintf(out, "};\n\nextern const struct schema %s_schema;\n", fs->cname);
+	fprintf(out, "extern const struct %s %s_defaults;\n", fs->cname, fs->cname);
 	fprintf(out, "#define DEFAULTS_%s {", fs->cname);
 	for (const struct field *f = fs->first; f; f = f->next)
 		write_default(out, f);
@@ -563,7 +567,7 @@ static void write_table(FILE *out, const struct message *m, struct fields *fs)
 	for (const struct field *f = fs->first; f; f = f->next)
 		if (is_struct(f))
 			write_table(out, m, f->children);
-	fprintf(out, "\nstatic const struct %s %s_defaults = DEFAULTS_%s;\n", fs->cname, fs->cname,
+	fprintf(out, "\nconst struct %s %s_defaults = DEFAULTS_%s;\n", fs->cname, fs->cname,
 		fs->cname);
 	fprintf(out, "static const struct schema_field %s_fields[] = {\n", fs->cname);
 	for (const struct field *f = fs->first; f; f = f->next, count++)

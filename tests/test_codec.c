@@ -149,3 +149,51 @@ TEST(large_records_are_taken_by_reference)
 	gather_release(&g);
 	buf_release(&out);
 }
+
+TEST(a_metadata_record_is_framed_by_three_varints)
+{
+	struct error e = ERROR_INIT;
+	struct frame_record r;
+	struct buf out;
+
+	buf_init(&out, 100);
+	frame_write_record(&out, 200, 1);
+	CHECK_BYTES(out.data, out.len, "\x01\xc8\x01\x01", 4);
+	CHECK_EQ(frame_read_record(view(&out), &r, NULL), 0);
+	CHECK_EQ(r.type, 200);
+	CHECK_EQ(r.version, 1);
+	CHECK_EQ(r.body, 4);
+	CHECK_EQ(frame_read_record((struct bytes){out.data, 2}, &r, &e), ERR_TRUNCATED);
+	CHECK_TEXT(e.field, "type");
+	CHECK_EQ(e.offset, 1);
+	CHECK_EQ(frame_read_record((struct bytes){(const uint8_t *)"\x02\0\0", 3}, &r, NULL),
+		 ERR_UNSUPPORTED);
+	buf_release(&out);
+}
+
+/* Kafka's generator writes the null mark of a tagged struct as a varint, and its default is no
+ * null. */
+TEST(a_tagged_struct_that_can_be_null_has_its_own_mark)
+{
+	const struct schema *s = &consumer_group_member_metadata_value_schema;
+	struct consumer_group_member_metadata_value m, back;
+	struct gather g;
+
+	codec_init(s, &m);
+	m.subscribed_topic_names_count = 0;
+	m.classic_member_metadata = NULL;
+	gather_init(&g, 1000);
+	CHECK_EQ(codec_encode(s, 0, &m, &g, NULL), 0);
+	CHECK_BYTES(g.own.data + g.own.len - 4, 4, "\x01\0\x01\0", 4);
+	arena_init(&arena, 1000);
+	CHECK_EQ(codec_decode(s, 0, view(&g.own), &arena, &back, NULL), g.own.len);
+	CHECK(!back.classic_member_metadata);
+	gather_reset(&g);
+	codec_init(s, &m);
+	CHECK_EQ(codec_encode(s, 0, &m, &g, NULL), 0);
+	CHECK_EQ(g.own.data[g.own.len - 1], 0); /* no tags: the default is an empty struct */
+	CHECK_EQ(codec_decode(s, 0, view(&g.own), &arena, &back, NULL), g.own.len);
+	CHECK(back.classic_member_metadata != NULL);
+	arena_release(&arena);
+	gather_release(&g);
+}
