@@ -2,8 +2,9 @@
  * sums up at the end; all else is the service's. */
 #include "cli/cmd.h"
 
-#include "base/log.h"
+#include "rules/words.h"
 #include "service/service.h"
+#include "trace/evidence.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define LIST_MAX 1000 /* of one option that may stand several times */
+#define LIST_MAX 1000	 /* of one option that may stand several times */
+#define FLUSH_US 1000000 /* between writes of the capture */
 
 static const char help[] =
 	"usage: ktrial serve [OPTION...]\n"
@@ -30,6 +32,9 @@ static const char help[] =
 	"  --auto-create yes|no    topics that clients ask for are made; yes\n"
 	"  --rule 'RULE'           a fault, such as 'Produce topic=orders nth=3 -> close after'; "
 	"several\n"
+	"  --capture FILE          evidence as pcapng: what was on the wire, the logs, fired "
+	"rules\n"
+	"  --memory SIZE           for all logs, such as 512MiB; 1GiB\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
 	"  --strict                exit status 1 at the end if some rule never acted\n"
 	"  --with-parent           ends when the parent process does\n"
@@ -47,6 +52,8 @@ enum {
 	OPT_STRICT,
 	OPT_WITH_PARENT,
 	OPT_CONTROL,
+	OPT_CAPTURE,
+	OPT_MEMORY,
 	OPT_NOT_BUILT,
 };
 
@@ -64,8 +71,8 @@ static const struct cmd_option options[] = {
 	{"--plan", OPT_NOT_BUILT, true},
 	{"--like", OPT_NOT_BUILT, true},
 	{"--properties", OPT_NOT_BUILT, true},
-	{"--capture", OPT_NOT_BUILT, true},
-	{"--memory", OPT_NOT_BUILT, true},
+	{"--capture", OPT_CAPTURE, true},
+	{"--memory", OPT_MEMORY, true},
 	{"-v", OPT_NOT_BUILT, false},
 	{NULL, 0, false},
 };
@@ -77,9 +84,12 @@ struct serve {
 	struct service_address *each_listen, *each_advertise;
 	const char *topics[LIST_MAX], *rules[LIST_MAX];
 	int32_t advertise_count, topics_count, rules_count;
+	const char *capture;
 	bool strict, with_parent;
 	struct loop *loop;
 	struct service *service;
+	struct evidence *evidence;
+	struct loop_timer flush;
 };
 
 static int address(const char *text, uint16_t port, struct service_address *ret)
@@ -96,6 +106,16 @@ static int push(const char **list, int32_t *count, const char *value, const char
 	if (*count == LIST_MAX)
 		return cmd_usage(&cmd_serve, "%s stands more than %d times", name, LIST_MAX);
 	list[(*count)++] = value;
+	return 0;
+}
+
+static int set_memory(struct serve *s, const char *value)
+{
+	int64_t n;
+
+	if (!parse_size(str_of(value), &n) || n < 1)
+		return cmd_usage(&cmd_serve, "--memory takes a size such as 512MiB, not %s", value);
+	s->config.cluster.memory_max = (size_t)n;
 	return 0;
 }
 
@@ -137,6 +157,11 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 			return cmd_usage(&cmd_serve, "--auto-create takes yes or no, not %s",
 					 value);
 		s->config.cluster.auto_create = !strcmp(value, "yes");
+		return 0;
+	case OPT_MEMORY:
+		return set_memory(s, value);
+	case OPT_CAPTURE:
+		s->capture = value;
 		return 0;
 	case OPT_STRICT:
 		s->strict = true;
@@ -250,6 +275,56 @@ static int add_rule(struct serve *s, const char *text)
 			 rules_error_text(str_of(text), &e, shown, sizeof(shown)));
 }
 
+static void on_bytes(void *ctx, const struct event_conn *conn, bool from_client,
+		     const struct iovec *iov, size_t count, int64_t wall_us)
+{
+	evidence_bytes(ctx, conn, from_client, iov, count, wall_us);
+}
+
+/* Whoever looks into the file while we run sees at most a second too little. */
+static void on_flush(void *ctx, struct instant now)
+{
+	struct serve *s = ctx;
+
+	evidence_flush(s->evidence, NULL);
+	loop_timer_set(&s->flush, now.mono_us + FLUSH_US);
+}
+
+static int open_capture(struct serve *s)
+{
+	struct service_tap tap = {.on_bytes = on_bytes};
+	struct error e = ERROR_INIT;
+
+	if (!s->capture)
+		return 0;
+	s->evidence = evidence_open(s->capture, &e);
+	if (!s->evidence) {
+		fprintf(stderr, "ktrial serve: %s\n", e.text);
+		return EXIT_ENVIRONMENT;
+	}
+	tap.ctx = s->evidence;
+	event_bus_add(service_events(s->service), evidence_sink(s->evidence));
+	service_set_tap(s->service, &tap);
+	loop_timer_init(&s->flush, s->loop, on_flush, s);
+	loop_timer_set(&s->flush, clock_now().mono_us + FLUSH_US);
+	return 0;
+}
+
+/* After the service has stopped: the last events are in. */
+static int close_capture(struct serve *s)
+{
+	struct error e = ERROR_INIT;
+
+	if (!s->evidence)
+		return 0;
+	loop_timer_clear(&s->flush);
+	event_bus_remove(service_events(s->service), evidence_sink(s->evidence));
+	if (!evidence_close(s->evidence, &e))
+		return 0;
+	fprintf(stderr, "ktrial serve: the capture is not whole: %s\n", e.text);
+	return EXIT_ENVIRONMENT;
+}
+
 static int set_up(struct serve *s)
 {
 	struct error e = ERROR_INIT;
@@ -261,6 +336,7 @@ static int set_up(struct serve *s)
 	s->service = service_new(s->loop, &s->config, &e);
 	if (!s->service)
 		return cmd_usage(&cmd_serve, "%s", e.text);
+	status = open_capture(s);
 	for (int32_t i = 0; i < s->topics_count && !status; i++)
 		status = add_topic(s, s->topics[i]);
 	for (int32_t i = 0; i < s->rules_count && !status; i++)
@@ -339,6 +415,8 @@ static int run(int argc, char **argv)
 	}
 	if (!status)
 		status = serve(s);
+	if (close_capture(s))
+		status = EXIT_ENVIRONMENT;
 	service_free(s->service);
 	loop_free(s->loop);
 	free(s->each_listen);

@@ -117,11 +117,17 @@ static int os_error(struct error *e, const char *host, uint16_t port, const char
 			strerror(errno));
 }
 
+/* While it may be shared, another process can bind an address on which nobody listens. */
+static void share_address(struct listener *l, int on)
+{
+	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+}
+
 static int open_bound(struct listener *l, const char *host, uint16_t port, struct error *e)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
 	char service[8];
-	int one = 1, code;
+	int code;
 
 	snprintf(service, sizeof(service), "%u", port);
 	code = getaddrinfo(host, service, &hints, &found);
@@ -130,7 +136,7 @@ static int open_bound(struct listener *l, const char *host, uint16_t port, struc
 				gai_strerror(code));
 	l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd >= 0)
-		setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		share_address(l, 1);
 	code = l->fd < 0 || bind(l->fd, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
 	return code ? os_error(e, host, port, "bind to") : 0;
@@ -190,6 +196,7 @@ int listener_up(struct listener *l, struct error *e)
 {
 	if (l->up)
 		return 0;
+	share_address(l, 1);
 	if (listen(l->fd, BACKLOG))
 		return error_set(e, ERR_OS, "can't listen: %s", strerror(errno));
 	l->up = true;
@@ -197,14 +204,11 @@ int listener_up(struct listener *l, struct error *e)
 	return 0;
 }
 
-/* Linux ends listening on shutdown and keeps the port of an explicit bind; one that it chose
- * itself it forgets, so that the bind is repeated. */
+/* Linux ends listening on shutdown and keeps the port of an explicit bind; one that it chose itself
+ * it forgets (though getsockname still tells it), so that the bind is repeated. EINVAL says that
+ * this was not needed. */
 int listener_down(struct listener *l, struct error *e)
 {
-	struct sockaddr_storage at = {0};
-	struct net_address a;
-	socklen_t len = sizeof(at);
-
 	if (!l->up)
 		return 0;
 	l->up = false;
@@ -212,10 +216,9 @@ int listener_down(struct listener *l, struct error *e)
 	loop_timer_clear(&l->resume);
 	if (shutdown(l->fd, SHUT_RDWR))
 		return error_set(e, ERR_OS, "can't stop listening: %s", strerror(errno));
-	getsockname(l->fd, (struct sockaddr *)&at, &len);
-	net_address_of(&at, &a);
-	if (!a.port && bind(l->fd, (struct sockaddr *)&l->bound, l->bound_len))
+	if (bind(l->fd, (struct sockaddr *)&l->bound, l->bound_len) && errno != EINVAL)
 		return error_set(e, ERR_OS, "can't keep the port: %s", strerror(errno));
+	share_address(l, 0);
 	return 0;
 }
 

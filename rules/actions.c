@@ -2,6 +2,7 @@
  * does to an exchange is the service's and, for errors, the cluster's. */
 #include "rules/grammar.h"
 
+#include "base/hex.h"
 #include "protocol/kafka_error.h"
 
 #include <stdio.h>
@@ -115,6 +116,90 @@ static int parse_end(struct parser *p)
 	return parse_when(p, true);
 }
 
+/* One whole number into at. */
+static int parse_number(struct parser *p, int64_t min, int64_t max)
+{
+	struct word w = words_take(&p->words);
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (parse_int(w.text, min, max, &p->rule->plan.at))
+		return 0;
+	return wrong(p, w, min < 0 ? "a whole number" : "a whole number from 0");
+}
+
+static int parse_byte(struct parser *p)
+{
+	return parse_number(p, 0, INT32_MAX);
+}
+
+static int parse_int32(struct parser *p)
+{
+	return parse_number(p, INT32_MIN, INT32_MAX);
+}
+
+static int parse_chunk(struct parser *p)
+{
+	struct word w = words_peek(&p->words);
+	int code = parse_number(p, 0, INT32_MAX);
+
+	return code || p->rule->plan.at ? code : wrong(p, w, "a whole number from 1");
+}
+
+static int parse_cut(struct parser *p)
+{
+	struct word w = words_peek(&p->words);
+	int code = parse_number(p, 0, INT32_MAX);
+
+	return code || p->rule->plan.at >= 4 ? code
+					     : wrong(p, w, "4 or more: the four length bytes stay");
+}
+
+static int parse_slow(struct parser *p)
+{
+	struct word w = words_take(&p->words);
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (parse_size(w.text, &p->rule->plan.at) && p->rule->plan.at > 0)
+		return 0;
+	return wrong(p, w, "bytes per second, such as 10KiB/s");
+}
+
+static int parse_garbage(struct parser *p)
+{
+	struct word w = words_take(&p->words);
+	uint8_t *bytes = arena_alloc(p->arena, (size_t)w.text.len / 2 + 1);
+	int64_t n = w.text.data && bytes ? hex_decode(w.text, bytes, (size_t)w.text.len / 2) : -1;
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (n <= 0)
+		return wrong(p, w, "bytes in hex");
+	p->rule->plan.text = (struct str){(const char *)bytes, (int32_t)n};
+	return 0;
+}
+
+static int parse_stop_reading(struct parser *p)
+{
+	struct word w = words_peek(&p->words);
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (parse_time(w.text, &p->rule->plan.delay_us))
+		words_take(&p->words);
+	return 0;
+}
+
+static int parse_throttle(struct parser *p)
+{
+	struct word w = words_take(&p->words);
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (!parse_time(w.text, &p->rule->plan.delay_us))
+		return wrong(p, w, "a time such as 2s");
+	p->rule->plan.mute = !accept(p, "mute=no");
+	if (p->rule->plan.mute)
+		accept(p, "mute=yes");
+	return 0;
+}
+
 static int parse_on_answer(struct parser *p)
 {
 	p->rule->plan.when = WHEN_AFTER;
@@ -146,7 +231,7 @@ const struct action_info rule_action_infos[ACTIONS] = {
 		 "worked. After: it is, and its answer is dropped.",
 		 "Metadata count=1 -> drop", parse_before_after},
 	[ACTION_TWICE] = {"twice", "", "The answer is sent twice.", "Heartbeat nth=2 -> twice",
-			  NULL},
+			  parse_on_answer},
 	[ACTION_CLOSE] = {"close", "[before|after|at=BYTE]",
 			  "The connection is closed: before the work, after it in place of the "
 			  "answer, or once so many bytes of the answer are sent.",
@@ -156,15 +241,15 @@ const struct action_info rule_action_infos[ACTIONS] = {
 	[ACTION_SILENCE] = {"silence", "[before|after]",
 			    "From this request on the connection is read, but nothing on it is "
 			    "answered, nor worked; after: this one request still is worked.",
-			    "Heartbeat nth=10 -> silence", NULL},
+			    "Heartbeat nth=10 -> silence", parse_before_after},
 	[ACTION_STOP_READING] = {"stop-reading", "[TIME]",
 				 "After this request nothing more is read from the connection, for "
 				 "this time or for good.",
-				 "Produce nth=4 -> stop-reading 2s", NULL},
+				 "Produce nth=4 -> stop-reading 2s", parse_stop_reading},
 	[ACTION_SLOW] = {"slow", "BYTES/s", "The answer trickles at this rate.",
-			 "Fetch -> slow 10KiB/s", NULL},
+			 "Fetch -> slow 10KiB/s", parse_slow},
 	[ACTION_CHUNK] = {"chunk", "N", "The answer is written in pieces of N bytes.",
-			  "any -> chunk 1", NULL},
+			  "any -> chunk 1", parse_chunk},
 	[ACTION_SET] = {"set", "PATH=VALUE", "A field of the answer gets another value.",
 			"Metadata -> set brokers[0].port=1", NULL},
 	[ACTION_FLIP] = {"flip", "PATH|BYTE",
@@ -173,21 +258,21 @@ const struct action_info rule_action_infos[ACTIONS] = {
 			 "Fetch nth=2 -> flip 20", NULL},
 	[ACTION_CUT] = {"cut", "BYTE",
 			"The answer's frame ends after so many bytes, and its length says so.",
-			"Fetch nth=2 -> cut 40", NULL},
+			"Fetch nth=2 -> cut 40", parse_cut},
 	[ACTION_LENGTH] = {"length", "N", "The four length bytes say N; the frame is unchanged.",
-			   "Fetch nth=2 -> length 2147483647", NULL},
+			   "Fetch nth=2 -> length 2147483647", parse_int32},
 	[ACTION_CORRELATION] = {"correlation", "N", "The answer has this correlation id.",
-				"Metadata nth=2 -> correlation -1", NULL},
+				"Metadata nth=2 -> correlation -1", parse_int32},
 	[ACTION_CRC] = {"crc", "", "The CRC of each record batch in the answer is wrong.",
-			"Fetch nth=2 -> crc", NULL},
+			"Fetch nth=2 -> crc", parse_on_answer},
 	[ACTION_TAG] = {"tag", "N", "The answer carries an unknown tagged field N, of 3 bytes.",
-			"Metadata version=9..13 -> tag 9999", NULL},
+			"Metadata version=9..13 -> tag 9999", parse_byte},
 	[ACTION_GARBAGE] = {"garbage", "HEX", "These bytes are sent in place of the answer.",
-			    "Metadata nth=2 -> garbage 485454502f312e31", NULL},
+			    "Metadata nth=2 -> garbage 485454502f312e31", parse_garbage},
 	[ACTION_THROTTLE] = {"throttle", "TIME [mute=yes|no]",
 			     "The answer says throttleTimeMs; with mute (as Kafka does) the "
 			     "connection is not worked for that time.",
-			     "Produce nth=3 -> throttle 2s", NULL},
+			     "Produce nth=3 -> throttle 2s", parse_throttle},
 	[ACTION_OBSERVE] = {"observe", "", "Nothing is done; the rule counts and shows.",
 			    "OffsetCommit group=g -> observe", parse_on_answer},
 };

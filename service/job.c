@@ -159,6 +159,10 @@ static void job_before(struct job *j, struct instant now)
 	case ACTION_HOLD:
 		hold(j);
 		break;
+	case ACTION_SILENCE:
+		j->peer->silent = true;
+		job_done(j, EXCHANGE_LOST);
+		break;
 	case ACTION_DROP:
 		job_done(j, EXCHANGE_LOST);
 		break;
@@ -187,6 +191,10 @@ static void job_after(struct job *j)
 		break;
 	case ACTION_HOLD:
 		hold(j);
+		break;
+	case ACTION_SILENCE:
+		j->peer->silent = true;
+		job_done(j, EXCHANGE_LOST);
 		break;
 	case ACTION_DROP:
 		job_done(j, EXCHANGE_LOST);
@@ -283,6 +291,13 @@ static void on_sent(struct out *o)
 		end_of_peer(j);
 		return;
 	}
+	if (j->plan.action == ACTION_STOP_READING)
+		peer_stop_reading(j->peer, j->plan.delay_us);
+	if (j->plan.action == ACTION_THROTTLE && j->plan.mute) {
+		j->step = JOB_REST;
+		delay(j, j->plan.delay_us);
+		return;
+	}
 	job_done(j, EXCHANGE_ANSWERED);
 }
 
@@ -321,6 +336,7 @@ static void job_ready(struct job *j)
 		job_done(j, EXCHANGE_NO_ANSWER);
 		return;
 	}
+	damage_struct(j);
 	if (frame_write_response(&j->gather, c->header.api_key, c->response_version,
 				 c->header.correlation_id, c->response, &e) ||
 	    !spans_of(j)) {
@@ -332,10 +348,7 @@ static void job_ready(struct job *j)
 	}
 	j->step = JOB_READY;
 	j->out.on_sent = on_sent;
-	if (j->plan.rule && j->plan.when == WHEN_AT) {
-		j->out.stop = true;
-		j->out.stop_at = (size_t)j->plan.at;
-	}
+	damage_bytes(j);
 	peer_go(j->peer);
 }
 

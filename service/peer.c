@@ -26,7 +26,7 @@ static void on_end(void *ctx, enum conn_end how)
 	} else {
 		if (how == CONN_END_BAD_LENGTH) {
 			p->info.how = CLOSE_BY_BROKER;
-			tell_unmatched(p, 4, "a frame length that no request can have");
+			tell_unmatched(p, true, 4, "a frame length that no request can have");
 		}
 		peer_go(p);
 	}
@@ -47,9 +47,21 @@ static const struct conn_callbacks callbacks = {on_frames, on_end, on_bytes};
 static void on_hearing(void *ctx, struct instant now)
 {
 	struct peer *p = ctx;
+	struct service *s = p->s;
 
 	(void)now;
+	p->deaf = false;
 	conn_hold_reading(p->conn, false);
+	peer_go(p);
+	service_pump(s);
+}
+
+void peer_stop_reading(struct peer *p, int64_t us)
+{
+	p->deaf = true;
+	conn_hold_reading(p->conn, true);
+	if (us)
+		loop_timer_set(&p->hearing, clock_now().mono_us + us);
 }
 
 static struct endpoint endpoint_of(const struct net_address *a)
@@ -74,7 +86,7 @@ void peer_new(struct door *d, int fd, const struct net_address *client,
 	p->info.client = endpoint_of(client);
 	p->info.server = endpoint_of(server);
 	p->info.how = CLOSE_BY_CLIENT;
-	loop_timer_init(&p->deaf, s->loop, on_hearing, p);
+	loop_timer_init(&p->hearing, s->loop, on_hearing, p);
 	p->next = s->peers;
 	if (p->next)
 		p->next->prev = p;
@@ -104,7 +116,7 @@ void peer_end(struct peer *p, enum close_how how)
 		shared_unref(in.frame);
 	}
 	conn_free(p->conn, how == CLOSE_RESET_BY_BROKER);
-	loop_timer_clear(&p->deaf);
+	loop_timer_clear(&p->hearing);
 	tell_conn(p, EVENT_CONN_CLOSED, how);
 	p->s->peers_open--;
 	if (p->prev)
@@ -136,12 +148,16 @@ static bool may_begin(struct peer *p)
 {
 	int32_t jobs = 0;
 
+	if (p->deaf)
+		return false;
 	for (const struct job *j = p->first; j; j = j->next) {
 		bool overtaken =
 			j->step == JOB_AFTER && j->held && j->plan.overtake != OVERTAKE_NONE;
 
 		if (j->step != JOB_SENDING && j->step != JOB_READY && !overtaken)
 			return false;
+		if (j->step == JOB_SENDING && j->plan.rule)
+			return false; /* once sent, it may end, mute or deafen the connection */
 		if (++jobs == PEER_JOBS_MAX)
 			return false;
 	}
@@ -161,7 +177,12 @@ void peer_go(struct peer *p)
 		send_ready(p);
 		if (p->gone || !may_begin(p) || !conn_next(p->conn, &in))
 			break;
-		job_begin(p, &in);
+		if (!p->silent) {
+			job_begin(p, &in);
+			continue;
+		}
+		tell_lost(p, &in);
+		shared_unref(in.frame);
 	}
 	p->going = false;
 	if (!p->gone && p->ended && !p->first && !conn_waiting(p->conn))

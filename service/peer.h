@@ -8,7 +8,7 @@
 #include "service/service.h"
 
 #define PEER_UNSENT_MAX	  ((size_t)256 << 10) /* then the next request waits for the writing */
-#define PEER_JOBS_MAX	 1024		     /* begun and not yet answered, behind a held answer */
+#define PEER_JOBS_MAX	  1024		      /* begun and not yet answered, behind a held answer */
 #define JOBS_POOL_MAX	  64		      /* finished jobs kept for their memory */
 #define JOB_OWN_BYTES_MAX ((size_t)FRAME_SIZE_MAX + 4096)
 
@@ -52,7 +52,8 @@ struct peer {
 	bool gone;   /* closed; memory goes when nobody uses it */
 	bool ended;  /* the client sends nothing more */
 	bool silent; /* nothing is answered nor worked any more */
-	struct loop_timer deaf;
+	bool deaf;   /* nothing is read nor begun, for good or until hearing */
+	struct loop_timer hearing;
 	struct peer *next, *prev;
 };
 
@@ -93,6 +94,9 @@ void peer_new(struct door *d, int fd, const struct net_address *client,
  * end the peer. */
 void peer_go(struct peer *p);
 
+/* Neither reads nor begins anything for so long; 0: for good. */
+void peer_stop_reading(struct peer *p, int64_t us);
+
 /* Ends the connection: its jobs and waiting frames are lost, events say so. */
 void peer_end(struct peer *p, enum close_how how);
 
@@ -116,11 +120,13 @@ void job_finish(struct job *j, enum exchange_state state);
 /* Frees the pool. */
 void jobs_free(struct service *s);
 
-/* ---- damage.c ---- */
+/* ---- damage.c: what a rule does to an answer ---- */
 
-/* Does to the encoded answer what the plan's byte action says: fills j->copy, or shapes j->out.
- * False if the action is none of these. */
-bool job_damage(struct job *j);
+/* On the response struct, before it is written. */
+void damage_struct(struct job *j);
+
+/* On the bytes and on the way in which they are sent, once j->out has its spans. */
+void damage_bytes(struct job *j);
 
 /* ---- tell.c: events ---- */
 
@@ -129,7 +135,7 @@ void tell_rule(struct job *j, const char *what);
 void tell_exchange(struct job *j, enum exchange_state state);
 /* A frame that was read and never begun. */
 void tell_lost(struct peer *p, const struct frame_in *in);
-void tell_unmatched(struct peer *p, uint64_t size, const char *why);
+void tell_unmatched(struct peer *p, bool from_client, uint64_t size, const char *why);
 
 /* ---- service.c ---- */
 

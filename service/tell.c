@@ -35,17 +35,20 @@ void tell_rule(struct job *j, const char *what)
 	event_emit(&j->peer->s->bus, &ev);
 }
 
-/* The answer's frame in one piece, as it was meant to go out; null if there was none. */
+/* The answer's frame in one piece, as it went out. */
 static struct bytes response_frame(struct job *j)
 {
 	struct buf *flat = &j->peer->s->flat;
+	const struct out *o = &j->out;
+	bool twice = j->plan.action == ACTION_TWICE;
 
-	if (j->step != JOB_SENDING && j->step != JOB_READY && j->step != JOB_REST)
+	if (o->size < 4)
 		return (struct bytes){NULL, 0};
-	if (!j->gather.refs_count)
-		return (struct bytes){j->gather.own.data + 4, (int32_t)j->gather.own.len - 4};
+	if (o->spans_count == 1)
+		return (struct bytes){o->spans[0].data + 4, o->spans[0].len - 4};
 	buf_reset(flat);
-	gather_flatten(&j->gather, flat);
+	for (int32_t i = 0; i < o->spans_count / (twice ? 2 : 1); i++)
+		buf_add(flat, o->spans[i].data, (size_t)o->spans[i].len);
 	return (struct bytes){flat->data + 4, (int32_t)flat->len - 4};
 }
 
@@ -76,6 +79,8 @@ void tell_exchange(struct job *j, enum exchange_state state)
 	}
 	ev.exchange = &x;
 	event_emit(&p->s->bus, &ev);
+	if (state == EXCHANGE_ANSWERED && j->plan.action == ACTION_TWICE)
+		tell_unmatched(p, false, x.response_size + 4, "the answer once more");
 }
 
 void tell_lost(struct peer *p, const struct frame_in *in)
@@ -93,19 +98,19 @@ void tell_lost(struct peer *p, const struct frame_in *in)
 	x.request_us = in->last.wall_us;
 	ev.exchange = &x;
 	if (frame_read_request(x.request, &x.header, NULL))
-		tell_unmatched(p, x.request_size, "a request without a whole header");
+		tell_unmatched(p, true, x.request_size, "a request without a whole header");
 	else
 		event_emit(&p->s->bus, &ev);
 	arena_release(&arena);
 }
 
-void tell_unmatched(struct peer *p, uint64_t size, const char *why)
+void tell_unmatched(struct peer *p, bool from_client, uint64_t size, const char *why)
 {
 	struct event ev = {.kind = EVENT_UNMATCHED, .time_us = clock_now().wall_us};
 
 	if (silent(p->s))
 		return;
 	ev.unmatched = (struct event_unmatched){
-		.conn = p->info, .from_client = true, .size = size, .why = str_of(why)};
+		.conn = p->info, .from_client = from_client, .size = size, .why = str_of(why)};
 	event_emit(&p->s->bus, &ev);
 }
