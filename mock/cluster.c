@@ -17,6 +17,7 @@
 const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_PRODUCE] = {produce_work, .by_topic = true},
 	[API_FETCH] = {fetch_work, .by_topic = true},
+	[API_LIST_OFFSETS] = {list_offsets_work, .by_topic = true},
 	[API_METADATA] = {metadata_work, .by_topic = true},
 	[API_OFFSET_COMMIT] = {offset_commit_work, .by_topic = true},
 	[API_OFFSET_FETCH] = {offset_fetch_work, .by_topic = true},
@@ -26,6 +27,8 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_LEAVE_GROUP] = {leave_group_work},
 	[API_SYNC_GROUP] = {sync_group_work},
 	[API_API_VERSIONS] = {api_versions_work},
+	[API_CREATE_TOPICS] = {create_topics_work, .by_topic = true},
+	[API_INIT_PRODUCER_ID] = {init_producer_id_work},
 };
 
 static void set_versions(struct cluster *c)

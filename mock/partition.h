@@ -18,7 +18,8 @@ struct partition {
 	int32_t replicas_count, isr_count;
 	struct log log;
 	struct producers producers;
-	struct waitlist waiters; /* woken when high watermark, leadership or log start move */
+	uint64_t mark, mark_twice; /* of a request that must not name it twice (topics.mark) */
+	struct waitlist waiters;   /* woken when high watermark, leadership or log start move */
 };
 
 /* Why a broker may not serve a partition as its leader: UNKNOWN_TOPIC_OR_PARTITION for none,

@@ -80,6 +80,12 @@ bool topic_name_ok(struct str name)
 	return true;
 }
 
+bool topic_is_internal(struct str name)
+{
+	return str_is(name, "__consumer_offsets") || str_is(name, "__transaction_state") ||
+	       str_is(name, "__share_group_state");
+}
+
 static bool same_but_dots(struct str a, struct str b)
 {
 	if (a.len != b.len)

@@ -42,6 +42,9 @@ struct partition *partition_find(const struct topic *t, int32_t index);
 /* Whether Kafka would allow the name. */
 bool topic_name_ok(struct str name);
 
+/* Whether Kafka keeps its own records under that name. */
+bool topic_is_internal(struct str name);
+
 /* A topic whose name differs only in '.' and '_', which share metric names; NULL if there is none.
  */
 struct topic *topic_collision(const struct cluster *c, struct str name);

@@ -18,6 +18,13 @@ enum config_type {
 	CONFIG_LIST = 7,
 };
 
+/* Where a value comes from, as DescribeConfigs numbers it. */
+enum config_source {
+	CONFIG_SOURCE_TOPIC = 1,
+	CONFIG_SOURCE_BROKER = 4, /* the properties file */
+	CONFIG_SOURCE_DEFAULT = 5,
+};
+
 struct config_key {
 	const char *name;
 	const char *value;   /* the default */

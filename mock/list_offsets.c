@@ -1,0 +1,170 @@
+/* ListOffsets: where a partition begins and ends, and what stands at a time. Rule 22 of the
+ * acceptance text. Owns nothing. */
+#include "mock/fault.h"
+#include "mock/state.h"
+
+/* Timestamps that are questions of their own. */
+enum special {
+	ASK_LATEST = -1,
+	ASK_EARLIEST = -2,
+	ASK_MAX_TIMESTAMP = -3,
+	ASK_EARLIEST_LOCAL = -4,
+	ASK_LATEST_TIERED = -5,
+	ASK_EARLIEST_PENDING_UPLOAD = -6,
+};
+
+/* The version since which Kafka knows the question; -1: never (KIP-734, 405, 1005, 1023). */
+static int known_since(int64_t timestamp)
+{
+	switch (timestamp) {
+	case ASK_MAX_TIMESTAMP:
+		return 7;
+	case ASK_EARLIEST_LOCAL:
+		return 8;
+	case ASK_LATEST_TIERED:
+		return 9;
+	case ASK_EARLIEST_PENDING_UPLOAD:
+		return 11;
+	default:
+		return timestamp < ASK_EARLIEST_PENDING_UPLOAD ? -1 : 0;
+	}
+}
+
+struct lookup {
+	struct cluster *c;
+	struct call *call;
+	const struct list_offsets_request *request;
+};
+
+/* Up to where this reader sees. */
+static int64_t limit_of(const struct lookup *w, const struct partition *p)
+{
+	return w->request->isolation_level == 1 ? partition_stable_offset(p)
+						: partition_high_watermark(p);
+}
+
+static void find(const struct lookup *w, const struct partition *p, int64_t timestamp,
+		 struct list_offsets_response_topics_partitions *r)
+{
+	struct cluster *c = w->c;
+	int32_t epoch;
+
+	switch (timestamp) {
+	case ASK_LATEST:
+		r->offset = limit_of(w, p);
+		r->leader_epoch = p->leader_epoch;
+		return;
+	case ASK_EARLIEST:
+	case ASK_EARLIEST_LOCAL:
+		r->offset = p->log.start;
+		r->leader_epoch = p->log.count ? log_at(&p->log, 0)->leader_epoch : p->leader_epoch;
+		return;
+	case ASK_MAX_TIMESTAMP:
+		r->offset = log_max_time(&p->log, limit_of(w, p), &c->batch, &c->plain,
+					 &r->timestamp, &epoch);
+		break;
+	case ASK_LATEST_TIERED:
+	case ASK_EARLIEST_PENDING_UPLOAD:
+		return; /* there is no tier */
+	default:
+		r->offset = log_find_time(&p->log, timestamp, limit_of(w, p), &c->batch, &c->plain,
+					  &r->timestamp, &epoch);
+	}
+	if (r->offset >= 0)
+		r->leader_epoch = epoch;
+}
+
+/* Version 0 asks for up to N segment starts before a time, newest first; a log here is one segment.
+ */
+static void find_old_style(const struct lookup *w, const struct partition *p,
+			   const struct list_offsets_request_topics_partitions *q,
+			   struct list_offsets_response_topics_partitions *r)
+{
+	int64_t end = partition_high_watermark(p), *out = CALL_ARRAY(w->call, int64_t, 2);
+	int32_t n = 0;
+
+	if (q->timestamp == ASK_LATEST && q->max_num_offsets > n && end > p->log.start)
+		out[n++] = end;
+	if (q->timestamp != ASK_LATEST && q->timestamp != ASK_EARLIEST) {
+		struct list_offsets_response_topics_partitions at = {.offset = -1};
+
+		find(w, p, q->timestamp, &at);
+		if (at.offset > p->log.start && q->max_num_offsets > n)
+			out[n++] = at.offset;
+	}
+	if (q->max_num_offsets > n)
+		out[n++] = p->log.start;
+	r->old_style_offsets = out;
+	r->old_style_offsets_count = n;
+}
+
+/* A partition that a request names twice is refused both times: one pass marks them. */
+static void mark(struct cluster *c, const struct list_offsets_request *q)
+{
+	c->topics.mark++;
+	for (int32_t i = 0; i < q->topics_count; i++)
+		for (int32_t k = 0; k < q->topics[i].partitions_count; k++) {
+			struct partition *p =
+				partition_find(topic_find(c, q->topics[i].name),
+					       q->topics[i].partitions[k].partition_index);
+
+			if (p && p->mark == c->topics.mark)
+				p->mark_twice = c->topics.mark;
+			if (p)
+				p->mark = c->topics.mark;
+		}
+}
+
+static int16_t look_up(const struct lookup *w, struct str topic,
+		       const struct list_offsets_request_topics_partitions *q,
+		       struct list_offsets_response_topics_partitions *r)
+{
+	struct partition *p = partition_find(topic_find(w->c, topic), q->partition_index);
+	int version = w->call->header.api_version;
+	int16_t code = call_fault(w->call, topic, q->partition_index);
+
+	if (code)
+		return code;
+	if (version >= 1 && p && p->mark_twice == w->c->topics.mark)
+		return ERROR_INVALID_REQUEST;
+	if (version >= 1 && (known_since(q->timestamp) < 0 || known_since(q->timestamp) > version))
+		return ERROR_UNSUPPORTED_VERSION;
+	code = partition_leader_error(p, w->call->broker, q->current_leader_epoch);
+	if (code)
+		return code;
+	if (version == 0)
+		find_old_style(w, p, q, r);
+	else
+		find(w, p, q->timestamp, r);
+	if (version < 4)
+		r->leader_epoch = -1;
+	return ERROR_NONE;
+}
+
+enum call_result list_offsets_work(struct cluster *c, struct call *call)
+{
+	const struct list_offsets_request *q = call->request;
+	struct list_offsets_response *r = call_response(call, &list_offsets_response_schema);
+	struct lookup w = {c, call, q};
+
+	mark(c, q);
+	r->topics = CALL_ARRAY(call, struct list_offsets_response_topics, q->topics_count);
+	r->topics_count = q->topics_count;
+	for (int32_t i = 0; i < q->topics_count; i++) {
+		const struct list_offsets_request_topics *tq = &q->topics[i];
+		struct list_offsets_response_topics *t = &r->topics[i];
+
+		t->name = tq->name;
+		t->partitions = CALL_ARRAY(call, struct list_offsets_response_topics_partitions,
+					   tq->partitions_count);
+		t->partitions_count = tq->partitions_count;
+		for (int32_t k = 0; k < tq->partitions_count; k++) {
+			struct list_offsets_response_topics_partitions *p = &t->partitions[k];
+
+			codec_init(&list_offsets_response_topics_partitions_schema, p);
+			p->partition_index = tq->partitions[k].partition_index;
+			p->error_code = look_up(&w, tq->name, &tq->partitions[k], p);
+		}
+	}
+	return CALL_ANSWER;
+}
