@@ -313,7 +313,7 @@ static void check_mutations(const struct fixture *f)
 		for (uint64_t n = rand_below(&r, 3); n; n--)
 			t.copy[rand_below(&r, (uint64_t)len)] = (uint8_t)rand_next(&r);
 		t.copy[at] =
-			i % 2 ? (uint8_t)(t.copy[at] + 1) : (uint8_t)(0xff << rand_below(&r, 8));
+			(uint8_t)(i % 2 ? t.copy[at] + 1 : 0xff << rand_below(&r, 8));
 		if (i % 5 == 0)
 			memmove(t.copy + at, t.copy + at + 1, (size_t)--len - at);
 		check_agree(f, (struct bytes){t.copy, len}, i % 7);
