@@ -312,8 +312,7 @@ static void check_mutations(const struct fixture *f)
 		memcpy(t.copy, f->data.data, (size_t)len);
 		for (uint64_t n = rand_below(&r, 3); n; n--)
 			t.copy[rand_below(&r, (uint64_t)len)] = (uint8_t)rand_next(&r);
-		t.copy[at] =
-			(uint8_t)(i % 2 ? t.copy[at] + 1 : 0xff << rand_below(&r, 8));
+		t.copy[at] = (uint8_t)(i % 2 ? t.copy[at] + 1 : 0xff << rand_below(&r, 8));
 		if (i % 5 == 0)
 			memmove(t.copy + at, t.copy + at + 1, (size_t)--len - at);
 		check_agree(f, (struct bytes){t.copy, len}, i % 7);
