@@ -409,11 +409,15 @@ static int lz4_expand(const uint8_t *data, size_t n, int magic, struct buf *out,
 		rc = lz4_header(data, n, &at, magic, info, e);
 		if (!rc)
 			rc = lz4_frame(data, n, &at, out, e);
-		if (rc)
-			return rc;
-	} while (at < n);
+	} while (!rc && at < n);
 	info->used = n;
-	return 0;
+	if (rc) {
+		/* Up to lz4 1.9 a reset keeps what was left of an unfinished frame's content size.
+		 */
+		LZ4F_freeDecompressionContext(contexts.lz4);
+		contexts.lz4 = NULL;
+	}
+	return rc;
 }
 
 /* --- zstd --- */
@@ -506,6 +510,8 @@ int codec_compress(int codec, const void *data, size_t n, const struct codec_opt
 		return error_set(e, ERR_UNSUPPORTED, "codec %d is none of Kafka's", codec);
 	if (n > INT32_MAX)
 		return error_set(e, ERR_LIMIT, "%zu bytes are more than one batch can hold", n);
+	if (!data)
+		data = "";
 	if (!out->bad) {
 		compress_into(codec, data, n, o, out);
 		if (!out->bad)
@@ -535,6 +541,8 @@ int codec_expand(int codec, const void *data, size_t n, int magic, struct buf *o
 
 	if (n > INT32_MAX)
 		return error_set(e, ERR_LIMIT, "%zu bytes are more than one batch can hold", n);
+	if (!data)
+		data = ""; /* n is 0; the libraries add to the pointer */
 	if (codec == CODEC_NONE)
 		rc = n > out->max - out->len ? too_large(e, out, 0, codec)
 					     : (buf_add(out, data, n), 0);

@@ -104,8 +104,8 @@ static int check_length(struct records_reader *r, int32_t length, int8_t magic, 
 
 int records_next(struct records_reader *r, struct batch *ret_batch, struct error *e)
 {
-	const uint8_t *p = r->data + r->at;
 	size_t left = r->size - r->at;
+	const uint8_t *p;
 	int32_t length;
 	int8_t magic;
 	bool whole;
@@ -115,6 +115,7 @@ int records_next(struct records_reader *r, struct batch *ret_batch, struct error
 		r->partial = left > 0;
 		return 0;
 	}
+	p = r->data + r->at;
 	length = get_i32(p + BATCH_AT_LENGTH);
 	magic = (int8_t)p[BATCH_AT_MAGIC];
 	whole = length > 0 && (size_t)length <= left - BATCH_LOG_OVERHEAD;
@@ -579,11 +580,13 @@ int record_iter_init(struct record_iter *it, const struct batch *b, struct buf *
 
 bool record_header_next(const struct record *r, size_t *at, struct record_header *ret_header)
 {
-	struct cursor c = {.p = r->headers.data + *at, .end = r->headers.data + r->headers.len};
+	struct cursor c = {0};
 	struct bytes key;
 
-	if (!r->headers.data || c.p == c.end)
+	if (*at == (size_t)r->headers.len)
 		return false;
+	c.p = r->headers.data + *at;
+	c.end = r->headers.data + r->headers.len;
 	key = cursor_bytes(&c, "headerKeyLength", false);
 	ret_header->key = (struct str){(const char *)key.data, key.len};
 	ret_header->value = cursor_bytes(&c, "headerValueLength", true);

@@ -5,6 +5,7 @@
 #include "base/rand.h"
 #include "tests/test.h"
 
+#include <lz4frame.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -214,6 +215,33 @@ TEST(a_right_lz4_header_sum_is_told_as_right)
 	CHECK(!info.lz4_wrong_sum);
 	CHECK_EQ(in.data[6], 0x82); /* of 60 40: version 1, independent blocks of 64 KiB */
 	buf_release(&in);
+}
+
+/* A frame that says how large its content is. */
+static void lz4_sized(const uint8_t *data, size_t n, struct buf *out)
+{
+	LZ4F_preferences_t prefs = {.frameInfo = {.contentSize = n, .contentChecksumFlag = 1}};
+	size_t bound = LZ4F_compressFrameBound(n, &prefs);
+	size_t size = LZ4F_compressFrame(buf_room(out, bound), bound, data, n, &prefs);
+
+	CHECK(!LZ4F_isError(size));
+	out->len += size;
+}
+
+TEST(an_unfinished_lz4_frame_leaves_no_trace)
+{
+	uint8_t *data = sample(3000, 13);
+	struct buf sized, plain = packed(CODEC_LZ4, data, 3000, NULL);
+
+	buf_init(&sized, OUT_MAX);
+	lz4_sized(data, 3000, &sized);
+	check_expands_to(CODEC_LZ4, &sized, 2, data, 3000, NULL);
+	sized.len -= 20;
+	CHECK_EQ(expand(CODEC_LZ4, &sized, 2, OUT_MAX, NULL, NULL), ERR_TRUNCATED);
+	check_expands_to(CODEC_LZ4, &plain, 2, data, 3000, NULL);
+	buf_release(&sized);
+	buf_release(&plain);
+	free(data);
 }
 
 /* A frame without its content's size, in blocks that were flushed: what a stream writes. */

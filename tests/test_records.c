@@ -827,3 +827,310 @@ TEST(a_batch_may_be_empty_as_compaction_leaves_it)
 	batch_builder_release(&builder);
 	buf_release(&out);
 }
+
+/* --- what a broker answers --- */
+
+static struct batch_finding judge(const struct buf *in, enum timestamp_type topic_type)
+{
+	struct batch_finding finding;
+	struct buf scratch;
+	struct batch b = read_one(in);
+
+	bool good;
+
+	buf_init(&scratch, BATCH_MAX);
+	good = batch_validate(&b, topic_type, &scratch, &finding);
+	CHECK_EQ(good, finding.problem == BATCH_OK);
+	buf_release(&scratch);
+	return finding;
+}
+
+static void check_judged(struct buf *in, enum batch_problem problem, int16_t error_code)
+{
+	struct batch_finding f = judge(in, TIMESTAMP_CREATE);
+
+	CHECK_TEXT(batch_problem_name(f.problem), batch_problem_name(problem));
+	CHECK_EQ(f.error_code, error_code);
+	CHECK_EQ(f.text[0] == '\0', problem == BATCH_OK);
+}
+
+TEST(a_producers_batch_is_good_and_counted)
+{
+	for (uint8_t codec = 0; codec < CODEC_COUNT; codec++) {
+		struct buf in = simple(2, codec, 7);
+		struct batch_finding f = judge(&in, TIMESTAMP_LOG_APPEND);
+
+		CHECK_EQ(f.problem, BATCH_OK);
+		CHECK_EQ(f.records_count, 7);
+		CHECK_EQ(f.max_timestamp, TIME0 + 6);
+		buf_release(&in);
+	}
+}
+
+TEST(wrong_headers_are_judged_as_a_broker_does)
+{
+	static const struct {
+		int at, width; /* of the field */
+		int64_t value;
+		enum batch_problem problem;
+		int16_t error_code;
+	} cases[] = {
+		{BATCH_AT_BASE_OFFSET, 8, 5, BATCH_BASE_OFFSET, 87},
+		{BATCH_AT_LAST_OFFSET_DELTA, 4, -1, BATCH_OFFSET_RANGE, 87},
+		{BATCH_AT_COUNT, 4, 0, BATCH_COUNT, 87},
+		{BATCH_AT_COUNT, 4, -3, BATCH_COUNT, 87},
+		{BATCH_AT_COUNT, 4, 2, BATCH_COUNT_MISMATCH, 87},
+		{BATCH_AT_LAST_OFFSET_DELTA, 4, 3, BATCH_COUNT_MISMATCH, 87},
+		{BATCH_AT_ATTRIBUTES, 2, ATTRIBUTE_CONTROL, BATCH_CONTROL, 87},
+		{BATCH_AT_ATTRIBUTES, 2, 5, BATCH_CODEC, -1},
+		{BATCH_AT_ATTRIBUTES, 2, 7, BATCH_CODEC, -1},
+		{BATCH_AT_PRODUCER_ID, 8, 9, BATCH_SEQUENCE, 87},
+		{BATCH_AT_ATTRIBUTES, 2, CODEC_GZIP, BATCH_EXPAND, -1},
+		{BATCH_AT_ATTRIBUTES, 2, ATTRIBUTE_LOG_APPEND_TIME, BATCH_OK, 0},
+		{BATCH_AT_ATTRIBUTES, 2, ATTRIBUTE_TRANSACTIONAL, BATCH_OK, 0},
+		{BATCH_AT_LEADER_EPOCH, 4, 77, BATCH_OK, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf in = simple(2, CODEC_NONE, 3);
+		uint8_t *field = in.data + cases[i].at;
+
+		if (cases[i].width == 8)
+			wire_put64(field, (uint64_t)cases[i].value);
+		else if (cases[i].width == 4)
+			wire_put32(field, (uint32_t)cases[i].value);
+		else
+			wire_put16(field, (uint16_t)cases[i].value);
+		batch_seal(in.data, in.len);
+		check_judged(&in, cases[i].problem, cases[i].error_code);
+		buf_release(&in);
+	}
+}
+
+TEST(a_wrong_crc_is_corrupt_whatever_else_is_wrong)
+{
+	for (int8_t magic = 0; magic <= 2; magic++) {
+		struct buf in = simple(magic, CODEC_NONE, 1);
+
+		in.data[in.len - 1] ^= 1;
+		check_judged(&in, BATCH_CRC, 2);
+		buf_release(&in);
+	}
+}
+
+TEST(records_that_do_not_parse_are_invalid)
+{
+	struct buf in = simple(2, CODEC_NONE, 3);
+
+	in.data[BATCH_AT_RECORDS] += 2;
+	batch_seal(in.data, in.len);
+	check_judged(&in, BATCH_RECORDS, 87);
+	CHECK_EQ(judge(&in, TIMESTAMP_CREATE).record_index, 0);
+	buf_release(&in);
+}
+
+TEST(log_append_time_from_a_client_is_refused_where_the_topic_has_it)
+{
+	struct buf in = simple(2, CODEC_ZSTD, 3);
+	struct batch_finding f;
+
+	batch_set_max_timestamp(in.data, in.len, TIMESTAMP_LOG_APPEND, TIME0);
+	check_judged(&in, BATCH_OK, 0);
+	f = judge(&in, TIMESTAMP_LOG_APPEND);
+	CHECK_EQ(f.problem, BATCH_TIMESTAMP_TYPE);
+	CHECK_EQ(f.error_code, 32);
+	batch_set_max_timestamp(in.data, in.len, TIMESTAMP_LOG_APPEND, -1);
+	check_judged(&in, BATCH_TIMESTAMP_TYPE, 32);
+	buf_release(&in);
+}
+
+/* A blob of records compressed as content of a batch that says what `like` says. */
+static struct buf wrapped(const struct buf *like, const void *content, size_t n)
+{
+	size_t header = like->data[BATCH_AT_MAGIC] == 2 ? BATCH_AT_RECORDS : MESSAGE_AT_KEY_V1 + 8;
+	struct buf out;
+
+	buf_init(&out, BATCH_MAX);
+	buf_add(&out, like->data, header);
+	CHECK_EQ(codec_compress(CODEC_GZIP, content, n, NULL, &out, NULL), 0);
+	if (header != BATCH_AT_RECORDS)
+		wire_put32(out.data + header - 4, (uint32_t)(out.len - header));
+	wire_put32(out.data + BATCH_AT_LENGTH, (uint32_t)out.len - BATCH_LOG_OVERHEAD);
+	batch_seal(out.data, out.len);
+	return out;
+}
+
+TEST(offsets_inside_a_compressed_batch_count_from_zero)
+{
+	struct buf in = simple(2, CODEC_NONE, 3), like = simple(2, CODEC_GZIP, 3), out;
+
+	in.data[BATCH_AT_RECORDS + 3] = 0x04; /* the first record's offset delta */
+	out = wrapped(&like, in.data + BATCH_AT_RECORDS, in.len - BATCH_AT_RECORDS);
+	check_judged(&out, BATCH_RECORD_OFFSET, -1);
+	/* uncompressed, a broker does not look */
+	batch_seal(in.data, in.len);
+	check_judged(&in, BATCH_OK, 0);
+	buf_release(&in);
+	buf_release(&like);
+	buf_release(&out);
+}
+
+TEST(messages_inside_a_wrapper_are_judged_too)
+{
+	struct buf in = simple(1, CODEC_NONE, 3), like = simple(1, CODEC_GZIP, 3), out;
+	struct buf old = simple(0, CODEC_NONE, 3);
+
+	out = wrapped(&like, in.data, in.len);
+	check_judged(&out, BATCH_OK, 0);
+	CHECK_EQ(judge(&out, TIMESTAMP_CREATE).records_count, 3);
+	CHECK(!judge(&out, TIMESTAMP_CREATE).renumber);
+	buf_release(&out);
+	batch_set_base_offset(in.data, 1);
+	out = wrapped(&like, in.data, in.len);
+	check_judged(&out, BATCH_OK, 0);
+	CHECK(judge(&out, TIMESTAMP_CREATE).renumber);
+	buf_release(&out);
+	in.data[in.len - 1] ^= 1;
+	out = wrapped(&like, in.data, in.len);
+	check_judged(&out, BATCH_RECORD_CRC, 2);
+	buf_release(&out);
+	out = wrapped(&like, old.data, old.len);
+	check_judged(&out, BATCH_RECORD_MAGIC, 87);
+	buf_release(&out);
+	out = wrapped(&like, like.data, like.len);
+	check_judged(&out, BATCH_RECORD_CODEC, 87);
+	buf_release(&out);
+	out = wrapped(&like, "", 0);
+	check_judged(&out, BATCH_RECORDS, 87);
+	buf_release(&out);
+	buf_release(&in);
+	buf_release(&old);
+	buf_release(&like);
+}
+
+/* --- conversions --- */
+
+TEST(down_conversion_keeps_offsets_times_and_codec_and_drops_headers_and_markers)
+{
+	for (int8_t magic = 0; magic < 2; magic++) {
+		for (uint8_t codec = 0; codec < CODEC_ZSTD; codec++) {
+			struct buf in = simple(2, codec, 5), out, scratch;
+
+			buf_init(&out, BATCH_MAX);
+			buf_init(&scratch, BATCH_MAX);
+			batch_set_base_offset(in.data, 300);
+			CHECK_EQ(batch_write_marker(&in, 305, TIME0, 0, 1, 0, true, 0, NULL), 0);
+			buf_text(&in, "a cut off batch");
+			CHECK_EQ(records_down_convert(in.data, in.len, magic, 0, &scratch, &out,
+						      NULL),
+				 0);
+			CHECK_EQ(out.data[MESSAGE_AT_MAGIC], magic);
+			CHECK_EQ(out.data[MESSAGE_AT_ATTRIBUTES], codec);
+			CHECK_EQ(read_back(&out, 300, false), 5);
+			buf_release(&in);
+			buf_release(&out);
+			buf_release(&scratch);
+		}
+	}
+}
+
+TEST(down_conversion_starts_where_the_fetch_does_unless_compressed)
+{
+	for (uint8_t codec = 0; codec < 2; codec++) {
+		struct buf in = simple(2, codec, 5), out, scratch;
+		struct error e = ERROR_INIT;
+		char *text;
+
+		buf_init(&out, BATCH_MAX);
+		buf_init(&scratch, BATCH_MAX);
+		CHECK_EQ(records_down_convert(in.data, in.len, 1, 3, &scratch, &out, NULL), 0);
+		text = dump(out.data, out.len, &e);
+		CHECK(strstr(text, codec ? "  offset=0 " : "  offset=3 ") != NULL);
+		CHECK_EQ(strstr(text, "  offset=2 ") != NULL, codec);
+		free(text);
+		buf_release(&in);
+		buf_release(&out);
+		buf_release(&scratch);
+	}
+}
+
+TEST(zstd_has_no_way_down)
+{
+	struct buf in = simple(2, CODEC_ZSTD, 5), out, scratch;
+
+	buf_init(&out, BATCH_MAX);
+	buf_init(&scratch, BATCH_MAX);
+	buf_text(&out, "before");
+	CHECK_EQ(records_down_convert(in.data, in.len, 1, 0, &scratch, &out, NULL),
+		 ERR_UNSUPPORTED);
+	CHECK_EQ(out.len, 6);
+	buf_release(&in);
+	buf_release(&out);
+	buf_release(&scratch);
+}
+
+TEST(an_old_message_set_becomes_one_batch_with_the_logs_offsets)
+{
+	for (int8_t magic = 0; magic < 2; magic++) {
+		for (uint8_t codec = 0; codec < CODEC_ZSTD; codec++) {
+			struct buf in = simple(magic, codec, 4), out, scratch;
+			struct batch_options o = BATCH_OPTIONS_INIT;
+			int32_t count = 0;
+			struct batch b;
+
+			buf_init(&out, BATCH_MAX);
+			buf_init(&scratch, BATCH_MAX);
+			o.base_offset = 50;
+			o.partition_leader_epoch = 3;
+			o.codec = CODEC_OF_PRODUCER;
+			CHECK_EQ(records_rewrite(in.data, in.len, &o, &scratch, &out, &count, NULL),
+				 0);
+			CHECK_EQ(count, 4);
+			b = read_one(&out);
+			CHECK_EQ(b.codec, codec);
+			CHECK_EQ(b.base_offset, 50);
+			CHECK_EQ(b.last_offset, 53);
+			CHECK_EQ(b.records_count, 4);
+			CHECK_EQ(b.partition_leader_epoch, 3);
+			CHECK_EQ(b.max_timestamp, magic ? TIME0 + 3 : -1);
+			CHECK(batch_crc_ok(&b));
+			buf_release(&in);
+			buf_release(&out);
+			buf_release(&scratch);
+		}
+	}
+}
+
+TEST(a_rewrite_needs_whole_messages)
+{
+	struct buf in = simple(1, CODEC_NONE, 2), out, scratch;
+	struct batch_options o = BATCH_OPTIONS_INIT;
+	int32_t count = 7;
+
+	buf_init(&out, BATCH_MAX);
+	buf_init(&scratch, BATCH_MAX);
+	CHECK_EQ(records_rewrite(in.data, in.len - 1, &o, &scratch, &out, &count, NULL),
+		 ERR_TRUNCATED);
+	CHECK_EQ(count, 7);
+	CHECK_EQ(records_rewrite(in.data, 0, &o, &scratch, &out, &count, NULL), 0);
+	CHECK_EQ(count, 0);
+	CHECK_EQ(out.len, 0);
+	buf_release(&in);
+	buf_release(&out);
+	buf_release(&scratch);
+}
+
+TEST(a_rewrite_keeps_headers)
+{
+	struct buf in = simple(2, CODEC_LZ4, 4), out, scratch;
+	struct batch_options o = BATCH_OPTIONS_INIT;
+
+	buf_init(&out, BATCH_MAX);
+	buf_init(&scratch, BATCH_MAX);
+	o.base_offset = 9;
+	CHECK_EQ(records_rewrite(in.data, in.len, &o, &scratch, &out, NULL, NULL), 0);
+	CHECK_EQ(read_back(&out, 9, false), 4);
+	buf_release(&in);
+	buf_release(&out);
+	buf_release(&scratch);
+}
