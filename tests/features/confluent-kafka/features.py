@@ -151,7 +151,7 @@ def txn_offsets():
     client.produce(name, b"v")
     client.send_offsets_to_transaction([TopicPartition(name, 0, 7)], reader.consumer_group_metadata(), 10)
     client.commit_transaction(10)
-    equal(reader.committed([TopicPartition(name, 0)], 10)[0].offset, 7, "committed")
+    until("the offset", lambda: reader.committed([TopicPartition(name, 0)], 10)[0].offset == 7)
     reader.close()
 
 

@@ -224,13 +224,13 @@ func txnOffsets() error {
 	return first(offsetIs(group, from, 0, int64(fetched.NumRecords())), expect(to, []string{"v"}, 0))
 }
 
+// offsetIs waits: a transaction's offsets are the group's only once its markers are written.
 func offsetIs(group, name string, partition int32, wanted int64) error {
-	got, err := admin.FetchOffsets(soon(), group)
-	if err != nil {
-		return err
-	}
-	found, _ := got.Lookup(name, partition)
-	return equal(found.At, wanted, "committed offset")
+	return until(fmt.Sprintf("committed offset %d", wanted), func() bool {
+		got, err := admin.FetchOffsets(soon(), group)
+		found, _ := got.Lookup(name, partition)
+		return err == nil && found.At == wanted
+	})
 }
 
 func earliest() error {

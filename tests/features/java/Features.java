@@ -273,7 +273,7 @@ public final class Features {
 			p.send(new ProducerRecord<>(name, "v"));
 			p.sendOffsetsToTransaction(Map.of(partition, new OffsetAndMetadata(7)), c.groupMetadata());
 			p.commitTransaction();
-			equal(c.committed(Set.of(partition)).get(partition).offset(), 7L, "committed");
+			equal(c.committed(Set.of(partition)).get(partition).offset(), 7L, "committed"); // waits for the markers
 		}
 		return "";
 	}

@@ -63,7 +63,7 @@ func until(what string, condition func() bool) error {
 
 func equal(got, wanted any, what string) error {
 	if !reflect.DeepEqual(got, wanted) {
-		return fmt.Errorf("%s: %.200v is not %.200v", what, got, wanted)
+		return fmt.Errorf("%s: %.200s is not %.200s", what, fmt.Sprint(got), fmt.Sprint(wanted))
 	}
 	return nil
 }

@@ -247,12 +247,12 @@ func txnOffsets() error {
 	}, transactional), offsetIs(group, name, 0, 7))
 }
 
+// offsetIs waits: a transaction's offsets are the group's only once its markers are written.
 func offsetIs(group, name string, partition int32, wanted int64) error {
-	got, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{name: {partition}})
-	if err != nil {
-		return err
-	}
-	return equal(got.GetBlock(name, partition).Offset, wanted, "committed offset")
+	return until(fmt.Sprintf("committed offset %d", wanted), func() bool {
+		got, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{name: {partition}})
+		return err == nil && got.GetBlock(name, partition).Offset == wanted
+	})
 }
 
 func earliest() error {
