@@ -26,6 +26,7 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_HEARTBEAT] = {heartbeat_work},
 	[API_LEAVE_GROUP] = {leave_group_work},
 	[API_SYNC_GROUP] = {sync_group_work},
+	[API_CONSUMER_GROUP_HEARTBEAT] = {consumer_group_heartbeat_work},
 	[API_API_VERSIONS] = {api_versions_work},
 	[API_CREATE_TOPICS] = {create_topics_work, .by_topic = true},
 	[API_INIT_PRODUCER_ID] = {init_producer_id_work},

@@ -5,6 +5,7 @@
 #include "mock/group.h"
 
 #include "base/json.h"
+#include "mock/consumer_group.h"
 #include "mock/mem.h"
 #include "mock/offsets.h"
 #include "mock/state.h"
@@ -162,6 +163,7 @@ void group_free(struct cluster *c, struct group *g)
 	HASH_ITER (by_id, g->pending, p, next_pending)
 		pending_free(c, p);
 	timer_unset(&c->timers, &g->rebalance);
+	consumer_group_release(c, g);
 	offsets_release(g);
 	mem_str_free(g->id);
 	mem_str_free(g->protocol_type);

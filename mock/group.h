@@ -51,6 +51,7 @@ struct pending_member {
 };
 
 struct offset_entry;
+struct consumer_group;
 
 struct group {
 	struct str id;
@@ -63,6 +64,7 @@ struct group {
 	int32_t members_count;
 	struct timer rebalance; /* end of the join phase; then of the sync phase */
 	struct offset_entry *offsets;
+	struct consumer_group *consumer; /* its KIP-848 side; NULL: a classic group */
 	UT_hash_handle by_id;
 };
 

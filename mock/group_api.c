@@ -1,6 +1,7 @@
 /* JoinGroup, SyncGroup, Heartbeat and LeaveGroup: what requests say to a group and what they get.
  * Rules 23 to 25 of the acceptance text. A request that waits keeps only names; it looks its member
  * up again when it is woken. */
+#include "mock/consumer_group.h"
 #include "mock/coordinator.h"
 #include "mock/group_api.h"
 #include "mock/mem.h"
@@ -269,6 +270,9 @@ enum call_result join_group_work(struct cluster *c, struct call *call)
 	spec = spec_of(call);
 	if (!g)
 		g = group_new(c, q->group_id);
+	if (g->consumer && g->consumer->members)
+		return join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
+	consumer_group_release(c, g);
 	if (!group_supports(g, q->protocol_type, spec.protocols, spec.protocols_count))
 		return join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
 	if (!g->members) {

@@ -2,6 +2,7 @@
  */
 #include "mock/offsets.h"
 
+#include "mock/consumer_group.h"
 #include "mock/coordinator.h"
 #include "mock/fault.h"
 #include "mock/group_api.h"
@@ -63,6 +64,24 @@ void offsets_release(struct group *g)
 
 /* ---- OffsetCommit ---- */
 
+/* Rule 34: a member of a KIP-848 group commits under its epoch. */
+static int16_t commit_check_epoch(struct cluster *c, const struct call *call, struct group *g)
+{
+	const struct offset_commit_request *q = call->request;
+	struct consumer_member *m = consumer_find(g, q->member_id);
+
+	if (q->generation_id_or_member_epoch < 0 && !g->consumer->members)
+		return ERROR_NONE;
+	if (!m)
+		return ERROR_UNKNOWN_MEMBER_ID;
+	if (call->header.api_version < 9)
+		return ERROR_UNSUPPORTED_VERSION;
+	if (q->generation_id_or_member_epoch != m->epoch)
+		return ERROR_STALE_MEMBER_EPOCH;
+	consumer_alive(c, m);
+	return ERROR_NONE;
+}
+
 /* What the group says to a commit as a whole; *ret_group is made for a simple commit. */
 static int16_t commit_check(struct cluster *c, const struct call *call, struct group **ret_group)
 {
@@ -78,6 +97,8 @@ static int16_t commit_check(struct cluster *c, const struct call *call, struct g
 						     : ERROR_ILLEGAL_GENERATION;
 	*ret_group = g ? g : group_new(c, q->group_id);
 	g = *ret_group;
+	if (g->consumer)
+		return commit_check_epoch(c, call, g);
 	if (simple && !g->members)
 		return ERROR_NONE;
 	if (simple && q->member_id.len == 0 && !q->group_instance_id.data)
@@ -235,10 +256,25 @@ static void fetch_all(struct cluster *c, struct call *call, const struct group *
 	}
 }
 
+/* A member of a KIP-848 group may say who it is (v9), and is then held to its epoch. */
+static int16_t fetch_check(const struct group *g, const group_query *q)
+{
+	const struct consumer_member *m;
+
+	if (!g || !g->consumer || (!q->member_id.data && q->member_epoch < 0))
+		return ERROR_NONE;
+	m = consumer_find(g, q->member_id);
+	if (!m)
+		return ERROR_UNKNOWN_MEMBER_ID;
+	return q->member_epoch == m->epoch ? ERROR_NONE : ERROR_STALE_MEMBER_EPOCH;
+}
+
 static void fetch_group(struct cluster *c, struct call *call, const group_query *q, group_answer *r)
 {
 	r->group_id = q->group_id;
 	r->error_code = coordinator_check(c, call, q->group_id);
+	if (!r->error_code)
+		r->error_code = fetch_check(group_find(c, q->group_id), q);
 	if (r->error_code)
 		return;
 	if (q->topics_count < 0)
@@ -251,7 +287,8 @@ static void fetch_group(struct cluster *c, struct call *call, const group_query 
 static group_query query_of(struct call *call)
 {
 	const struct offset_fetch_request *q = call->request;
-	group_query g = {.group_id = q->group_id, .topics_count = q->topics_count};
+	group_query g = {
+		.group_id = q->group_id, .topics_count = q->topics_count, .member_epoch = -1};
 
 	if (q->topics_count < 0)
 		return g;

@@ -67,9 +67,9 @@ struct api {
 extern const struct api cluster_apis[API_KEY_MAX + 1];
 
 api_work find_coordinator_work, join_group_work, sync_group_work, heartbeat_work, leave_group_work;
-api_work offset_commit_work, offset_fetch_work;
 api_work api_versions_work, create_topics_work, fetch_work, init_producer_id_work;
 api_work list_offsets_work, metadata_work, produce_work;
+api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
 
 /* ApiVersions of a version that we do not speak: version 0, error 35, one entry (KIP-511). */
 enum call_result api_versions_fallback(struct cluster *c, struct call *call);

@@ -1,0 +1,472 @@
+/* KIP-848: the group's epoch moves with its members and subscriptions, a target assignment is made
+ * for that epoch, and each member is led to it by its own heartbeats (rules 32 to 34 of the
+ * acceptance text). Invariant: owners names, for each partition, the member that has it assigned or
+ * still revoking; nobody else is given it. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "mock/consumer_group.h"
+
+#include "base/json.h"
+#include "mock/assignor.h"
+#include "mock/mem.h"
+#include "mock/state.h"
+
+#include <pcre2.h>
+#include <stdlib.h>
+
+/* Who has a partition, or still has to give it up. */
+struct tp_owner {
+	struct tp tp;
+	struct consumer_member *member;
+	UT_hash_handle hh;
+};
+
+static const struct str uniform = {"uniform", 7};
+
+/* ---- events and states ---- */
+
+const char *consumer_group_state(const struct group *g)
+{
+	const struct consumer_group *cg = g->consumer;
+	const struct consumer_member *m;
+
+	if (!cg->members)
+		return "Empty";
+	if (cg->epoch > cg->assignment_epoch)
+		return "Assigning";
+	for (m = cg->members; m; m = m->by_id.next)
+		if (m->state != CONSUMER_STABLE || m->epoch != cg->assignment_epoch)
+			return "Reconciling";
+	return "Stable";
+}
+
+static void put_set(struct json *j, const char *name, const struct tp_set *s)
+{
+	char text[UUID_TEXT_SIZE];
+
+	json_key(j, name);
+	json_open(j, '[');
+	for (int32_t i = 0; i < s->count; i++) {
+		uuid_text(s->list[i].topic_id, text);
+		json_open(j, '{');
+		json_key_text(j, "topicId", text);
+		json_key_int(j, "partition", s->list[i].partition);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void tell(struct cluster *c, const struct group *g, const char *reason)
+{
+	const struct consumer_group *cg = g->consumer;
+	struct json j;
+
+	buf_reset(&c->scratch);
+	json_init(&j, &c->scratch);
+	json_open(&j, '{');
+	json_key_str(&j, "group", g->id);
+	json_key_text(&j, "type", "consumer");
+	json_key_text(&j, "state", consumer_group_state(g));
+	json_key_int(&j, "epoch", cg->epoch);
+	json_key_int(&j, "assignmentEpoch", cg->assignment_epoch);
+	json_key_text(&j, "reason", reason);
+	json_key(&j, "members");
+	json_open(&j, '[');
+	for (const struct consumer_member *m = cg->members; m; m = m->by_id.next) {
+		json_open(&j, '{');
+		json_key_str(&j, "id", m->id);
+		json_key_str(&j, "instance", m->instance_id);
+		json_key_str(&j, "client", m->client_id);
+		json_key_int(&j, "epoch", m->epoch);
+		put_set(&j, "assigned", &m->assigned);
+		put_set(&j, "revoking", &m->revoking);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	cluster_event(c, "group-state", &c->scratch);
+}
+
+/* ---- ownership ---- */
+
+static struct consumer_member *owner_of(const struct consumer_group *cg, struct tp tp)
+{
+	struct tp_owner *o;
+
+	HASH_FIND(hh, cg->owners, &tp, sizeof(tp), o);
+	return o ? o->member : NULL;
+}
+
+static void own(struct consumer_group *cg, const struct tp_set *s, struct consumer_member *m)
+{
+	for (int32_t i = 0; i < s->count; i++) {
+		struct tp_owner *o;
+
+		HASH_FIND(hh, cg->owners, &s->list[i], sizeof(o->tp), o);
+		if (!o) {
+			o = mem_new(sizeof(*o));
+			o->tp = s->list[i];
+			HASH_ADD(hh, cg->owners, tp, sizeof(o->tp), o);
+		}
+		o->member = m;
+	}
+}
+
+static void disown(struct consumer_group *cg, const struct tp_set *s,
+		   const struct consumer_member *m)
+{
+	for (int32_t i = 0; i < s->count; i++) {
+		struct tp_owner *o;
+
+		HASH_FIND(hh, cg->owners, &s->list[i], sizeof(o->tp), o);
+		if (!o || o->member != m)
+			continue;
+		HASH_DELETE(hh, cg->owners, o);
+		free(o);
+	}
+}
+
+/* ---- life ---- */
+
+void consumer_group_init(struct cluster *c, struct group *g)
+{
+	(void)c;
+	g->consumer = mem_new(sizeof(*g->consumer));
+	g->consumer->epoch = 1;
+	g->consumer->assignor = uniform;
+}
+
+struct consumer_member *consumer_find(const struct group *g, struct str id)
+{
+	struct consumer_member *m = NULL;
+
+	if (id.data)
+		HASH_FIND(by_id, g->consumer->members, id.data, (unsigned)id.len, m);
+	return m;
+}
+
+struct consumer_member *consumer_by_instance(const struct group *g, struct str instance_id)
+{
+	struct consumer_member *m = g->consumer->members;
+
+	while (m && !(m->instance_id.data && str_eq(m->instance_id, instance_id)))
+		m = m->by_id.next;
+	return instance_id.data ? m : NULL;
+}
+
+static void topics_free(struct consumer_member *m)
+{
+	for (int32_t i = 0; i < m->topics_count; i++)
+		mem_str_free(m->topics[i]);
+	free(m->topics);
+	m->topics = NULL;
+	m->topics_count = 0;
+}
+
+static void member_free(struct cluster *c, struct consumer_member *m)
+{
+	struct consumer_group *cg = m->group->consumer;
+
+	HASH_DELETE(by_id, cg->members, m);
+	disown(cg, &m->assigned, m);
+	disown(cg, &m->revoking, m);
+	timer_unset(&c->timers, &m->session);
+	timer_unset(&c->timers, &m->rebalance);
+	topics_free(m);
+	tp_set_release(&m->assigned);
+	tp_set_release(&m->revoking);
+	tp_set_release(&m->target);
+	tp_set_release(&m->eligible);
+	mem_str_free(m->id);
+	mem_str_free(m->instance_id);
+	mem_str_free(m->rack_id);
+	mem_str_free(m->client_id);
+	mem_str_free(m->client_host);
+	mem_str_free(m->regex);
+	mem_str_free(m->assignor);
+	free(m);
+}
+
+void consumer_group_release(struct cluster *c, struct group *g)
+{
+	if (!g->consumer)
+		return;
+	while (g->consumer->members)
+		member_free(c, g->consumer->members);
+	free(g->consumer);
+	g->consumer = NULL;
+}
+
+void consumer_remove(struct cluster *c, struct consumer_member *m, const char *reason)
+{
+	struct group *g = m->group;
+
+	member_free(c, m);
+	consumer_group_bump(c, g, reason);
+}
+
+static void on_session_due(struct cluster *c, void *owner)
+{
+	consumer_remove(c, owner, "session time-out");
+}
+
+static void on_rebalance_due(struct cluster *c, void *owner)
+{
+	consumer_remove(c, owner, "partitions not given up in time");
+}
+
+void consumer_alive(struct cluster *c, struct consumer_member *m)
+{
+	timer_set(&c->timers, &m->session, c->now.mono_us + CONSUMER_SESSION_MS * INT64_C(1000));
+}
+
+struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct str id,
+				     struct str instance_id)
+{
+	struct consumer_member *m = mem_new(sizeof(*m));
+
+	m->group = g;
+	m->id = mem_str(id);
+	m->instance_id = mem_str(instance_id);
+	m->session.on_due = on_session_due;
+	m->rebalance.on_due = on_rebalance_due;
+	m->session.owner = m->rebalance.owner = m;
+	HASH_ADD_KEYPTR(by_id, g->consumer->members, m->id.data, (unsigned)id.len, m);
+	consumer_alive(c, m);
+	return m;
+}
+
+void consumer_replace(struct cluster *c, struct consumer_member *m, struct str id)
+{
+	struct consumer_group *cg = m->group->consumer;
+
+	HASH_DELETE(by_id, cg->members, m);
+	mem_str_free(m->id);
+	m->id = mem_str(id);
+	HASH_ADD_KEYPTR(by_id, cg->members, m->id.data, (unsigned)id.len, m);
+	m->epoch = m->previous_epoch = 0;
+	consumer_alive(c, m);
+}
+
+void consumer_leave_static(struct cluster *c, struct consumer_member *m)
+{
+	disown(m->group->consumer, &m->revoking, m);
+	tp_set_clear(&m->revoking);
+	timer_unset(&c->timers, &m->rebalance);
+	m->epoch = -2;
+}
+
+bool consumer_subscribe(struct consumer_member *m, const struct str *topics, int32_t count)
+{
+	bool same = count == m->topics_count;
+	struct str *copy;
+
+	for (int32_t i = 0; i < count && same; i++)
+		same = str_eq(topics[i], m->topics[i]);
+	if (same)
+		return false;
+	copy = mem_new((size_t)count * sizeof(*copy));
+	for (int32_t i = 0; i < count; i++)
+		copy[i] = mem_str(topics[i]);
+	topics_free(m);
+	m->topics = copy;
+	m->topics_count = count;
+	return true;
+}
+
+/* ---- the target ---- */
+
+void consumer_group_bump(struct cluster *c, struct group *g, const char *reason)
+{
+	g->consumer->epoch++;
+	tell(c, g, reason);
+}
+
+static void add_topic(struct tp_set *s, const struct topic *t)
+{
+	for (int32_t i = 0; i < t->partitions_count; i++) {
+		struct tp tp;
+
+		memset(&tp, 0, sizeof(tp));
+		tp.topic_id = t->id;
+		tp.partition = i;
+		tp_set_add(s, tp);
+	}
+}
+
+/* All topics whose whole name the expression matches. */
+static void add_matching(struct cluster *c, struct tp_set *s, struct str regex)
+{
+	int code;
+	PCRE2_SIZE at;
+	struct topic *t, *next;
+	pcre2_code *re = pcre2_compile((PCRE2_SPTR)regex.data, (PCRE2_SIZE)regex.len,
+				       PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &at, NULL);
+	pcre2_match_data *match = re ? pcre2_match_data_create_from_pattern(re, NULL) : NULL;
+
+	if (!match)
+		return;
+	HASH_ITER (by_name, c->topics.by_name, t, next)
+		if (pcre2_match(re, (PCRE2_SPTR)t->name.data, (PCRE2_SIZE)t->name.len, 0, 0, match,
+				NULL) >= 0)
+			add_topic(s, t);
+	pcre2_match_data_free(match);
+	pcre2_code_free(re);
+}
+
+static void find_eligible(struct cluster *c, struct consumer_member *m)
+{
+	tp_set_clear(&m->eligible);
+	for (int32_t i = 0; i < m->topics_count; i++) {
+		const struct topic *t = topic_find(c, m->topics[i]);
+
+		if (t)
+			add_topic(&m->eligible, t);
+	}
+	if (m->regex.data && m->regex.len)
+		add_matching(c, &m->eligible, m->regex);
+	tp_set_sort(&m->eligible);
+}
+
+static uint64_t hash_of(struct cluster *c, struct consumer_group *cg)
+{
+	uint64_t hash = 0;
+
+	for (struct consumer_member *m = cg->members; m; m = m->by_id.next) {
+		find_eligible(c, m);
+		hash ^= hash_bytes(hash_bytes(1, m->id.data, (size_t)m->id.len), m->eligible.list,
+				   (size_t)m->eligible.count * sizeof(struct tp));
+	}
+	return hash;
+}
+
+/* The assignor that most members wish for; uniform if none does. */
+static struct str preferred(const struct consumer_group *cg)
+{
+	int32_t range = 0, other = 0;
+
+	for (const struct consumer_member *m = cg->members; m; m = m->by_id.next) {
+		if (str_is(m->assignor, "range"))
+			range++;
+		else if (m->assignor.data)
+			other++;
+	}
+	return range > other ? (struct str){"range", 5} : uniform;
+}
+
+static void assign(struct cluster *c, struct group *g)
+{
+	struct consumer_group *cg = g->consumer;
+	int32_t count = (int32_t)HASH_CNT(by_id, cg->members), n = 0;
+	struct consumer_member **list = mem_new((size_t)count * sizeof(struct consumer_member *));
+
+	for (struct consumer_member *m = cg->members; m; m = m->by_id.next)
+		list[n++] = m;
+	cg->assignor = preferred(cg);
+	assignor_find(cg->assignor)(list, count);
+	free(list);
+	cg->assignment_epoch = cg->epoch;
+	cg->assigned_us = c->now.mono_us;
+	tell(c, g, "new target assignment");
+}
+
+void consumer_group_update(struct cluster *c, struct group *g)
+{
+	struct consumer_group *cg = g->consumer;
+	uint64_t subscribed = hash_of(c, cg);
+	bool first = cg->assignment_epoch == 0;
+
+	if (subscribed != cg->subscribed && cg->subscribed && cg->epoch == cg->assignment_epoch)
+		consumer_group_bump(c, g, "subscribed topics changed");
+	cg->subscribed = subscribed;
+	if (cg->epoch > cg->assignment_epoch &&
+	    (first || c->now.mono_us - cg->assigned_us >= CONSUMER_INTERVAL_MS * INT64_C(1000)))
+		assign(c, g);
+}
+
+/* ---- reconciliation ---- */
+
+static void move_to(struct consumer_member *m, int32_t epoch)
+{
+	if (epoch == m->epoch)
+		return;
+	m->previous_epoch = m->epoch;
+	m->epoch = epoch;
+}
+
+/* Whether it still has, or may have, what it must give up. */
+static bool still_owns(const struct tp_set *revoking, const struct tp_set *owned)
+{
+	return revoking->count && (!owned || tp_set_overlaps(revoking, owned));
+}
+
+/* Of what the target adds, what is free; true if some is not. */
+static bool take_free(struct consumer_group *cg, struct consumer_member *m, struct tp_set *next)
+{
+	bool missing = false;
+
+	for (int32_t i = 0; i < m->target.count; i++) {
+		struct consumer_member *owner = owner_of(cg, m->target.list[i]);
+
+		if (tp_set_has(&m->assigned, m->target.list[i]))
+			continue;
+		if (owner && owner != m)
+			missing = true;
+		else
+			tp_set_add(next, m->target.list[i]);
+	}
+	tp_set_sort(next);
+	return missing;
+}
+
+/* From `epoch`, towards the target: first give up, then get what is free. */
+static void step(struct cluster *c, struct consumer_member *m, int32_t epoch,
+		 const struct tp_set *owned)
+{
+	struct consumer_group *cg = m->group->consumer;
+	struct tp_set keep = {0}, give = {0};
+	bool missing;
+
+	tp_set_intersect(&keep, &m->assigned, &m->target);
+	tp_set_minus(&give, &m->assigned, &m->target);
+	disown(cg, &m->revoking, m);
+	tp_set_clear(&m->revoking);
+	if (still_owns(&give, owned)) {
+		tp_set_copy(&m->revoking, &give);
+		tp_set_copy(&m->assigned, &keep);
+		m->state = CONSUMER_UNREVOKED;
+		move_to(m, epoch);
+		timer_set(&c->timers, &m->rebalance,
+			  c->now.mono_us + m->rebalance_timeout_ms * INT64_C(1000));
+	} else {
+		disown(cg, &give, m);
+		missing = take_free(cg, m, &keep);
+		tp_set_copy(&m->assigned, &keep);
+		m->state = missing ? CONSUMER_UNRELEASED : CONSUMER_STABLE;
+		move_to(m, cg->assignment_epoch);
+		timer_unset(&c->timers, &m->rebalance);
+	}
+	own(cg, &m->assigned, m);
+	own(cg, &m->revoking, m);
+	tp_set_release(&keep);
+	tp_set_release(&give);
+}
+
+bool consumer_reconcile(struct cluster *c, struct consumer_member *m, const struct tp_set *owned)
+{
+	struct consumer_group *cg = m->group->consumer;
+	enum consumer_state before = m->state;
+	int32_t epoch = m->epoch;
+	struct tp_set was = {0};
+	bool changed;
+
+	if ((m->state == CONSUMER_STABLE && m->epoch == cg->assignment_epoch) ||
+	    (m->state == CONSUMER_UNREVOKED && still_owns(&m->revoking, owned)))
+		return false;
+	tp_set_copy(&was, &m->assigned);
+	step(c, m, m->state == CONSUMER_UNREVOKED ? m->epoch + 1 : m->epoch, owned);
+	changed = !tp_set_equal(&was, &m->assigned);
+	tp_set_release(&was);
+	if (changed || before != m->state || epoch != m->epoch)
+		tell(c, m->group, "a member was reconciled");
+	return changed;
+}
