@@ -200,6 +200,38 @@ static int parse_throttle(struct parser *p)
 	return 0;
 }
 
+/* PATH=VALUE, which each API must be able to have in its answer. */
+static int parse_set(struct parser *p)
+{
+	struct word w = words_take(&p->words), value = w;
+	const char *end = w.text.data ? rule_key_end(w.text) : NULL;
+	struct field_paths paths;
+
+	p->rule->plan.when = WHEN_AFTER;
+	if (!end)
+		return wrong(p, w, "PATH=VALUE, such as brokers[0].port=1");
+	p->rule->plan.text = w.text;
+	w.text.len = (int32_t)(end - w.text.data);
+	value.text = (struct str){end + 1, value.text.len - w.text.len - 1};
+	value.column += w.text.len + 1;
+	if (field_paths_find(p, MESSAGE_RESPONSE, w, &paths))
+		return p->e->code;
+	return field_paths_accept(p, &paths, value);
+}
+
+static int parse_flip(struct parser *p)
+{
+	struct word w = words_peek(&p->words);
+	struct field_paths paths;
+
+	if (!w.text.data || (w.text.data[0] >= '0' && w.text.data[0] <= '9'))
+		return parse_byte(p);
+	words_take(&p->words);
+	p->rule->plan.when = WHEN_AFTER;
+	p->rule->plan.text = w.text;
+	return field_paths_find(p, MESSAGE_RESPONSE, w, &paths);
+}
+
 static int parse_on_answer(struct parser *p)
 {
 	p->rule->plan.when = WHEN_AFTER;
@@ -251,11 +283,11 @@ const struct action_info rule_action_infos[ACTIONS] = {
 	[ACTION_CHUNK] = {"chunk", "N", "The answer is written in pieces of N bytes.",
 			  "any -> chunk 1", parse_chunk},
 	[ACTION_SET] = {"set", "PATH=VALUE", "A field of the answer gets another value.",
-			"Metadata -> set brokers[0].port=1", NULL},
+			"Metadata -> set brokers[0].port=1", parse_set},
 	[ACTION_FLIP] = {"flip", "PATH|BYTE",
 			 "The lowest bit of a field's last byte, or of a byte of the answer's "
 			 "frame, is flipped.",
-			 "Fetch nth=2 -> flip 20", NULL},
+			 "Fetch nth=2 -> flip 20", parse_flip},
 	[ACTION_CUT] = {"cut", "BYTE",
 			"The answer's frame ends after so many bytes, and its length says so.",
 			"Fetch nth=2 -> cut 40", parse_cut},

@@ -4,8 +4,6 @@
 #include "rules/grammar.h"
 
 #include "protocol/kafka_error.h"
-#include "protocol/messages.h"
-#include "rules/possible.h"
 
 #include <stdio.h>
 
@@ -37,6 +35,9 @@ const struct key_info rule_key_infos[RULE_KEYS] = {
 		     "nth, every and count count apart for each client, conn or "
 		     "partition",
 		     0, 0},
+	[KEY_FIELD] = {"PATH", VALUE_TEXT,
+		       "a field of the request, such as topicData[*].name; one value, exactly", 0,
+		       0},
 };
 
 /* A candidate for "did you mean": the nearest to text so far. */
@@ -105,8 +106,7 @@ static int parse_apis(struct parser *p)
 	return 0;
 }
 
-/* The '=' that ends a key; a path may have some in its brackets. NULL if there is none. */
-static const char *key_end(struct str word)
+const char *rule_key_end(struct str word)
 {
 	int brackets = 0;
 
@@ -162,7 +162,7 @@ static int parse_list(struct parser *p, enum rule_key key, struct word value,
 	struct range *ranges = arena_alloc(p->arena, LIST_MAX * sizeof(*ranges));
 	struct str *texts = arena_alloc(p->arena, LIST_MAX * sizeof(*texts));
 	struct str rest = value.text, element;
-	struct condition c = {key, ranges, texts, 0};
+	struct condition c = {key, ranges, texts, 0, NULL};
 
 	if (!ranges || !texts)
 		return error_set(p->e, ERR_LIMIT, "the rule takes too much memory");
@@ -224,18 +224,45 @@ static int key_unknown(struct parser *p, struct word w, struct str name)
 {
 	struct nearest n = nearest_init(name);
 
-	if (memchr(name.data, '[', (size_t)name.len) || memchr(name.data, '.', (size_t)name.len))
-		return error_at(p->e, ERR_USAGE, (size_t)w.column, NULL,
-				"matching by a field ('" STR_FMT "') is not built yet",
-				STR_ARG(name));
-	for (int key = 0; key < RULE_KEYS; key++)
+	for (int key = 0; key < KEY_FIELD; key++)
 		nearest_try(&n, rule_key_infos[key].name);
 	return unknown(p->e, w, "key", &n);
 }
 
+/* path=value: one value, exactly, since it may hold any character. */
+static int parse_field(struct parser *p, struct word name, struct word value)
+{
+	struct condition *c = &p->rule->conditions[p->rule->conditions_count];
+	struct field_paths *paths = arena_zalloc(p->arena, sizeof(*paths));
+	struct str *text = arena_alloc(p->arena, sizeof(*text));
+
+	if (!paths || !text)
+		return error_set(p->e, ERR_LIMIT, "the rule takes too much memory");
+	if (field_paths_find(p, MESSAGE_REQUEST, name, paths))
+		return p->e->code;
+	*text = value.text;
+	*c = (struct condition){.key = KEY_FIELD, .texts = text, .count = 1, .paths = paths};
+	p->rule->conditions_count++;
+	return field_paths_accept(p, paths, value);
+}
+
+/* A name that is a field of the request, or looks like a path to one. */
+static bool is_field(const struct parser *p, struct str name)
+{
+	if (memchr(name.data, '[', (size_t)name.len) || memchr(name.data, '.', (size_t)name.len))
+		return true;
+	for (int key = 0; key <= API_KEY_MAX; key++) {
+		const struct message *m = message_of_api(key, MESSAGE_REQUEST);
+
+		if (m && rule_has_api(p->rule, key) && schema_find(m->schema, name))
+			return true;
+	}
+	return false;
+}
+
 static int parse_key(struct parser *p, struct word w)
 {
-	const char *end = key_end(w.text);
+	const char *end = rule_key_end(w.text);
 	struct str name = w.text;
 	struct word value;
 	struct parsed_rule *r = p->rule;
@@ -248,15 +275,17 @@ static int parse_key(struct parser *p, struct word w)
 	name.len = (int32_t)(end - w.text.data);
 	value.text = (struct str){end + 1, w.text.len - name.len - 1};
 	value.column = w.column + name.len + 1;
-	while (key < RULE_KEYS && !str_is(name, rule_key_infos[key].name))
+	while (key < KEY_FIELD && !str_is(name, rule_key_infos[key].name))
 		key++;
-	if (key == RULE_KEYS)
-		return key_unknown(p, w, name);
-	if (key >= KEY_NTH)
+	if (key >= KEY_NTH && key < KEY_FIELD)
 		return parse_trigger(p, (enum rule_key)key, value);
 	if (r->conditions_count == CONDITIONS_MAX)
 		return error_at(p->e, ERR_USAGE, (size_t)w.column, NULL,
 				"a rule takes at most %d conditions", CONDITIONS_MAX);
+	if (key == KEY_FIELD && is_field(p, name))
+		return parse_field(p, (struct word){name, w.column}, value);
+	if (key == KEY_FIELD)
+		return key_unknown(p, w, name);
 	r->names_partitions |= key == KEY_TOPIC || key == KEY_PARTITION;
 	r->on_answer |= key == KEY_ERROR;
 	return parse_list(p, (enum rule_key)key, value, &r->conditions[r->conditions_count++]);
@@ -326,107 +355,6 @@ static int parse_options(struct parser *p)
 	return 0;
 }
 
-static bool has_api(const struct parsed_rule *r, int key)
-{
-	return r->apis[key / 64] >> (key % 64) & 1;
-}
-
-/* The span of versions that the rule asks for. */
-static struct range versions(const struct parsed_rule *r)
-{
-	struct range span = {0, INT16_MAX};
-
-	for (int32_t i = 0; i < r->conditions_count; i++) {
-		const struct condition *c = &r->conditions[i];
-
-		if (c->key != KEY_VERSION)
-			continue;
-		span = c->ranges[0];
-		for (int32_t k = 1; k < c->count; k++) {
-			span.from = span.from < c->ranges[k].from ? span.from : c->ranges[k].from;
-			span.to = span.to > c->ranges[k].to ? span.to : c->ranges[k].to;
-		}
-	}
-	return span;
-}
-
-static bool is_any(const struct parsed_rule *r)
-{
-	return r->apis[0] == UINT64_MAX && r->apis[1] == UINT64_MAX;
-}
-
-/* An error that none of "any" API can return is refused, too; of a named list each API must. */
-static int check_error(struct parser *p)
-{
-	struct range v = versions(p->rule);
-	int16_t code = p->rule->plan.error_code;
-	bool any = is_any(p->rule), some = false;
-
-	for (int key = 0; key <= API_KEY_MAX; key++) {
-		bool possible;
-
-		if (!api_name(key) || !has_api(p->rule, key))
-			continue;
-		possible = error_possible(key, (int)v.from, (int)v.to, code);
-		some |= possible;
-		if (!possible && !any)
-			return error_at(p->e, ERR_USAGE, (size_t)p->action.column, NULL,
-					"%s can't return %s%s; the option force insists",
-					api_name(key), kafka_error_name(code),
-					error_possible(key, 0, INT16_MAX, code)
-						? " in the versions that the rule asks for"
-						: "");
-	}
-	if (!some)
-		return error_at(p->e, ERR_USAGE, (size_t)p->action.column, NULL,
-				"no API can return %s; the option force insists",
-				kafka_error_name(code));
-	return 0;
-}
-
-static bool asks(const struct parsed_rule *r, enum rule_key key)
-{
-	for (int32_t i = 0; i < r->conditions_count; i++)
-		if (r->conditions[i].key == key)
-			return true;
-	return false;
-}
-
-static int check_versions(struct parser *p)
-{
-	struct range v = versions(p->rule);
-
-	for (int key = 0; key <= API_KEY_MAX; key++) {
-		const struct message *m = message_of_api(key, MESSAGE_REQUEST);
-
-		if (!m || !has_api(p->rule, key) || is_any(p->rule))
-			continue;
-		if (v.from > m->until || v.to < m->since)
-			return error_at(p->e, ERR_USAGE, 0, NULL,
-					"%s has versions %d to %d, none that the rule asks for; "
-					"the option force insists",
-					m->name, m->since, m->until);
-		if (key != API_PRODUCE && asks(p->rule, KEY_ACKS))
-			return error_at(p->e, ERR_USAGE, 0, NULL,
-					"%s has no acks, only Produce has", m->name);
-	}
-	return 0;
-}
-
-static int check(struct parser *p)
-{
-	const struct parsed_rule *r = p->rule;
-
-	if (r->on_answer && r->plan.when == WHEN_BEFORE && r->plan.action != ACTION_OBSERVE)
-		return error_at(p->e, ERR_USAGE, (size_t)p->action.column, NULL,
-				"a rule on the answer's error acts after the work: add 'after'");
-	if (r->force)
-		return 0;
-	if (check_versions(p))
-		return p->e->code;
-	return r->plan.action == ACTION_ERROR ? check_error(p) : 0;
-}
-
 int rule_parse(struct str text, struct arena *arena, struct parsed_rule *ret_rule, struct error *e)
 {
 	struct parser p = {.arena = arena, .e = e, .rule = ret_rule};
@@ -443,5 +371,5 @@ int rule_parse(struct str text, struct arena *arena, struct parsed_rule *ret_rul
 		code = parse_action(&p);
 	if (!code)
 		code = parse_options(&p);
-	return code ? code : check(&p);
+	return code ? code : rule_check(&p);
 }

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "protocol/schema.h"
+#include "protocol/path.h"
 #include "rules/rule.h"
 #include "rules/words.h"
 
@@ -25,6 +25,7 @@ enum rule_key {
 	KEY_COUNT,
 	KEY_PROB,
 	KEY_PER,
+	KEY_FIELD, /* a path into the request */
 	RULE_KEYS
 };
 
@@ -47,12 +48,23 @@ extern const struct key_info rule_key_infos[RULE_KEYS];
 
 enum per { PER_CLUSTER, PER_CLIENT, PER_CONN, PER_PARTITION };
 
+/* A path, read against each API of a rule that has such a field. */
+struct field_path {
+	int api_key;
+	struct path path;
+};
+struct field_paths {
+	struct field_path *at;
+	int32_t count;
+};
+
 /* key=value: one of the ranges, or one of the texts. */
 struct condition {
 	enum rule_key key;
 	const struct range *ranges;
 	const struct str *texts;
 	int32_t count;
+	const struct field_paths *paths; /* of KEY_FIELD */
 };
 
 struct parsed_rule {
@@ -89,6 +101,25 @@ struct action_info {
 	int (*parse)(struct parser *p); /* its arguments into p->rule->plan; 0 or a code */
 };
 extern const struct action_info rule_action_infos[ACTIONS]; /* [ACTION_NONE] has no name */
+
+/* ---- for the parser's own files ---- */
+
+/* The '=' that ends a key or path; there may be others in brackets. NULL if there is none. */
+const char *rule_key_end(struct str word);
+
+bool rule_has_api(const struct parsed_rule *r, int api_key);
+bool rule_is_any(const struct parsed_rule *r);
+
+/* Reads a path against the requests (or responses) of all APIs that the rule names, each of which
+ * must have it; of "any", those that do. 0 or a code. */
+int field_paths_find(struct parser *p, enum message_kind kind, struct word path,
+		     struct field_paths *ret_paths);
+
+/* Whether all of them can have that value. 0 or a code. */
+int field_paths_accept(struct parser *p, const struct field_paths *paths, struct word value);
+
+/* What only the whole rule tells: versions that do not exist, errors that can't be. 0 or a code. */
+int rule_check(struct parser *p);
 
 /* Reads a whole rule; everything in ret_rule lies in the arena. 0, or ERR_USAGE with the column. */
 int rule_parse(struct str text, struct arena *arena, struct parsed_rule *ret_rule, struct error *e);

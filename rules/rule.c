@@ -309,6 +309,37 @@ static bool code_in(const struct matching *m, const struct condition *c)
 	return false;
 }
 
+struct wanted {
+	struct str text;
+	bool found;
+};
+
+static bool compare_value(void *user, const struct schema_field *field, void *value,
+			  const int32_t *index)
+{
+	struct wanted *w = user;
+
+	(void)index;
+	w->found = path_value_is(field, value, w->text);
+	return !w->found;
+}
+
+/* True if the path leads to such a value in the request, in a version that has the field. */
+static bool field_is(const struct matching *m, const struct condition *c)
+{
+	const struct frame_header *h = m->facts->header;
+	struct wanted w = {c->texts[0], false};
+
+	for (int32_t i = 0; m->facts->body && i < c->paths->count; i++) {
+		const struct field_path *f = &c->paths->at[i];
+
+		if (f->api_key == h->api_key && h->api_version >= f->path.since &&
+		    h->api_version <= f->path.until)
+			path_each(&f->path, (void *)(uintptr_t)m->facts->body, compare_value, &w);
+	}
+	return w.found;
+}
+
 static bool meets(const struct matching *m, const struct condition *c)
 {
 	const struct facts *f = m->facts;
@@ -330,6 +361,8 @@ static bool meets(const struct matching *m, const struct condition *c)
 		return text_in(c, f->header->client_id);
 	case KEY_ERROR:
 		return code_in(m, c);
+	case KEY_FIELD:
+		return field_is(m, c);
 	default:
 		return true; /* topic and partition: find_partitions */
 	}
@@ -361,6 +394,9 @@ static void actual_text(const struct matching *m, enum rule_key key, char *buf, 
 		snprintf(buf, size, f->partitions_count ? STR_FMT "-%d" : STR_FMT "none%.0d",
 			 STR_ARG(f->partitions_count ? f->partitions[0].topic : str_of("")),
 			 f->partitions_count ? f->partitions[0].partition : 0);
+		break;
+	case KEY_FIELD:
+		snprintf(buf, size, "something else");
 		break;
 	default:
 		snprintf(buf, size, STR_FMT, STR_ARG(s.data ? s : str_of("null")));

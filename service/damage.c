@@ -4,9 +4,12 @@
 #include "service/peer.h"
 
 #include "protocol/records.h"
+#include "protocol/walk.h"
 #include "protocol/wire.h"
+#include "rules/grammar.h"
 
 #define TAG_BYTES 3
+#define FLIPS_MAX 4096 /* fields that one path flips in one answer */
 
 static const struct schema *schema_of(const struct job *j)
 {
@@ -93,6 +96,19 @@ static void spoil_crcs(struct job *j, const struct schema *s, void *msg)
 			spoil_field(j, &s->fields[i], msg);
 }
 
+/* PATH=VALUE; a version without the field, or a path to nothing, leaves the answer as it is. */
+static void set_field(struct job *j)
+{
+	struct str text = j->plan.text, value;
+	const char *end = rule_key_end(text);
+	struct path path;
+
+	value = (struct str){end + 1, text.len - (int32_t)(end + 1 - text.data)};
+	text.len = (int32_t)(end - text.data);
+	if (!path_parse(schema_of(j), j->call.response_version, text, &path, NULL))
+		path_set(&path, j->call.response_version, j->call.response, value, &j->arena, NULL);
+}
+
 void damage_struct(struct job *j)
 {
 	if (!j->plan.rule)
@@ -103,6 +119,9 @@ void damage_struct(struct job *j)
 		break;
 	case ACTION_TAG:
 		add_tag(j);
+		break;
+	case ACTION_SET:
+		set_field(j);
 		break;
 	case ACTION_CRC:
 		spoil_crcs(j, schema_of(j), j->call.response);
@@ -175,6 +194,77 @@ static void put_word(struct job *j, size_t at)
 		wire_put32(bytes + at, (uint32_t)j->plan.at);
 }
 
+/* Where a path's fields stand in an encoded answer. */
+struct finder {
+	struct str pattern;
+	int64_t last[FLIPS_MAX]; /* offset of each field's last byte, in the body */
+	int32_t count;
+};
+
+/* "[*]" in the pattern stands for any index. */
+static bool path_matches(struct str pattern, const char *path)
+{
+	int32_t i = 0;
+
+	while (i < pattern.len && *path) {
+		if (i + 1 < pattern.len && pattern.data[i] == '*' && pattern.data[i + 1] == ']') {
+			path += strspn(path, "0123456789");
+			i++;
+		} else if (pattern.data[i++] != *path++) {
+			return false;
+		}
+	}
+	return i == pattern.len && !*path;
+}
+
+static enum walk_want on_field(void *user, const struct walk *w, const struct walk_event *event)
+{
+	struct finder *f = user;
+	char path[256];
+	int64_t size = event->size;
+
+	if (event->kind == WALK_DATA)
+		size += event->value.integer;
+	else if (event->kind != WALK_VALUE && event->kind != WALK_NULL)
+		return WALK_ON;
+	walk_path(w, event, path, sizeof(path));
+	if (path_matches(f->pattern, path) && f->count < FLIPS_MAX)
+		f->last[f->count++] = event->offset + size - 1;
+	return event->kind == WALK_DATA ? WALK_SKIP : WALK_ON;
+}
+
+static void flip_field(struct job *j)
+{
+	struct finder f = {.pattern = j->plan.text};
+	struct walk w;
+	size_t len;
+	uint8_t *bytes = copy_answer(j, &len);
+	int32_t correlation_id;
+	int64_t body;
+
+	if (!bytes)
+		return;
+	body = 4 + frame_read_response((struct bytes){bytes + 4, (int32_t)len - 4},
+				       j->call.header.api_key, j->call.header.api_version,
+				       &correlation_id, NULL);
+	if (body < 4)
+		return;
+	walk_init(&w, schema_of(j), j->call.response_version, (int64_t)len - body, on_field, &f);
+	walk_feed(&w, (struct bytes){bytes + body, (int32_t)((int64_t)len - body)}, NULL);
+	walk_release(&w);
+	for (int32_t i = 0; i < f.count; i++)
+		bytes[body + f.last[i]] ^= 1;
+}
+
+static void flip_byte(struct job *j)
+{
+	size_t len;
+	uint8_t *bytes = copy_answer(j, &len);
+
+	if (bytes && (size_t)j->plan.at < len)
+		bytes[j->plan.at] ^= 1;
+}
+
 void damage_bytes(struct job *j)
 {
 	const struct plan *p = &j->plan;
@@ -194,6 +284,12 @@ void damage_bytes(struct job *j)
 		break;
 	case ACTION_CHUNK:
 		j->out.chunk = (size_t)p->at;
+		break;
+	case ACTION_FLIP:
+		if (p->text.data)
+			flip_field(j);
+		else
+			flip_byte(j);
 		break;
 	case ACTION_CUT:
 		cut(j);

@@ -6,6 +6,7 @@
 #include "service/peer.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,6 +89,15 @@ static void on_accept(void *ctx, int fd, const struct net_address *client,
 		      const struct net_address *server)
 {
 	peer_new(ctx, fd, client, server);
+}
+
+void service_adopt(struct service *s, int32_t broker, int fd)
+{
+	struct net_address nowhere = {0};
+
+	assert(broker >= 1 && broker <= s->brokers);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	peer_new(&s->doors[broker - 1], fd, &nowhere, &nowhere);
 }
 
 static const struct listener_callbacks door_callbacks = {on_accept};

@@ -45,6 +45,9 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
  * here on clients are served. */
 int service_start(struct service *s, struct error *e);
 
+/* Takes a connected stream descriptor as if a client had reached that broker by it: for tests. */
+void service_adopt(struct service *s, int32_t broker, int fd);
+
 /* Ends every connection (their events are emitted: lost exchanges, then closed) and stops
  * listening. Exchanges that were held or waiting are lost. Idempotent. */
 void service_stop(struct service *s);

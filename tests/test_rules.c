@@ -1,6 +1,7 @@
 /* The grammar of rules and its triggers, without a cluster: facts are made up. */
 #include "tests/test.h"
 
+#include "protocol/codec.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "rules/grammar.h"
@@ -356,6 +357,38 @@ TEST(a_removed_rule_lives_until_its_last_plan)
 	CHECK_STR(rule_text(p.rule), "any -> drop");
 	plan_release(&p);
 	CHECK(!acts(rs, &m));
+	arena_release(&m.arena);
+	rules_free(rs);
+}
+
+TEST(a_field_is_matched_by_its_path)
+{
+	struct produce_request_topic_data topics[2];
+	struct produce_request body;
+	struct rules *rs = rules_new(1);
+	struct made m;
+
+	made_init(&m, API_PRODUCE, "a");
+	codec_init(message_of_api(API_PRODUCE, MESSAGE_REQUEST)->schema, &body);
+	memset(topics, 0, sizeof(topics));
+	topics[0].name = str_of("orders");
+	topics[1].name = str_of("payments");
+	body.topic_data = topics;
+	body.topic_data_count = 2;
+	body.timeout_ms = 1500;
+	m.facts.body = &body;
+	add(rs, "Produce topicData[*].name=payments timeoutMs=1500 -> drop");
+	CHECK(acts(rs, &m));
+	body.timeout_ms = 1501;
+	CHECK(!acts(rs, &m));
+	refused("Produce topicData[*].nam=x -> drop",
+		"Produce: there is no field 'nam'; did you mean 'name'?", 21);
+	refused("Produce version=3 topicData[*].topicId=AAAAAAAAAAAAAAAAAAAAAA -> drop",
+		"Produce has the field topicId since version 13, not in those that the rule asks "
+		"for; the option force insists",
+		0);
+	refused("Metadata -> set brokers[0].port=x",
+		"Metadata: 'x' is no integer from -2147483648 to 2147483647", 32);
 	arena_release(&m.arena);
 	rules_free(rs);
 }
