@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 static const struct command *const commands[] = {
+	&cmd_decode,
 	&cmd_message,
 	&cmd_serve,
 };

@@ -284,10 +284,10 @@ static int next_any(struct capture *c, struct capture_item *ret, struct error *e
 		rc = next_pcapng(c, ret, e);
 	else
 		rc = next_pcap(c, ret, e);
-	if (rc == 1 && ret->kind == CAPTURE_PACKET) {
-		c->number++;
+	if (rc == 1 && ret->kind == CAPTURE_PACKET)
 		c->time_ns = ret->time_ns;
-	}
+	if (rc == 1 && (ret->kind == CAPTURE_PACKET || ret->kind == CAPTURE_CUSTOM))
+		c->number++;
 	ret->number = c->number;
 	return rc;
 }

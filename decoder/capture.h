@@ -2,8 +2,8 @@
  * standard input, or an interface. One item at a time, in a window of memory that does not grow
  * with the file.
  *
- * Every pointer of an item stays good until the next call. Packets are numbered from 1 as Wireshark
- * does, other blocks have no number of their own. */
+ * Every pointer of an item stays good until the next call. Packets and custom blocks are numbered
+ * from 1 as Wireshark does; other blocks have no number of their own. */
 #ifndef DECODER_CAPTURE_H
 #define DECODER_CAPTURE_H
 
@@ -30,7 +30,7 @@ enum capture_kind {
 
 struct capture_item {
 	enum capture_kind kind;
-	uint64_t number; /* of the packet, or of the last one before this block */
+	uint64_t number; /* of the packet or custom block; of other blocks: of the last one */
 	int64_t time_ns; /* since 1970; a packet without time has that of the one before */
 	uint16_t link;
 	const uint8_t *data;

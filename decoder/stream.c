@@ -486,7 +486,8 @@ static struct stream *open_stream(struct stream_table *t, const struct packet *p
 	s->ends[0] = answer ? p->dst : p->src;
 	s->ends[1] = answer ? p->src : p->dst;
 	s->flipped = answer ? !flipped : flipped;
-	s->opener = s->closer = -1;
+	s->opener = (p->flags & TCP_SYN) ? 0 : -1;
+	s->closer = -1;
 	HASH_ADD_BYHASHVALUE(hh, t->streams, key, sizeof(*key), key_hash(key), s);
 	DL_APPEND(t->open, s);
 	t->last = s;

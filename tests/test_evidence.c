@@ -222,7 +222,7 @@ TEST(a_fired_rule_is_a_comment_on_the_brokers_next_packet)
 	emit(&bus, EVENT_CONN_CLOSED, &c, CLOSE_BY_BROKER);
 	CHECK_EQ(evidence_close(ev, NULL), 0);
 	read_back(&b);
-	CHECK_TEXT(buf_cstr(&b.comments), "6 ktrial: rule lost-ack fired (hit 1, correlation 41): "
+	CHECK_TEXT(buf_cstr(&b.comments), "8 ktrial: rule lost-ack fired (hit 1, correlation 41): "
 					  "Produce nth=3 -> close after\n");
 	CHECK_EQ(b.events_count, 2);
 	CHECK_STR(b.events[1].rule.name, "lost-ack");

@@ -140,7 +140,7 @@ TEST(what_was_written_is_read_back)
 	CHECK_EQ(got[2].kind, CAPTURE_CUSTOM);
 	CHECK_EQ(got[2].pen, PCAPNG_PEN_KTRIAL);
 	CHECK_BYTES(got[2].data, got[2].len, "own words\0\0\0", 12);
-	CHECK_EQ(got[3].number, 2);
+	CHECK_EQ(got[3].number, 3);
 	CHECK_EQ(got[3].len, 0);
 	buf_release(&b);
 }
@@ -163,7 +163,7 @@ TEST(several_sections_of_both_byte_orders_number_their_interfaces_anew)
 	CHECK_EQ(got[5].wire_len, 103);
 	CHECK_EQ(got[6].link, LINK_SLL2);
 	CHECK_EQ(got[6].time_ns, 3605000000000);
-	CHECK_EQ(got[6].number, 4);
+	CHECK_EQ(got[6].number, 5);
 	buf_release(&b);
 }
 

@@ -19,43 +19,48 @@ void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE])
 	snprintf(ret_text, ENDPOINT_TEXT_SIZE, e->family == 6 ? "[%s]:%u" : "%s:%u", addr, e->port);
 }
 
-static void *decode(struct exchange *x, enum message_kind kind, struct bytes frame, struct error *e)
+static void *decode(struct exchange *x, enum message_kind kind, struct bytes frame,
+		    uint32_t *ret_trailing, struct error *e)
 {
 	int32_t correlation_id;
 	void *body = NULL;
-	int64_t at = x->header.body;
+	int64_t at = x->header.body, used;
 
 	if (kind == MESSAGE_RESPONSE)
 		at = frame_read_response(frame, x->header.api_key, x->header.api_version,
 					 &correlation_id, e);
 	if (at < 0)
 		return NULL;
-	frame_decode(x->header.api_key, x->header.api_version, kind,
-		     (struct bytes){frame.data + at, frame.len - (int32_t)at}, x->arena, &body, e);
-	return e->code ? NULL : body;
+	used = frame_decode(x->header.api_key, x->header.api_version, kind,
+			    (struct bytes){frame.data + at, frame.len - (int32_t)at}, x->arena,
+			    &body, e);
+	if (used < 0)
+		return NULL;
+	*ret_trailing = (uint32_t)(frame.len - at - used);
+	return body;
 }
 
 const void *exchange_request(struct exchange *x)
 {
-	if (!x->request_decoded) {
-		x->request_decoded = true;
-		x->request_error = (struct error)ERROR_INIT;
-		x->request_body =
-			x->request.data ? decode(x, MESSAGE_REQUEST, x->request, &x->request_error)
-					: NULL;
-	}
+	if (x->request_decoded)
+		return x->request_body;
+	x->request_decoded = true;
+	x->request_error = (struct error)ERROR_INIT;
+	if (x->request.data)
+		x->request_body = decode(x, MESSAGE_REQUEST, x->request, &x->request_trailing,
+					 &x->request_error);
 	return x->request_body;
 }
 
 const void *exchange_response(struct exchange *x)
 {
-	if (!x->response_decoded) {
-		x->response_decoded = true;
-		x->response_error = (struct error)ERROR_INIT;
-		x->response_body = x->response.data ? decode(x, MESSAGE_RESPONSE, x->response,
-							     &x->response_error)
-						    : NULL;
-	}
+	if (x->response_decoded)
+		return x->response_body;
+	x->response_decoded = true;
+	x->response_error = (struct error)ERROR_INIT;
+	if (x->response.data)
+		x->response_body = decode(x, MESSAGE_RESPONSE, x->response, &x->response_trailing,
+					  &x->response_error);
 	return x->response_body;
 }
 

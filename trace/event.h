@@ -66,13 +66,15 @@ struct exchange {
 		response_size; /* declared frame lengths, also where the bytes are not kept */
 	int64_t request_first_us, request_us; /* wall µs of its first and last byte; 0 unknown */
 	int64_t response_first_us, response_us;
-	uint64_t request_packet,
-		response_packet;	    /* packet numbers of the first bytes, from 1; 0 none */
+	uint64_t request_packet, request_packet_last; /* packet numbers of the first and the last
+							 bytes, from 1; 0 none */
+	uint64_t response_packet, response_packet_last;
 	struct str rule;		    /* what was done to it, as rule text; null if nothing */
 	struct arena *arena;		    /* for the bodies; the maker's, reset after the event */
 	void *request_body, *response_body; /* generated structs once decoded */
 	struct error request_error, response_error;
 	bool request_decoded, response_decoded;
+	uint32_t request_trailing, response_trailing; /* bytes behind the body, once decoded */
 };
 
 /* The decoded body, or NULL with x->request_error (x->response_error) set. An absent frame is NULL

@@ -139,7 +139,6 @@ static int read_kind(struct reader *r, struct event *ret, struct bytes batch)
 	switch (ret->kind) {
 	case EVENT_CONN_OPENED:
 	case EVENT_CONN_REFUSED:
-		ret->kind = EVENT_CONN_OPENED;
 		read_conn(r, &ret->conn);
 		return 1;
 	case EVENT_RULE:

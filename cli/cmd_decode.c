@@ -1,0 +1,405 @@
+/* `ktrial decode`: captures, or an interface, as lines, JSON or trees. Reads the options, prints
+ * what the sinks make of each event, and sums up on stderr; all else is the decoder's. */
+#include "cli/cmd.h"
+
+#include "base/log.h"
+#include "decoder/decode.h"
+#include "decoder/jsonl.h"
+#include "decoder/text.h"
+#include "decoder/tree.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX   ((size_t)1 << 30) /* of one event */
+#define OUTPUT_FLUSH ((size_t)64 << 10)
+
+static const char help[] =
+	"usage: ktrial decode FILE...|-|-i INTERFACE [OPTION...]\n"
+	"\n"
+	"Every Kafka message of a capture (pcap or pcapng; - is standard input), whatever its "
+	"port. Several files are merged by time.\n"
+	"A message is printed when its exchange has ended: the request, then its answer.\n"
+	"\n"
+	"  -o line         one line a message (the default)\n"
+	"  -o tree         all fields with their place in the frame\n"
+	"  -o json         JSON Lines: an object for each message\n"
+	"  -o exchange     JSON Lines: an object for each request with its answer\n"
+	"  -i INTERFACE    capture there until a signal\n"
+	"  --bpf FILTER    only packets that match, as tcpdump has it\n"
+	"  --from TIME, --to TIME   only packets from then, until then: 2026-11-22T20:41:17Z, "
+	"with a fraction if need be, or seconds\n"
+	"                  since 1970\n"
+	"  -c N            end after N packets\n"
+	"  --port PORT     what this port says is Kafka, even where it does not look like it; "
+	"several\n"
+	"  --values none|text|hex   of records, in a tree; text\n"
+	"  -v              connections, too, and what evidence says of log and cluster; a "
+	"summary on stderr\n"
+	"  --strict        exit status 1 on malformed bytes or a wrong CRC\n"
+	"\n"
+	"Exit status: 0; 1 with --strict; 2 wrong use; 4 when a file can't be read.\n";
+
+enum {
+	OPT_OUTPUT = 1,
+	OPT_INTERFACE,
+	OPT_BPF,
+	OPT_FROM,
+	OPT_TO,
+	OPT_COUNT,
+	OPT_PORT,
+	OPT_VALUES,
+	OPT_VERBOSE,
+	OPT_STRICT,
+	OPT_NOT_BUILT,
+};
+
+static const struct cmd_option options[] = {
+	{"-o", OPT_OUTPUT, true},
+	{"-i", OPT_INTERFACE, true},
+	{"--bpf", OPT_BPF, true},
+	{"--from", OPT_FROM, true},
+	{"--to", OPT_TO, true},
+	{"-c", OPT_COUNT, true},
+	{"--port", OPT_PORT, true},
+	{"--values", OPT_VALUES, true},
+	{"-v", OPT_VERBOSE, false},
+	{"--strict", OPT_STRICT, false},
+	{"-Y", OPT_NOT_BUILT, true},
+	{"-w", OPT_NOT_BUILT, true},
+	{"--streams", OPT_NOT_BUILT, false},
+	{"--two-pass", OPT_NOT_BUILT, false},
+	{"--topic-ids", OPT_NOT_BUILT, true},
+	{"--by", OPT_NOT_BUILT, true},
+	{"--top", OPT_NOT_BUILT, true},
+	{"--group", OPT_NOT_BUILT, true},
+	{"--memory", OPT_NOT_BUILT, true},
+	{"--show-secrets", OPT_NOT_BUILT, false},
+	{NULL, 0, false},
+};
+
+enum output { OUTPUT_LINE, OUTPUT_TREE, OUTPUT_JSON, OUTPUT_EXCHANGE };
+
+/* What the command line asked for, and the work. */
+struct job {
+	struct decode_options options;
+	const char *files[DECODE_FILES_MAX];
+	size_t files_count;
+	const char *interface;
+	enum output output;
+	enum tree_values values;
+	bool verbose, strict;
+
+	struct decode *decode;
+	struct buf out;
+	struct names *names;
+	struct event_sink sink;
+	struct event_bus bus;
+	uint64_t malformed;
+	bool closed; /* nobody reads our output any more */
+};
+
+static struct decode *running; /* for the signal handler */
+
+static void on_signal(int number)
+{
+	(void)number;
+	if (running)
+		decode_stop(running);
+}
+
+/* Output. */
+
+static void write_out(struct job *job)
+{
+	size_t at = 0;
+	ssize_t n;
+
+	while (at < job->out.len && !job->closed) {
+		n = write(STDOUT_FILENO, job->out.data + at, job->out.len - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		job->closed = n < 0;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	buf_reset(&job->out);
+	if (job->closed)
+		decode_stop(job->decode);
+}
+
+static void on_event(void *context, const struct event *ev)
+{
+	struct job *job = context;
+	bool malformed = false;
+
+	switch (job->output) {
+	case OUTPUT_LINE:
+		malformed = text_event(&job->out, ev, job->names, job->verbose);
+		break;
+	case OUTPUT_TREE:
+		malformed = tree_event(&job->out, ev, job->names, job->values, job->verbose);
+		break;
+	case OUTPUT_JSON:
+		malformed = jsonl_event(&job->out, ev, job->names, JSONL_MESSAGES);
+		break;
+	case OUTPUT_EXCHANGE:
+		malformed = jsonl_event(&job->out, ev, job->names, JSONL_EXCHANGES);
+		break;
+	}
+	job->malformed += malformed;
+	if (job->out.len >= OUTPUT_FLUSH || job->interface)
+		write_out(job);
+}
+
+/* Options. */
+
+static int set_output(struct job *job, const char *value)
+{
+	static const char *const names[] = {"line", "tree", "json", "exchange"};
+	const char *nearest;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (strcmp(value, names[i]))
+			continue;
+		job->output = (enum output)i;
+		return 0;
+	}
+	if (!strcmp(value, "stats") || !strcmp(value, "group"))
+		return cmd_usage(&cmd_decode, "-o %s is not built yet", value);
+	nearest = cmd_nearest(value, names, 4, sizeof(*names));
+	return cmd_usage(&cmd_decode, "-o takes line, tree, json or exchange, not '%s'%s%s%s",
+			 value, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			 nearest ? "'?" : "");
+}
+
+static int set_values(struct job *job, const char *value)
+{
+	static const char *const names[] = {"none", "text", "hex"};
+
+	for (size_t i = 0; i < 3; i++) {
+		if (strcmp(value, names[i]))
+			continue;
+		job->values = (enum tree_values)i;
+		return 0;
+	}
+	return cmd_usage(&cmd_decode, "--values takes none, text or hex, not '%s'", value);
+}
+
+/* The fraction of a second behind a time, ".25", in ns; false if it is no such text. */
+static bool read_fraction(const char **text, int64_t *ret_ns)
+{
+	int64_t unit = 100000000;
+	const char *at = *text;
+
+	*ret_ns = 0;
+	if (*at != '.')
+		return true;
+	for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
+		*ret_ns += (*at - '0') * unit;
+	*text = at;
+	return true;
+}
+
+static int set_time(const char *name, const char *value, int64_t *ret_ns)
+{
+	struct tm tm = {0};
+	const char *at = strptime(value, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t seconds, fraction;
+	char *end;
+
+	if (at) {
+		seconds = timegm(&tm);
+	} else {
+		errno = 0;
+		seconds = strtoll(value, &end, 10);
+		at = end == value || errno ? NULL : end;
+	}
+	if (at && read_fraction(&at, &fraction) && (!*at || !strcmp(at, "Z")) && seconds >= 0 &&
+	    seconds < INT64_MAX / 1000000000) {
+		*ret_ns = seconds * 1000000000 + fraction;
+		return 0;
+	}
+	return cmd_usage(&cmd_decode,
+			 "%s takes a time such as 2026-11-22T20:41:17Z or seconds since 1970, "
+			 "not '%s'",
+			 name, value);
+}
+
+static int add_port(struct job *job, const char *value)
+{
+	int64_t n;
+
+	if (!cmd_number(value, 1, 65535, &n))
+		return cmd_usage(&cmd_decode, "--port takes 1 to 65535, not '%s'", value);
+	if (job->options.ports_count == DECODE_PORTS_MAX)
+		return cmd_usage(&cmd_decode, "--port stands more than %d times", DECODE_PORTS_MAX);
+	job->options.ports[job->options.ports_count++] = (uint16_t)n;
+	return 0;
+}
+
+static int add_file(struct job *job, const char *value)
+{
+	if (job->files_count == DECODE_FILES_MAX)
+		return cmd_usage(&cmd_decode, "more than %d files", DECODE_FILES_MAX);
+	job->files[job->files_count++] = value;
+	return 0;
+}
+
+static int set_option(struct job *job, int id, const char *value, const char *word)
+{
+	int64_t n;
+
+	switch (id) {
+	case CMD_WORD:
+		return add_file(job, value);
+	case OPT_OUTPUT:
+		return set_output(job, value);
+	case OPT_INTERFACE:
+		job->interface = value;
+		return 0;
+	case OPT_BPF:
+		job->options.capture.bpf = value;
+		return 0;
+	case OPT_FROM:
+		return set_time("--from", value, &job->options.from_ns);
+	case OPT_TO:
+		return set_time("--to", value, &job->options.to_ns);
+	case OPT_COUNT:
+		if (!cmd_number(value, 1, INT64_MAX, &n))
+			return cmd_usage(&cmd_decode, "-c takes a number from 1, not '%s'", value);
+		job->options.packets_max = (uint64_t)n;
+		return 0;
+	case OPT_PORT:
+		return add_port(job, value);
+	case OPT_VALUES:
+		return set_values(job, value);
+	case OPT_VERBOSE:
+		job->verbose = true;
+		return 0;
+	case OPT_STRICT:
+		job->strict = true;
+		return 0;
+	default:
+		return cmd_usage(&cmd_decode, "%s is not built yet", word);
+	}
+}
+
+/* 0, or the status to exit with; CMD_HELP when help was asked for. */
+static int read_options(struct job *job, int argc, char **argv)
+{
+	struct cmd_args args = {
+		.command = &cmd_decode, .options = options, .argv = argv, .argc = argc, .at = 1};
+	const char *value, *word;
+	int id, status;
+
+	for (;;) {
+		word = args.at < argc ? argv[args.at] : "";
+		id = cmd_next(&args, &value);
+		if (id == CMD_END)
+			break;
+		if (id == CMD_BAD)
+			return EXIT_USAGE;
+		if (id == CMD_HELP)
+			return CMD_HELP;
+		status = set_option(job, id, value, word);
+		if (status)
+			return status;
+	}
+	if (!job->files_count && !job->interface)
+		return cmd_usage(&cmd_decode, "say which: a FILE, - for standard input, or "
+					      "-i INTERFACE");
+	if (job->files_count && job->interface)
+		return cmd_usage(&cmd_decode, "files and -i together can't be");
+	return 0;
+}
+
+/* The end. */
+
+static void say(uint64_t n, const char *what)
+{
+	if (n)
+		fprintf(stderr, "ktrial decode: %llu %s\n", (unsigned long long)n, what);
+}
+
+/* What one must know to trust the output is said always, the rest with -v. */
+static void sum_up(const struct job *job)
+{
+	const struct decode_totals *t = decode_totals(job->decode);
+
+	if (t->kinds[PACKET_LINK_UNKNOWN])
+		fprintf(stderr, "ktrial decode: %llu packets of link type %u, which is not known\n",
+			(unsigned long long)t->kinds[PACKET_LINK_UNKNOWN], t->link_unknown);
+	say(t->live_lost, "packets that the kernel had no room for");
+	say(t->kinds[PACKET_FRAGMENT], "IP fragments, which are not joined yet");
+	say(t->conns.lost_bytes, "bytes of Kafka conversations are not in the capture");
+	say(t->conns.not_kept, "messages larger than the memory allows");
+	say(t->bad_blocks, "blocks of evidence that can't be read");
+	say(t->streams.evicted, "conversations forgotten: too many at once");
+	say(t->conns.tls, "conversations in TLS, which is not decrypted");
+	say(t->secrets, "blocks of keys, skipped");
+	if (!job->verbose)
+		return;
+	say(t->packets, "packets");
+	say(t->kinds[PACKET_TRUNCATED] + t->kinds[PACKET_MALFORMED], "packets with broken headers");
+	say(t->conns.kafka, "Kafka connections");
+	say(t->conns.other, "conversations that are not Kafka");
+	say(t->conns.requests, "requests");
+	say(t->conns.responses, "answers");
+	say(t->conns.unmatched_bytes, "bytes of Kafka connections in no message");
+	say(t->conns.sasl_tokens, "SASL tokens without a header");
+}
+
+static int run(struct job *job)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	struct error e = ERROR_INIT;
+	char text[600];
+	int rc;
+
+	running = job->decode;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	rc = job->interface ? decode_live(job->decode, job->interface, &e)
+			    : decode_files(job->decode, job->files, job->files_count, &e);
+	write_out(job);
+	running = NULL;
+	if (rc < 0)
+		fprintf(stderr, "ktrial decode: %s\n", error_text(&e, text, sizeof(text)));
+	if (!job->closed)
+		sum_up(job);
+	if (rc < 0)
+		return rc == ERR_USAGE ? EXIT_USAGE : EXIT_ENVIRONMENT;
+	return job->strict && job->malformed ? EXIT_FINDINGS : EXIT_FINE;
+}
+
+static int decode(int argc, char **argv)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int status;
+
+	if (!job)
+		abort();
+	job->values = TREE_VALUES_TEXT;
+	status = read_options(job, argc, argv);
+	if (!status) {
+		buf_init(&job->out, OUTPUT_MAX);
+		job->names = names_new();
+		job->sink = (struct event_sink){.on_event = on_event, .ctx = job};
+		event_bus_add(&job->bus, &job->sink);
+		job->decode = decode_new(&job->options, &job->bus);
+		status = run(job);
+		decode_free(job->decode);
+		names_free(job->names);
+		buf_release(&job->out);
+	}
+	free(job);
+	return status == CMD_HELP ? EXIT_FINE : status;
+}
+
+const struct command cmd_decode = {"decode", "explains every Kafka message of a capture", help,
+				   decode};

@@ -1,0 +1,696 @@
+/* Frames of both directions, what waits for an answer, and the belief that all this is Kafka.
+ *
+ * Invariants: env->memory is the sum of all frames' buffers; a frame's buffer holds its bytes up to
+ * the first hole, and is whole only if `kept` and nothing is missing; requests stand in the order
+ * in which they came; an exchange is told exactly once. Cutting frames out of bytes is framer.c's.
+ */
+#include "decoder/dialog.h"
+
+#include "decoder/framer.h"
+#include "protocol/messages.h"
+#include "protocol/wire.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#define PREFIX_MAX     8192		   /* kept of a frame that is not kept */
+#define FIRST_ROOM     ((size_t)64 << 10)  /* a frame's first buffer */
+#define RESPONSE_MAX   ((uint32_t)1 << 30) /* longer ones are not believed */
+#define SASL_TOKEN_MAX ((uint32_t)1 << 20)
+#define SEARCH_MAX     ((uint64_t)8 << 20) /* bytes without a frame: it is not Kafka */
+#define WAITING_MAX    10000		   /* requests of a connection without an answer */
+#define ORPHANS_MAX    3		   /* in a row: then the frames are not believed any more */
+#define CLIENT_ID_MAX  249		   /* believed when searching */
+#define CLIENT_ID_LOOK 64		   /* bytes of it that are looked at */
+#define VERSION_NEWER  64		   /* versions above the newest that are still believed */
+
+/* A frame as far as it has come. */
+struct part {
+	uint8_t *data;
+	size_t len, cap;
+	uint32_t size;
+	uint64_t missing;
+	bool kept, broken; /* broken: a hole came, no more bytes are added */
+	struct stream_at first, last;
+	uint64_t seen; /* of size, missing ones included */
+};
+
+struct waiting {
+	struct waiting *prev, *next;
+	struct frame_header header;
+	struct part part;
+	struct str rule;
+};
+
+struct side {
+	struct dialog *c;
+	int d;
+	struct framer framer;
+	struct part part;
+	bool in_frame;
+	uint64_t frames;
+};
+
+struct dialog {
+	struct dialog_env *env;
+	struct stream *stream;
+	struct event_conn info;
+	struct side sides[2];
+	struct waiting *waiting; /* the oldest first */
+	uint32_t waiting_count;
+	int64_t opened_us;
+	int client; /* direction of requests; -1: not known */
+	bool trusted, opened, gave_up, sasl_raw;
+	uint32_t orphans; /* in a row */
+	uint64_t frames, requests;
+	char client_id[CLIENT_ID_MAX + 1]; /* of the last request, to know the next one by */
+	int32_t client_id_len;		   /* -1: null, or none yet */
+};
+
+int64_t dialog_number(const struct dialog *c)
+{
+	return c->info.conn;
+}
+
+/* Parts. */
+
+static void part_release(struct dialog *c, struct part *p)
+{
+	c->env->memory -= p->cap;
+	free(p->data);
+	*p = (struct part){0};
+}
+
+static bool part_fits(const struct dialog *c, const struct part *p, size_t cap)
+{
+	const struct dialog_env *env = c->env;
+
+	return cap <= PREFIX_MAX ||
+	       (cap <= env->memory_max / 2 && env->memory + cap - p->cap <= env->memory_max);
+}
+
+/* Room for n more bytes; false when memory does not allow it. */
+static bool part_grow(struct dialog *c, struct part *p, size_t n)
+{
+	size_t want = p->cap ? p->cap : FIRST_ROOM;
+
+	if (n <= p->cap - p->len)
+		return true;
+	while (want < p->len + n)
+		want *= 2;
+	if (want > p->size)
+		want = p->size;
+	if (!part_fits(c, p, want))
+		want = p->len + n;
+	if (!part_fits(c, p, want))
+		return false;
+	p->data = realloc(p->data, want);
+	if (!p->data)
+		abort();
+	c->env->memory += want - p->cap;
+	p->cap = want;
+	return true;
+}
+
+static void part_add(struct dialog *c, struct part *p, const uint8_t *data, size_t n,
+		     const struct stream_at *at)
+{
+	p->seen += n;
+	p->last = *at;
+	if (p->broken)
+		return;
+	if (!part_grow(c, p, n)) {
+		c->env->totals.not_kept += p->kept;
+		p->kept = false;
+		p->broken = true;
+		if (p->len >= PREFIX_MAX || !part_grow(c, p, PREFIX_MAX - p->len))
+			return;
+		n = n < PREFIX_MAX - p->len ? n : PREFIX_MAX - p->len;
+	}
+	memcpy(p->data + p->len, data, n);
+	p->len += n;
+}
+
+static struct bytes part_bytes(const struct part *p)
+{
+	static const uint8_t none[1];
+
+	return (struct bytes){p->data ? p->data : none, (int32_t)p->len};
+}
+
+static bool part_whole(const struct part *p)
+{
+	return p->kept && p->len == p->size;
+}
+
+/* Events. */
+
+static void emit(struct dialog *c, struct event *ev)
+{
+	event_emit(c->env->bus, ev);
+}
+
+static void emit_conn(struct dialog *c, enum event_kind kind, enum close_how how, int64_t time_us)
+{
+	struct event ev = {.kind = kind, .time_us = time_us, .conn = c->info};
+
+	ev.conn.how = how;
+	emit(c, &ev);
+}
+
+static void emit_unmatched(struct dialog *c, bool from_client, uint64_t size, const char *why,
+			   const struct stream_at *at)
+{
+	struct event ev = {.kind = EVENT_UNMATCHED,
+			   .time_us = at->time_ns / 1000,
+			   .unmatched = {.conn = c->info,
+					 .from_client = from_client,
+					 .size = size,
+					 .packet = at->packet,
+					 .why = str_of(why)}};
+
+	emit(c, &ev);
+}
+
+/* Why a frame's bytes are not there, for whoever wants its body. */
+static void explain(const struct part *p, bool *ret_decoded, struct error *ret_error)
+{
+	*ret_decoded = true;
+	*ret_error = (struct error)ERROR_INIT;
+	if (p->missing)
+		error_set(ret_error, ERR_TRUNCATED, "%llu of its %u bytes were not captured",
+			  (unsigned long long)p->missing, p->size);
+	else if (p->seen < p->size)
+		error_set(ret_error, ERR_TRUNCATED, "only %llu of its %u bytes came",
+			  (unsigned long long)p->seen, p->size);
+	else
+		error_set(ret_error, ERR_LIMIT, "%u bytes are more than the memory allows",
+			  p->size);
+}
+
+/* Without its request an answer can't be read: which API it is of is not in it. */
+static void orphan(struct exchange *x)
+{
+	x->header.api_key = -1;
+	x->header.correlation_id = (int32_t)wire_u32(x->response.data);
+	x->response_decoded = true;
+	x->response_error = (struct error)ERROR_INIT;
+	error_set(&x->response_error, ERR_UNSUPPORTED, "its request is not in the capture");
+}
+
+/* Hands on one exchange; either part may be absent. */
+static void emit_exchange(struct dialog *c, const struct waiting *w, struct part *response,
+			  enum exchange_state state, int64_t time_us)
+{
+	struct exchange x = {.conn = c->info, .state = state, .arena = &c->env->arena};
+	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = time_us, .exchange = &x};
+
+	if (w) {
+		x.header = w->header;
+		x.rule = w->rule;
+		x.request_size = w->part.size;
+		x.request_first_us = w->part.first.time_ns / 1000;
+		x.request_us = w->part.last.time_ns / 1000;
+		x.request_packet = w->part.first.packet;
+		x.request_packet_last = w->part.last.packet;
+		if (part_whole(&w->part))
+			x.request = part_bytes(&w->part);
+		else
+			explain(&w->part, &x.request_decoded, &x.request_error);
+	}
+	if (response) {
+		x.response_size = response->size;
+		x.response_first_us = response->first.time_ns / 1000;
+		x.response_us = response->last.time_ns / 1000;
+		x.response_packet = response->first.packet;
+		x.response_packet_last = response->last.packet;
+		if (part_whole(response))
+			x.response = part_bytes(response);
+		if (!part_whole(response))
+			explain(response, &x.response_decoded, &x.response_error);
+		else if (!w)
+			orphan(&x);
+	}
+	emit(c, &ev);
+	arena_reset(&c->env->arena);
+}
+
+/* Requests that wait. */
+
+static void waiting_free(struct dialog *c, struct waiting *w)
+{
+	DL_DELETE(c->waiting, w);
+	c->waiting_count--;
+	part_release(c, &w->part);
+	free((char *)(uintptr_t)w->rule.data);
+	free(w);
+}
+
+static struct waiting *waiting_find(struct dialog *c, int32_t correlation_id)
+{
+	struct waiting *w;
+
+	DL_FOREACH(c->waiting, w)
+	if (w->header.correlation_id == correlation_id)
+		return w;
+	return NULL;
+}
+
+static void give_up_oldest(struct dialog *c)
+{
+	struct waiting *w = c->waiting;
+
+	emit_exchange(c, w, NULL, EXCHANGE_LOST, w->part.last.time_ns / 1000);
+	waiting_free(c, w);
+}
+
+void dialog_rule(struct dialog *c, int32_t correlation_id, struct str text)
+{
+	struct waiting *w = waiting_find(c, correlation_id);
+	char *copy;
+
+	if (!w || w->rule.data || !text.data)
+		return;
+	copy = malloc((size_t)text.len + 1);
+	if (!copy)
+		abort();
+	memcpy(copy, text.data, (size_t)text.len);
+	w->rule = (struct str){copy, text.len};
+}
+
+/* Belief. */
+
+static bool printable(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] < 0x20 || p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* API and version: known ones, or, where we follow the frames already, any of the future. */
+static bool api_makes_sense(int api_key, int version, bool strict)
+{
+	const struct message *m = message_of_api(api_key, MESSAGE_REQUEST);
+
+	if (!m)
+		return !strict && api_key >= 0 && api_key <= 1000 && version >= 0 &&
+		       version <= 1000;
+	/* ApiVersions comes first and at the newest version that a client knows. */
+	strict = strict && api_key != API_API_VERSIONS;
+	return version >= (strict ? m->since : 0) &&
+	       version <= m->until + (strict ? 0 : VERSION_NEWER);
+}
+
+/* The client id of a request that is looked for: the one we know, or at least a text. */
+static enum framer_verdict judge_client_id(const struct dialog *c, const uint8_t *data, size_t n,
+					   uint32_t size)
+{
+	int16_t len = (int16_t)wire_u16(data + 12);
+	size_t look;
+
+	if (c->requests)
+		return len != c->client_id_len					     ? FRAMER_NO
+		       : n < 14 + (size_t)(len > 0 ? len : 0)			     ? FRAMER_MORE
+		       : (len <= 0 || !memcmp(data + 14, c->client_id, (size_t)len)) ? FRAMER_YES
+										     : FRAMER_NO;
+	if (len < 1 || len > CLIENT_ID_MAX || (uint32_t)len + 10 > size)
+		return FRAMER_NO;
+	look = len < CLIENT_ID_LOOK ? (size_t)len : CLIENT_ID_LOOK;
+	if (n < 14 + look)
+		return printable(data + 14, n - 14) ? FRAMER_MORE : FRAMER_NO;
+	return printable(data + 14, look) ? FRAMER_YES : FRAMER_NO;
+}
+
+static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *data, size_t n,
+					 bool searching)
+{
+	uint32_t size;
+	int16_t key, version, len;
+
+	if (n < 4)
+		return searching && n && data[0] > 6 ? FRAMER_NO : FRAMER_MORE;
+	size = wire_u32(data);
+	if (size > FRAME_SIZE_MAX)
+		return FRAMER_NO;
+	if (c->sasl_raw && !searching && size <= SASL_TOKEN_MAX)
+		return FRAMER_YES;
+	if (size < 8)
+		return FRAMER_NO;
+	if (n < 8)
+		return FRAMER_MORE;
+	key = (int16_t)wire_u16(data + 4);
+	version = (int16_t)wire_u16(data + 6);
+	if (!api_makes_sense(key, version, searching || !c->frames))
+		return FRAMER_NO;
+	if (!frame_request_header_version(key, version) || (c->frames && !searching))
+		return searching ? FRAMER_NO : FRAMER_YES;
+	if (size < 10)
+		return FRAMER_NO;
+	if (n < 14)
+		return FRAMER_MORE;
+	len = (int16_t)wire_u16(data + 12);
+	if (searching)
+		return judge_client_id(c, data, n, size);
+	return len >= -1 && len <= (int64_t)size - 10 ? FRAMER_YES : FRAMER_NO;
+}
+
+static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data, size_t n,
+					  bool searching)
+{
+	uint32_t size;
+
+	if (n < 4)
+		return searching && n && data[0] >= RESPONSE_MAX >> 24 ? FRAMER_NO : FRAMER_MORE;
+	size = wire_u32(data);
+	if (c->sasl_raw && !searching && size <= SASL_TOKEN_MAX)
+		return FRAMER_YES;
+	if (size < 4 || size > RESPONSE_MAX)
+		return FRAMER_NO;
+	if (n < 8)
+		return FRAMER_MORE;
+	if (waiting_find(c, (int32_t)wire_u32(data + 4)))
+		return FRAMER_YES;
+	return !searching && c->frames && c->orphans < ORPHANS_MAX ? FRAMER_YES : FRAMER_NO;
+}
+
+static void not_kafka(struct dialog *c, const uint8_t *data, size_t n)
+{
+	bool tls = n >= 2 && (data[0] == 0x16 || data[0] == 0x17) && data[1] == 3;
+
+	c->gave_up = true;
+	if (tls)
+		c->env->totals.tls++;
+	else
+		c->env->totals.other++;
+	stream_ignore(c->stream);
+}
+
+static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n, bool searching)
+{
+	struct side *side = context;
+	struct dialog *c = side->c;
+	enum framer_verdict verdict;
+
+	if (c->gave_up)
+		return FRAMER_NO;
+	if (c->client >= 0 && c->client != side->d)
+		verdict = judge_response(c, data, n, searching);
+	else
+		verdict = judge_request(c, data, n, searching);
+	if (verdict == FRAMER_NO && !searching && !c->frames && !c->trusted)
+		not_kafka(c, data, n);
+	return verdict;
+}
+
+/* Frames. */
+
+static void open_conn(struct dialog *c, int client)
+{
+	const struct endpoint *ends = c->stream->ends;
+
+	c->client = client;
+	c->info.client = ends[client];
+	c->info.server = ends[!client];
+	if (c->opened)
+		return;
+	c->opened = true;
+	c->env->totals.kafka++;
+	emit_conn(c, EVENT_CONN_OPENED, 0, c->opened_us);
+}
+
+static void on_frame(void *context, uint32_t size, const struct stream_at *at)
+{
+	struct side *side = context;
+	struct dialog *c = side->c;
+
+	open_conn(c, c->client < 0 ? side->d : c->client);
+	c->frames++;
+	side->frames++;
+	side->in_frame = true;
+	side->part = (struct part){.size = size, .kept = true, .first = *at, .last = *at};
+}
+
+static void on_bytes(void *context, const uint8_t *data, size_t n, const struct stream_at *at)
+{
+	struct side *side = context;
+
+	part_add(side->c, &side->part, data, n, at);
+}
+
+static void on_hole(void *context, uint64_t n)
+{
+	struct side *side = context;
+
+	side->part.missing += n;
+	side->part.seen += n;
+	side->part.broken = true;
+	side->c->env->totals.lost_bytes += n;
+}
+
+static void drop_part(struct dialog *c, struct side *side, const char *why)
+{
+	c->env->totals.unmatched_bytes += side->part.size;
+	emit_unmatched(c, side->d == c->client, side->part.size, why, &side->part.first);
+	part_release(c, &side->part);
+}
+
+static void remember_client_id(struct dialog *c, struct str id)
+{
+	if (id.len > CLIENT_ID_MAX)
+		return;
+	c->client_id_len = id.data ? id.len : -1;
+	if (id.data)
+		memcpy(c->client_id, id.data, (size_t)id.len);
+}
+
+/* Produce with acks 0 gets no answer. acks stand behind the transactional id. */
+static bool wants_no_answer(const struct frame_header *h, const struct part *p)
+{
+	const uint8_t *at = p->data + h->body, *end = p->data + p->len;
+	uint32_t len = 0;
+	int n;
+
+	if (h->api_key != API_PRODUCE || !frame_known(h->api_key, h->api_version))
+		return false;
+	if (h->api_version >= 9) {
+		n = wire_uvarint(at, end, &len);
+		if (n <= 0)
+			return false;
+		at += n;
+		len -= len > 0;
+	} else if (h->api_version >= 3 && end - at >= 2) {
+		len = wire_u16(at) == 0xffff ? 0 : wire_u16(at);
+		at += 2;
+	}
+	return end - at >= 2 && len <= (size_t)(end - at) - 2 && wire_u16(at + len) == 0;
+}
+
+/* A request is there, as far as it came. */
+static void request_end(struct dialog *c, struct side *side, const struct stream_at *at)
+{
+	struct waiting *w;
+	struct frame_header h;
+	struct bytes prefix = part_bytes(&side->part);
+
+	if (c->sasl_raw &&
+	    (prefix.len < 8 || !api_makes_sense((int16_t)wire_u16(prefix.data),
+						(int16_t)wire_u16(prefix.data + 2), true))) {
+		c->env->totals.sasl_tokens++;
+		part_release(c, &side->part);
+		return;
+	}
+	if (frame_read_request(prefix, &h, NULL) < 0) {
+		drop_part(c, side,
+			  side->part.missing ? "a request whose header was not captured"
+					     : "a request with a malformed header");
+		return;
+	}
+	c->env->totals.requests++;
+	c->requests++;
+	c->sasl_raw = h.api_key == API_SASL_HANDSHAKE && h.api_version == 0;
+	remember_client_id(c, h.client_id);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		abort();
+	w->header = h;
+	w->part = side->part;
+	side->part = (struct part){0};
+	DL_APPEND(c->waiting, w);
+	c->waiting_count++;
+	if (wants_no_answer(&h, &w->part)) {
+		emit_exchange(c, w, NULL, EXCHANGE_NO_ANSWER, at->time_ns / 1000);
+		waiting_free(c, w);
+	} else if (c->waiting_count > WAITING_MAX) {
+		give_up_oldest(c);
+	}
+}
+
+static void response_end(struct dialog *c, struct side *side, const struct stream_at *at)
+{
+	struct part *p = &side->part;
+	struct waiting *w;
+
+	if (p->len < 4) {
+		if (c->sasl_raw)
+			c->env->totals.sasl_tokens++;
+		else
+			drop_part(c, side, "an answer whose header was not captured");
+		part_release(c, p);
+		return;
+	}
+	w = waiting_find(c, (int32_t)wire_u32(p->data));
+	if (!w && c->sasl_raw) {
+		c->env->totals.sasl_tokens++;
+		part_release(c, p);
+		return;
+	}
+	c->env->totals.responses++;
+	c->orphans = w ? 0 : c->orphans + 1;
+	emit_exchange(c, w, p, w ? EXCHANGE_ANSWERED : EXCHANGE_ORPHAN, at->time_ns / 1000);
+	if (w)
+		waiting_free(c, w);
+	part_release(c, p);
+}
+
+static void on_end(void *context, const struct stream_at *at)
+{
+	struct side *side = context;
+
+	side->in_frame = false;
+	if (side->d == side->c->client)
+		request_end(side->c, side, at);
+	else
+		response_end(side->c, side, at);
+}
+
+static void on_lost(void *context, uint64_t seen, uint64_t missing, const struct stream_at *at)
+{
+	struct side *side = context;
+	struct dialog *c = side->c;
+	bool begins_inside = !side->frames && c->stream->opener < 0;
+
+	if (c->gave_up || c->client < 0)
+		return;
+	c->env->totals.lost_bytes += missing;
+	c->env->totals.unmatched_bytes += seen;
+	emit_unmatched(c, side->d == c->client, seen + missing,
+		       missing	       ? "bytes that were not captured, and what they touch"
+		       : begins_inside ? "the capture begins inside a frame"
+				       : "bytes that are no frame",
+		       at);
+}
+
+static const struct framer_events framer_events = {on_judge, on_frame, on_bytes,
+						   on_hole,  on_end,   on_lost};
+
+/* Life. */
+
+static bool endpoint_is(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
+
+struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct stream_at *at)
+{
+	struct dialog *c = calloc(1, sizeof(*c));
+	enum dialog_belief belief = DIALOG_MAYBE;
+
+	if (!c)
+		abort();
+	c->env = env;
+	c->stream = s;
+	c->client = s->opener;
+	c->client_id_len = -1;
+	c->opened_us = at->time_ns / 1000;
+	c->info = (struct event_conn){.conn = (int64_t)s->number,
+				      .broker = -1,
+				      .client = s->ends[0],
+				      .server = s->ends[1]};
+	if (env->identify)
+		belief = env->identify(env->context, &c->info);
+	c->trusted = belief != DIALOG_MAYBE;
+	if (c->trusted && c->client < 0)
+		c->client = endpoint_is(&c->info.client, &s->ends[1]);
+	for (int d = 0; d < 2; d++) {
+		c->sides[d].c = c;
+		c->sides[d].d = d;
+		framer_init(&c->sides[d].framer, &framer_events, &c->sides[d], s->opener < 0);
+	}
+	if (belief == DIALOG_ANNOUNCED)
+		open_conn(c, c->client < 0 ? 0 : c->client);
+	return c;
+}
+
+void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
+		 const struct stream_at *at)
+{
+	struct framer *f = &c->sides[direction].framer;
+
+	framer_data(f, data, n, at);
+	if (!c->frames && !c->gave_up && f->lost_seen + f->lost_missing > SEARCH_MAX)
+		not_kafka(c, data, n);
+}
+
+void dialog_gap(struct dialog *c, int direction, uint64_t n, const struct stream_at *at)
+{
+	framer_gap(&c->sides[direction].framer, n, at);
+}
+
+/* What a connection's end leaves of a frame. */
+static void end_side(struct dialog *c, struct side *side, const struct stream_at *at)
+{
+	struct part *p = &side->part;
+	struct waiting *w;
+
+	framer_end(&side->framer, at);
+	if (!side->in_frame)
+		return;
+	if (side->d == c->client) {
+		request_end(c, side, at);
+		return;
+	}
+	w = p->len >= 4 ? waiting_find(c, (int32_t)wire_u32(p->data)) : NULL;
+	if (!w) {
+		drop_part(c, side, "an answer that does not end");
+		return;
+	}
+	emit_exchange(c, w, p, EXCHANGE_LOST, at->time_ns / 1000);
+	waiting_free(c, w);
+	part_release(c, p);
+}
+
+static enum close_how close_how(const struct dialog *c, enum stream_end how)
+{
+	bool client = c->stream->closer == c->client;
+
+	switch (how) {
+	case STREAM_END_FIN:
+		return client ? CLOSE_BY_CLIENT : CLOSE_BY_BROKER;
+	case STREAM_END_RESET:
+	case STREAM_END_REFUSED:
+		return client ? CLOSE_RESET_BY_CLIENT : CLOSE_RESET_BY_BROKER;
+	default:
+		return CLOSE_END_OF_INPUT;
+	}
+}
+
+void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at *at)
+{
+	if (c->opened || (c->trusted && how != STREAM_END_REFUSED)) {
+		open_conn(c, c->client < 0 ? 0 : c->client);
+		end_side(c, &c->sides[c->client], at);
+		end_side(c, &c->sides[!c->client], at);
+		while (c->waiting) {
+			emit_exchange(c, c->waiting, NULL, EXCHANGE_LOST, at->time_ns / 1000);
+			waiting_free(c, c->waiting);
+		}
+		emit_conn(c, EVENT_CONN_CLOSED, close_how(c, how), at->time_ns / 1000);
+	} else if (c->trusted) {
+		emit_conn(c, EVENT_CONN_REFUSED, CLOSE_RESET_BY_BROKER, at->time_ns / 1000);
+	}
+	for (int d = 0; d < 2; d++)
+		part_release(c, &c->sides[d].part);
+	free(c);
+}

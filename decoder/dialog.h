@@ -1,0 +1,60 @@
+/* One TCP conversation read as Kafka: whether it is, who is the client, its frames, and its
+ * requests paired with their answers. Makes the events of trace/event.h out of bytes.
+ *
+ * Recognised by content: a request's header is believed when its API, version and client id make
+ * sense. Where SYN was seen the opener is the client and the first bytes decide; else both
+ * directions are searched until one shows a request. */
+#ifndef DECODER_DIALOG_H
+#define DECODER_DIALOG_H
+
+#include "decoder/stream.h"
+#include "trace/event.h"
+
+/* Counts over all conversations, for whoever sums up. */
+struct dialog_totals {
+	uint64_t kafka, tls, other; /* conversations with data, by what they are */
+	uint64_t requests, responses;
+	uint64_t lost_bytes;	  /* missing from Kafka conversations */
+	uint64_t unmatched_bytes; /* seen in them, but part of no frame */
+	uint64_t sasl_tokens;	  /* without a Kafka header (after SaslHandshake v0) */
+	uint64_t not_kept;	  /* frames too large for the memory */
+};
+
+enum dialog_belief {
+	DIALOG_MAYBE,	 /* its bytes must tell */
+	DIALOG_KAFKA,	 /* it is Kafka, whatever its bytes look like */
+	DIALOG_ANNOUNCED /* the same, and it was accepted */
+};
+
+/* What all conversations of a decoder share. */
+struct dialog_env {
+	struct event_bus *bus;
+	struct arena arena; /* of the exchange that is handed on */
+	size_t memory;	    /* bytes that frames take, */
+	size_t memory_max;  /* and may take together; one frame: half of it */
+	struct dialog_totals totals;
+	/* What else is known of a conversation that begins; may set its number and broker, and
+	 * where its opening was not seen swap the ends, so that the client is right. May be NULL.
+	 */
+	enum dialog_belief (*identify)(void *context, struct event_conn *conn);
+	void *context;
+};
+
+struct dialog;
+
+/* s must outlive it. Nothing is told before a frame is believed, unless it was announced. */
+struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct stream_at *at);
+void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
+		 const struct stream_at *at);
+void dialog_gap(struct dialog *c, int direction, uint64_t n, const struct stream_at *at);
+
+/* Tells of requests that stayed without an answer and of the end, and frees c. */
+void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at *at);
+
+/* Its number, as events have it. */
+int64_t dialog_number(const struct dialog *c);
+
+/* A rule acted on the request with that correlation id: its exchange will say so. */
+void dialog_rule(struct dialog *c, int32_t correlation_id, struct str text);
+
+#endif

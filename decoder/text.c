@@ -1,0 +1,256 @@
+/* Lines: time, who to whom, API, version, correlation id, and then key=value for what was found.
+ * Times are UTC; lines sort by their time as text. Pure: events in, text out. */
+#include "decoder/text.h"
+
+#include "protocol/kafka_error.h"
+
+#include <stdio.h>
+
+#define TEXT_VALUE_MAX 120 /* characters of a text of unknown length */
+
+static void put_time(struct buf *out, int64_t time_us)
+{
+	char text[RFC3339_SIZE];
+
+	clock_rfc3339(time_us, text);
+	buf_text(out, text);
+}
+
+static void put_ends(struct buf *out, const struct event_conn *conn, bool from_client)
+{
+	char a[ENDPOINT_TEXT_SIZE], b[ENDPOINT_TEXT_SIZE];
+
+	endpoint_text(from_client ? &conn->client : &conn->server, a);
+	endpoint_text(from_client ? &conn->server : &conn->client, b);
+	buf_printf(out, " %s > %s ", a, b);
+}
+
+/* Text from the wire: what a terminal would obey, and blanks that would break the line into wrong
+ * words, become their code. */
+void text_put(struct buf *out, struct str s, int32_t max)
+{
+	for (int32_t i = 0; i < s.len && i < max; i++) {
+		uint8_t c = (uint8_t)s.data[i];
+
+		if (c <= 0x20 || c == 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_byte(out, c);
+	}
+	if (s.len > max)
+		buf_text(out, "...");
+}
+
+static void put_str(struct buf *out, struct str s)
+{
+	text_put(out, s, TEXT_VALUE_MAX);
+}
+
+static void put_key(struct buf *out, const char *key, struct str value)
+{
+	if (!value.data)
+		return;
+	buf_printf(out, " %s=", key);
+	put_str(out, value);
+}
+
+static void put_rule_text(struct buf *out, struct str rule)
+{
+	if (rule.data)
+		buf_printf(out, " rule=\"" STR_FMT "\"", STR_ARG(rule));
+}
+
+static void put_errors(struct buf *out, const struct summary *s)
+{
+	for (int32_t i = 0; i < s->errors_count; i++) {
+		const char *name = kafka_error_name(s->errors[i]);
+
+		buf_text(out, i ? "," : " errors=");
+		if (name)
+			buf_text(out, name);
+		else
+			buf_printf(out, "%d", s->errors[i]);
+	}
+}
+
+static void put_topics(struct buf *out, const struct summary *s)
+{
+	for (int32_t i = 0; i < s->topics_count; i++) {
+		buf_text(out, i ? "," : " topics=");
+		put_str(out, s->topics[i]);
+	}
+}
+
+static void put_problems(struct buf *out, const struct summary *s, bool response)
+{
+	for (int32_t i = 0; i < s->problems_count; i++) {
+		const struct problem *p = &s->problems[i];
+
+		if (p->response != response)
+			continue;
+		buf_printf(out, " [%s", problem_name(p->kind));
+		if (p->field[0])
+			buf_printf(out, " %s", p->field);
+		if (p->offset >= 0)
+			buf_printf(out, " at %lld", (long long)p->offset);
+		buf_printf(out, ": %s]", p->text);
+	}
+}
+
+static void put_api(struct buf *out, const struct exchange *x, const char *what)
+{
+	const char *name = api_name(x->header.api_key);
+
+	if (name)
+		buf_printf(out, "%s v%d", name, x->header.api_version);
+	else if (x->header.api_key < 0)
+		buf_text(out, "?");
+	else
+		buf_printf(out, "API %d v%d", x->header.api_key, x->header.api_version);
+	buf_printf(out, " %s #%d", what, x->header.correlation_id);
+}
+
+static void put_request(struct buf *out, const struct exchange *x, const struct summary *s)
+{
+	put_time(out, x->request_us);
+	put_ends(out, &x->conn, true);
+	put_api(out, x, "request");
+	put_key(out, "client", x->header.client_id);
+	put_topics(out, s);
+	put_key(out, "group", s->group);
+	put_key(out, "member", s->member);
+	put_key(out, "txn", s->transactional_id);
+	buf_printf(out, " size=%u", x->request_size);
+	if (x->state == EXCHANGE_NO_ANSWER)
+		buf_text(out, " acks=0");
+	if (x->state == EXCHANGE_LOST)
+		buf_text(out, " unanswered");
+	put_rule_text(out, x->rule);
+	put_problems(out, s, false);
+	buf_byte(out, '\n');
+}
+
+static void put_response(struct buf *out, const struct exchange *x, const struct summary *s)
+{
+	put_time(out, x->response_us);
+	put_ends(out, &x->conn, false);
+	put_api(out, x, "response");
+	if (x->request_us)
+		buf_printf(out, " latency=%.3fms", (double)(x->response_us - x->request_us) / 1000);
+	put_topics(out, s);
+	put_key(out, "group", s->group);
+	put_errors(out, s);
+	if (s->throttle_ms > 0)
+		buf_printf(out, " throttle=%lldms", (long long)s->throttle_ms);
+	buf_printf(out, " size=%u", x->response_size);
+	put_rule_text(out, x->rule);
+	put_problems(out, s, true);
+	buf_byte(out, '\n');
+}
+
+void text_message(struct buf *out, const struct exchange *x, const struct summary *s, bool response)
+{
+	if (response)
+		put_response(out, x, s);
+	else
+		put_request(out, x, s);
+}
+
+static bool put_exchange(struct buf *out, struct exchange *x, struct names *names)
+{
+	struct summary s;
+
+	summarize(x, names, &s);
+	if (x->state != EXCHANGE_ORPHAN)
+		put_request(out, x, &s);
+	if (x->response_us)
+		put_response(out, x, &s);
+	return s.malformed;
+}
+
+static void put_conn(struct buf *out, const struct event *ev)
+{
+	static const char *const ends[] = {"closed by the client", "closed by the broker",
+					   "reset by the client", "reset by the broker",
+					   "open at the end"};
+
+	put_ends(out, &ev->conn, true);
+	buf_printf(out, "connection %lld %s", (long long)ev->conn.conn,
+		   ev->kind == EVENT_CONN_OPENED    ? "opened"
+		   : ev->kind == EVENT_CONN_REFUSED ? "refused"
+						    : ends[ev->conn.how]);
+	if (ev->conn.broker >= 0)
+		buf_printf(out, " broker=%d", ev->conn.broker);
+}
+
+static void put_log(struct buf *out, const struct event_log *log)
+{
+	static const char *const whats[] = {"appended", "truncated", "start-moved", "compacted"};
+
+	buf_printf(out, " log %s", whats[log->what]);
+	put_key(out, "topic", log->topic);
+	buf_printf(out, " partition=%d offsets=%lld..%lld epoch=%d", log->partition,
+		   (long long)log->base_offset, (long long)log->next_offset, log->leader_epoch);
+	if (log->conn)
+		buf_printf(out, " connection=%lld correlation=%d", (long long)log->conn,
+			   log->correlation_id);
+}
+
+static void put_rule(struct buf *out, const struct event_rule *rule)
+{
+	const char *api = api_name(rule->api_key);
+
+	buf_text(out, " rule");
+	put_key(out, "name", rule->name);
+	put_key(out, "what", rule->what);
+	buf_printf(out, " hit=%llu connection=%lld api=%s correlation=%d text=\"" STR_FMT "\"",
+		   (unsigned long long)rule->hit, (long long)rule->conn, api ? api : "?",
+		   rule->correlation_id, STR_ARG(rule->text));
+}
+
+static void put_unmatched(struct buf *out, const struct event_unmatched *u)
+{
+	put_ends(out, &u->conn, u->from_client);
+	buf_printf(out, "unmatched size=%llu [", (unsigned long long)u->size);
+	buf_printf(out, STR_FMT "]", STR_ARG(u->why));
+}
+
+static void put_other(struct buf *out, const struct event *ev)
+{
+	switch (ev->kind) {
+	case EVENT_UNMATCHED:
+		put_unmatched(out, &ev->unmatched);
+		break;
+	case EVENT_RULE:
+		put_rule(out, &ev->rule);
+		break;
+	case EVENT_LOG:
+		put_log(out, &ev->log);
+		break;
+	case EVENT_CLUSTER:
+		buf_printf(out, " cluster " STR_FMT " " STR_FMT, STR_ARG(ev->cluster.name),
+			   STR_ARG(ev->cluster.detail));
+		break;
+	case EVENT_REPORT:
+		buf_printf(out, " report " STR_FMT " " STR_FMT, STR_ARG(ev->report.subject),
+			   STR_ARG(ev->report.line));
+		break;
+	case EVENT_MARK:
+		buf_printf(out, " mark " STR_FMT, STR_ARG(ev->mark));
+		break;
+	default:
+		put_conn(out, ev);
+	}
+	buf_byte(out, '\n');
+}
+
+bool text_event(struct buf *out, const struct event *ev, struct names *names, bool verbose)
+{
+	if (ev->kind == EVENT_EXCHANGE)
+		return put_exchange(out, ev->exchange, names);
+	if (!verbose && ev->kind != EVENT_UNMATCHED && ev->kind != EVENT_RULE)
+		return false;
+	put_time(out, ev->time_us);
+	put_other(out, ev);
+	return false;
+}

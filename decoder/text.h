@@ -1,0 +1,21 @@
+/* Events as lines for a person: one for each message, request before answer. */
+#ifndef DECODER_TEXT_H
+#define DECODER_TEXT_H
+
+#include "base/buf.h"
+#include "decoder/summary.h"
+#include "trace/event.h"
+
+/* Adds the event's lines, each with its line end. verbose: connections, log, cluster, reports, and
+ * marks, too. Names may be NULL. Returns true if there were malformed bytes or a wrong CRC. */
+bool text_event(struct buf *out, const struct event *ev, struct names *names, bool verbose);
+
+/* One message's line: the request's, or the answer's. */
+void text_message(struct buf *out, const struct exchange *x, const struct summary *s,
+		  bool response);
+
+/* Text from the wire as it may stand in a line: control characters and blanks as their code, cut
+ * behind max characters. */
+void text_put(struct buf *out, struct str s, int32_t max);
+
+#endif

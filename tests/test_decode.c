@@ -1,0 +1,748 @@
+/* Captures to lines: conversations built frame by frame, wrapped in TCP, decoded, and compared with
+ * what a person should read. Times are virtual: a millisecond a packet from midnight 1970 on. */
+#include "decoder/decode.h"
+#include "decoder/jsonl.h"
+#include "decoder/text.h"
+#include "decoder/tree.h"
+#include "protocol/batch_builder.h"
+#include "protocol/frame.h"
+#include "protocol/messages.h"
+#include "tests/synth.h"
+#include "tests/test.h"
+#include "trace/evidence.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EVIDENCE "build/decode-test.pcapng"
+
+/* A decoder with its output, and one conversation that is being made up. */
+struct bench {
+	struct decode *decode;
+	struct event_bus bus;
+	struct event_sink sink;
+	struct names *names;
+	struct buf out;
+	enum { LINES, VERBOSE, MESSAGES, PAIRS, TREE } kind;
+	bool malformed;
+	uint64_t packet;
+	uint32_t seq[2];
+	uint16_t port;
+};
+
+static void on_event(void *context, const struct event *ev)
+{
+	struct bench *b = context;
+
+	if (b->kind <= VERBOSE)
+		b->malformed |= text_event(&b->out, ev, b->names, b->kind == VERBOSE);
+	else if (b->kind == TREE)
+		b->malformed |= tree_event(&b->out, ev, b->names, TREE_VALUES_TEXT, false);
+	else
+		b->malformed |= jsonl_event(&b->out, ev, b->names,
+					    b->kind == PAIRS ? JSONL_EXCHANGES : JSONL_MESSAGES);
+}
+
+static void begin_with(struct bench *b, int kind, const struct decode_options *options)
+{
+	*b = (struct bench){.kind = (unsigned)kind, .port = 40000};
+	b->sink = (struct event_sink){.on_event = on_event, .ctx = b};
+	event_bus_add(&b->bus, &b->sink);
+	b->names = names_new();
+	buf_init(&b->out, 1 << 24);
+	b->decode = decode_new(options, &b->bus);
+	b->seq[0] = 1000;
+	b->seq[1] = 0xfffffff0;
+}
+
+static void begin(struct bench *b, int kind)
+{
+	begin_with(b, kind, NULL);
+}
+
+static const char *end(struct bench *b)
+{
+	decode_end(b->decode);
+	return buf_cstr(&b->out);
+}
+
+static void release(struct bench *b)
+{
+	decode_free(b->decode);
+	names_free(b->names);
+	buf_release(&b->out);
+}
+
+/* One packet; cut: bytes at its end that were not captured; lost: none of it was. */
+static void packet(struct bench *b, int d, uint8_t flags, const void *data, size_t len, size_t cut,
+		   bool lost)
+{
+	struct endpoint client = synth_v4(1, b->port), server = synth_v4(2, 19092);
+	struct synth_packet p = {.src = d ? server : client,
+				 .dst = d ? client : server,
+				 .seq = b->seq[d],
+				 .ack = b->seq[!d],
+				 .flags = flags,
+				 .data = data,
+				 .len = (uint32_t)len,
+				 .link = LINK_RAW};
+	struct capture_item item = {.kind = CAPTURE_PACKET, .link = LINK_RAW};
+	struct buf bytes;
+
+	b->seq[d] += (uint32_t)len + ((flags & (TCP_SYN | TCP_FIN)) ? 1 : 0);
+	if (lost)
+		return;
+	buf_init(&bytes, 1 << 20);
+	synth_packet(&bytes, &p);
+	item.number = ++b->packet;
+	item.time_ns = (int64_t)b->packet * 1000000;
+	item.data = bytes.data;
+	item.len = (uint32_t)(bytes.len - cut);
+	item.wire_len = (uint32_t)bytes.len;
+	decode_item(b->decode, &item);
+	buf_release(&bytes);
+}
+
+static void shake(struct bench *b)
+{
+	packet(b, 0, TCP_SYN, "", 0, 0, false);
+	packet(b, 1, TCP_SYN | TCP_ACK, "", 0, 0, false);
+	packet(b, 0, TCP_ACK, "", 0, 0, false);
+}
+
+static void send(struct bench *b, int d, const struct buf *frame)
+{
+	packet(b, d, TCP_ACK, frame->data, frame->len, 0, false);
+}
+
+/* Frames. */
+
+static void flatten(struct gather *g, struct buf *ret)
+{
+	buf_init(ret, 1 << 20);
+	gather_flatten(g, ret);
+	gather_release(g);
+}
+
+static void request(struct buf *ret, int key, int version, int32_t correlation_id, const void *body)
+{
+	struct gather g;
+	struct error e = ERROR_INIT;
+
+	gather_init(&g, 1 << 20);
+	frame_write_request(&g, key, version, correlation_id, str_of("tester"), body, &e);
+	CHECK_TEXT(e.text, "");
+	flatten(&g, ret);
+}
+
+static void response(struct buf *ret, int key, int version, int32_t correlation_id,
+		     const void *body)
+{
+	struct gather g;
+	struct error e = ERROR_INIT;
+
+	gather_init(&g, 1 << 20);
+	frame_write_response(&g, key, version, correlation_id, body, &e);
+	CHECK_TEXT(e.text, "");
+	flatten(&g, ret);
+}
+
+static void heartbeat(struct buf *ask, struct buf *answer, int32_t correlation_id, int16_t error)
+{
+	struct heartbeat_request q;
+	struct heartbeat_response a;
+
+	codec_init(&heartbeat_request_schema, &q);
+	codec_init(&heartbeat_response_schema, &a);
+	q.group_id = str_of("g");
+	q.member_id = str_of("m 1");
+	a.error_code = error;
+	request(ask, API_HEARTBEAT, 1, correlation_id, &q);
+	response(answer, API_HEARTBEAT, 1, correlation_id, &a);
+}
+
+/* A heartbeat and its answer through the wire. */
+static void beat(struct bench *b, int32_t correlation_id)
+{
+	struct buf ask, answer;
+
+	heartbeat(&ask, &answer, correlation_id, 0);
+	send(b, 0, &ask);
+	send(b, 1, &answer);
+	buf_release(&ask);
+	buf_release(&answer);
+}
+
+/* What came out, shortened: times in ms, ">" for client to server and "<" for the reverse. */
+static void check(struct bench *b, const char *want)
+{
+	static const char *const long_forms[] = {"10.0.0.1:40000 > 10.0.0.2:19092",
+						 "10.0.0.2:19092 > 10.0.0.1:40000"};
+	const char *at = end(b);
+	struct buf got;
+	int us;
+
+	buf_init(&got, 1 << 20);
+	while (*at) {
+		bool timed = sscanf(at, "1970-01-01T00:00:00.%6dZ", &us) == 1;
+		const char *stop = strchr(at, '\n');
+
+		if (timed) {
+			buf_printf(&got, "%d ", us / 1000);
+			at += RFC3339_SIZE;
+		}
+		for (int i = 0; timed && i < 2; i++) {
+			if (strncmp(at, long_forms[i], strlen(long_forms[i])))
+				continue;
+			buf_byte(&got, i ? '<' : '>');
+			at += strlen(long_forms[i]);
+			break;
+		}
+		buf_add(&got, at, (size_t)(stop + 1 - at));
+		at = stop + 1;
+	}
+	CHECK_TEXT(buf_cstr(&got), want);
+	buf_release(&got);
+}
+
+TEST(a_request_and_its_answer_are_two_lines)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, VERBOSE);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 27);
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	packet(&b, 0, TCP_FIN | TCP_ACK, "", 0, 0, false);
+	packet(&b, 1, TCP_FIN | TCP_ACK, "", 0, 0, false);
+	check(&b, "1 > connection 1 opened\n"
+		  "4 > Heartbeat v1 request #7 client=tester group=g member=m\\x201 size=28\n"
+		  "5 < Heartbeat v1 response #7 latency=1.000ms group=g "
+		  "errors=REBALANCE_IN_PROGRESS size=10\n"
+		  "7 > connection 1 closed by the client\n");
+	CHECK(!b.malformed);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(pipelined_requests_meet_their_answers_by_correlation_id)
+{
+	struct bench b;
+	struct buf ask[2], answer[2], both;
+
+	begin(&b, LINES);
+	shake(&b);
+	buf_init(&both, 1 << 16);
+	for (int i = 0; i < 2; i++) {
+		heartbeat(&ask[i], &answer[i], 10 + i, 0);
+		buf_add(&both, ask[i].data, ask[i].len);
+	}
+	send(&b, 0, &both);
+	send(&b, 1, &answer[1]);
+	send(&b, 1, &answer[0]);
+	check(&b, "4 > Heartbeat v1 request #11 client=tester group=g member=m\\x201 size=28\n"
+		  "5 < Heartbeat v1 response #11 latency=1.000ms group=g size=10\n"
+		  "4 > Heartbeat v1 request #10 client=tester group=g member=m\\x201 size=28\n"
+		  "6 < Heartbeat v1 response #10 latency=2.000ms group=g size=10\n");
+	for (int i = 0; i < 2; i++) {
+		buf_release(&ask[i]);
+		buf_release(&answer[i]);
+	}
+	buf_release(&both);
+	release(&b);
+}
+
+TEST(frames_cut_into_single_bytes_read_alike)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 0);
+	for (size_t i = 0; i < ask.len; i++)
+		packet(&b, 0, TCP_ACK, ask.data + i, 1, 0, false);
+	for (size_t i = 0; i < answer.len; i++)
+		packet(&b, 1, TCP_ACK, answer.data + i, 1, 0, false);
+	check(&b, "35 > Heartbeat v1 request #7 client=tester group=g member=m\\x201 size=28\n"
+		  "49 < Heartbeat v1 response #7 latency=14.000ms group=g size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(produce_with_acks_0_gets_no_answer_and_shifts_none)
+{
+	static const int versions[] = {2, 3, 9};
+	struct bench b;
+
+	begin(&b, LINES);
+	shake(&b);
+	for (int i = 0; i < 3; i++) {
+		struct produce_request q;
+		struct buf ask;
+
+		codec_init(&produce_request_schema, &q);
+		q.acks = 0;
+		if (versions[i] >= 3)
+			q.transactional_id = str_of("t");
+		request(&ask, API_PRODUCE, versions[i], 20 + i, &q);
+		send(&b, 0, &ask);
+		buf_release(&ask);
+	}
+	beat(&b, 30);
+	check(&b, "4 > Produce v2 request #20 client=tester size=26 acks=0\n"
+		  "5 > Produce v3 request #21 client=tester txn=t size=29 acks=0\n"
+		  "6 > Produce v9 request #22 client=tester txn=t size=27 acks=0\n"
+		  "7 > Heartbeat v1 request #30 client=tester group=g member=m\\x201 size=28\n"
+		  "8 < Heartbeat v1 response #30 latency=1.000ms group=g size=10\n");
+	release(&b);
+}
+
+TEST(an_api_versions_answer_with_error_35_is_read_as_version_0)
+{
+	struct bench b;
+	struct api_versions_request q;
+	struct api_versions_response a;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	codec_init(&api_versions_request_schema, &q);
+	codec_init(&api_versions_response_schema, &a);
+	q.client_software_name = str_of("x");
+	q.client_software_version = str_of("1");
+	a.error_code = 35;
+	request(&ask, API_API_VERSIONS, 4, 1, &q);
+	response(&answer, API_API_VERSIONS, 0, 1, &a);
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	check(&b, "4 > ApiVersions v4 request #1 client=tester size=22\n"
+		  "5 < ApiVersions v4 response #1 latency=1.000ms errors=UNSUPPORTED_VERSION "
+		  "size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(unknown_apis_and_newer_versions_are_named_and_lose_no_stream)
+{
+	static const uint8_t unknown[] = "\0\0\0\x12\1\x2c\0\2\0\0\0\5\0\6tester12";
+	static const uint8_t newer[] = "\0\0\0\x12\0\x0c\0\x21\0\0\0\6\0\6tester\0\0";
+	static const uint8_t answers[] = "\0\0\0\6\0\0\0\5zz\0\0\0\6\0\0\0\6yy";
+	struct bench b;
+
+	begin(&b, LINES);
+	shake(&b);
+	beat(&b, 1);
+	packet(&b, 0, TCP_ACK, unknown, 22, 0, false);
+	packet(&b, 0, TCP_ACK, newer, 22, 0, false);
+	packet(&b, 1, TCP_ACK, answers, 20, 0, false);
+	beat(&b, 8);
+	CHECK(strstr(end(&b), "API 300 v2 request #5 client=tester size=18 [unsupported"));
+	CHECK(strstr(end(&b), "Heartbeat v33 request #6 client=tester size=18 [unsupported"));
+	CHECK(strstr(end(&b), "API 300 v2 response #5 latency=2.000ms size=6"));
+	CHECK(strstr(end(&b), "Heartbeat v33 response #6 latency=1.000ms size=6"));
+	CHECK(strstr(end(&b), "Heartbeat v1 response #8"));
+	CHECK(!b.malformed);
+	CHECK_EQ(decode_totals(b.decode)->conns.unmatched_bytes, 0);
+	release(&b);
+}
+
+TEST(a_capture_that_begins_in_the_middle_finds_client_and_frames_by_content)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	heartbeat(&ask, &answer, 1, 0);
+	packet(&b, 1, TCP_ACK, answer.data + 5, answer.len - 5, 0, false); /* the server first */
+	packet(&b, 0, TCP_ACK, ask.data + 9, ask.len - 9, 0, false);
+	beat(&b, 2);
+	check(&b, "1 < unmatched size=9 [the capture begins inside a frame]\n"
+		  "3 > Heartbeat v1 request #2 client=tester group=g member=m\\x201 size=28\n"
+		  "4 < Heartbeat v1 response #2 latency=1.000ms group=g size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(a_lost_packet_inside_a_frame_costs_that_frame_only)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 0);
+	packet(&b, 0, TCP_ACK, ask.data, 20, 0, false);
+	packet(&b, 0, TCP_ACK, ask.data + 20, 3, 0, true);
+	packet(&b, 0, TCP_ACK, ask.data + 23, ask.len - 23, 0, false);
+	send(&b, 1, &answer);
+	for (int i = 0; i < 20; i++) /* until the hole is believed */
+		packet(&b, 1, TCP_ACK, "", 0, 0, false);
+	beat(&b, 8);
+	check(&b, "5 > Heartbeat v1 request #7 client=tester size=28 [lost: 3 of its 28 bytes were "
+		  "not captured]\n"
+		  "6 < Heartbeat v1 response #7 latency=1.000ms size=10\n"
+		  "27 > Heartbeat v1 request #8 client=tester group=g member=m\\x201 size=28\n"
+		  "28 < Heartbeat v1 response #8 latency=1.000ms group=g size=10\n");
+	CHECK_EQ(decode_totals(b.decode)->conns.lost_bytes, 3);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(a_lost_header_costs_up_to_the_next_one)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	beat(&b, 1);
+	heartbeat(&ask, &answer, 2, 0);
+	packet(&b, 0, TCP_ACK, ask.data, 20, 0, true);
+	packet(&b, 0, TCP_ACK, ask.data + 20, ask.len - 20, 0, false);
+	send(&b, 1, &answer);
+	for (int i = 0; i < 20; i++)
+		packet(&b, 1, TCP_ACK, "", 0, 0, false);
+	beat(&b, 3);
+	check(&b, "4 > Heartbeat v1 request #1 client=tester group=g member=m\\x201 size=28\n"
+		  "5 < Heartbeat v1 response #1 latency=1.000ms group=g size=10\n"
+		  "7 < ? response #2 size=10 [orphan: its request is not in the capture]\n"
+		  "23 > unmatched size=32 [bytes that were not captured, and what they touch]\n"
+		  "28 > Heartbeat v1 request #3 client=tester group=g member=m\\x201 size=28\n"
+		  "29 < Heartbeat v1 response #3 latency=1.000ms group=g size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(a_snap_length_leaves_headers_and_pairs)
+{
+	struct bench b;
+
+	begin(&b, LINES);
+	shake(&b);
+	for (int32_t i = 1; i <= 3; i++) {
+		struct buf ask, answer;
+
+		heartbeat(&ask, &answer, i, 0);
+		packet(&b, 0, TCP_ACK, ask.data, ask.len, 12, false);
+		packet(&b, 1, TCP_ACK, answer.data, answer.len, 3, false);
+		buf_release(&ask);
+		buf_release(&answer);
+	}
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.requests, 3);
+	CHECK_EQ(decode_totals(b.decode)->conns.responses, 3);
+	CHECK_EQ(decode_totals(b.decode)->conns.lost_bytes, 45);
+	CHECK_EQ(decode_totals(b.decode)->conns.unmatched_bytes, 0);
+	CHECK(strstr(end(&b), "Heartbeat v1 request #3 client=tester size=28 "
+			      "[lost: 12 of its 28 bytes were not captured]"));
+	CHECK(strstr(end(&b), "Heartbeat v1 response #3 latency=1.000ms size=10 "
+			      "[lost: 3 of its 10 bytes were not captured]"));
+	release(&b);
+}
+
+TEST(other_protocols_are_counted_and_tls_is_named)
+{
+	struct bench b;
+
+	begin(&b, VERBOSE);
+	shake(&b);
+	packet(&b, 0, TCP_ACK, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, 0, false);
+	packet(&b, 1, TCP_ACK, "HTTP/1.1 200 OK\r\n\r\n", 19, 0, false);
+	b.port = 40001;
+	shake(&b);
+	packet(&b, 0, TCP_ACK, "\x16\x03\x01\x02\0\1\0\1\xfc\3\3 random", 17, 0, false);
+	check(&b, "");
+	CHECK_EQ(decode_totals(b.decode)->conns.tls, 1);
+	CHECK_EQ(decode_totals(b.decode)->conns.other, 1);
+	CHECK_EQ(decode_totals(b.decode)->conns.kafka, 0);
+	release(&b);
+}
+
+TEST(a_port_that_is_said_to_be_kafka_shows_its_garbage)
+{
+	struct decode_options o = {.ports = {19092}, .ports_count = 1};
+	struct bench b;
+
+	begin_with(&b, LINES, &o);
+	shake(&b);
+	packet(&b, 0, TCP_ACK, "GET / HTTP/1.1\r\n\r\n", 18, 0, false);
+	check(&b, "4 > unmatched size=18 [bytes that are no frame]\n");
+	release(&b);
+}
+
+TEST(sasl_tokens_without_a_header_are_stepped_over)
+{
+	struct bench b;
+	struct sasl_handshake_request q;
+	struct sasl_handshake_response a;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	codec_init(&sasl_handshake_request_schema, &q);
+	codec_init(&sasl_handshake_response_schema, &a);
+	q.mechanism = str_of("PLAIN");
+	request(&ask, API_SASL_HANDSHAKE, 0, 1, &q);
+	response(&answer, API_SASL_HANDSHAKE, 0, 1, &a);
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	packet(&b, 0, TCP_ACK, "\0\0\0\x0c\0user\0secret", 16, 0, false);
+	packet(&b, 1, TCP_ACK, "\0\0\0\0", 4, 0, false);
+	CHECK_EQ(decode_totals(b.decode)->conns.sasl_tokens, 2);
+	beat(&b, 2);
+	CHECK(strstr(end(&b), "SaslHandshake v0 response #1"));
+	CHECK(strstr(end(&b), "Heartbeat v1 response #2"));
+	CHECK(!strstr(end(&b), "secret"));
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(bytes_behind_a_message_and_a_wrong_crc_are_problems)
+{
+	struct produce_request q;
+	struct produce_request_topic_data topic;
+	struct produce_request_topic_data_partition_data partition;
+	uint8_t batch[61] = {[8] = 0, [11] = 49, [16] = 2, [20] = 1};
+	struct bench b;
+	struct buf ask;
+
+	begin(&b, LINES);
+	shake(&b);
+	codec_init(&produce_request_schema, &q);
+	codec_init(&produce_request_topic_data_schema, &topic);
+	codec_init(&produce_request_topic_data_partition_data_schema, &partition);
+	q.acks = 1;
+	q.topic_data = &topic;
+	q.topic_data_count = 1;
+	topic.name = str_of("orders");
+	topic.partition_data = &partition;
+	topic.partition_data_count = 1;
+	partition.records = (struct records){batch, sizeof(batch), 0};
+	request(&ask, API_PRODUCE, 3, 1, &q);
+	buf_add(&ask, "xyz", 3);
+	ask.data[3] = (uint8_t)(ask.data[3] + 3);
+	send(&b, 0, &ask);
+	check(&b, "4 > Produce v3 request #1 client=tester topics=orders size=112 unanswered [crc "
+		  "records at 48: the batch at offset 0 has CRC 00000001, its bytes give 595fb7dd] "
+		  "[trailing at 109: 3 bytes behind the message]\n");
+	CHECK(b.malformed);
+	buf_release(&ask);
+	release(&b);
+}
+
+TEST(malformed_bodies_say_where)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 1, 0);
+	ask.data[4 + 16] = 0x70; /* the group id's length */
+	send(&b, 0, &ask);
+	CHECK(strstr(end(&b), "[malformed groupId at "));
+	CHECK(b.malformed);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(topic_ids_get_the_names_that_the_capture_told)
+{
+	struct metadata_request mq;
+	struct metadata_response ma;
+	struct metadata_response_topics mt;
+	struct fetch_request fq;
+	struct fetch_request_topics ft[2];
+	struct bench b;
+	struct buf frame;
+
+	begin(&b, LINES);
+	shake(&b);
+	codec_init(&metadata_request_schema, &mq);
+	codec_init(&metadata_response_schema, &ma);
+	codec_init(&metadata_response_topics_schema, &mt);
+	mt.name = str_of("orders");
+	mt.topic_id = (struct uuid){{1}};
+	ma.topics = &mt;
+	ma.topics_count = 1;
+	request(&frame, API_METADATA, 12, 1, &mq);
+	send(&b, 0, &frame);
+	buf_release(&frame);
+	response(&frame, API_METADATA, 12, 1, &ma);
+	send(&b, 1, &frame);
+	buf_release(&frame);
+	codec_init(&fetch_request_schema, &fq);
+	codec_init(&fetch_request_topics_schema, &ft[0]);
+	codec_init(&fetch_request_topics_schema, &ft[1]);
+	ft[0].topic_id = (struct uuid){{1}};
+	ft[1].topic_id = (struct uuid){{2}};
+	fq.topics = ft;
+	fq.topics_count = 2;
+	request(&frame, API_FETCH, 13, 2, &fq);
+	send(&b, 0, &frame);
+	buf_release(&frame);
+	CHECK(strstr(end(&b), "Fetch v13 request #2 client=tester "
+			      "topics=orders,AgAAAAAAAAAAAAAAAAAAAA "));
+	release(&b);
+}
+
+TEST(json_has_the_pair_in_both_messages)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, MESSAGES);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 27);
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	CHECK_TEXT(
+		end(&b),
+		"{\"time\":\"1970-01-01T00:00:00.004000Z\",\"src\":\"10.0.0.1:40000\",\"dst\":"
+		"\"10.0.0.2:19092\",\"conn\":1,\"api\":\"Heartbeat\",\"apiKey\":12,\"version\":1,"
+		"\"correlationId\":7,\"clientId\":\"tester\",\"type\":\"request\",\"size\":28,"
+		"\"frames\":[4],\"group\":\"g\",\"member\":\"m 1\",\"errors\":["
+		"\"REBALANCE_IN_PROGRESS\"],\"body\":{\"groupId\":\"g\",\"generationId\":0,"
+		"\"memberId\":\"m 1\"},\"problems\":[]}\n"
+		"{\"time\":\"1970-01-01T00:00:00.005000Z\",\"src\":\"10.0.0.2:19092\",\"dst\":"
+		"\"10.0.0.1:40000\",\"conn\":1,\"api\":\"Heartbeat\",\"apiKey\":12,\"version\":1,"
+		"\"correlationId\":7,\"clientId\":\"tester\",\"type\":\"response\",\"size\":10,"
+		"\"frames\":[5],\"requestFrame\":4,\"latencyUs\":1000,\"waitUs\":1000,"
+		"\"throttleMs\":0,\"group\":\"g\",\"member\":\"m 1\",\"errors\":["
+		"\"REBALANCE_IN_PROGRESS\"],\"body\":{\"throttleTimeMs\":0,\"errorCode\":27},"
+		"\"problems\":[]}\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(pairs_say_how_they_ended)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, PAIRS);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 0);
+	send(&b, 0, &ask);
+	packet(&b, 1, TCP_RST | TCP_ACK, "", 0, 0, false);
+	CHECK_TEXT(end(&b),
+		   "{\"time\":\"1970-01-01T00:00:00.004000Z\",\"client\":\"10.0.0.1:40000\","
+		   "\"server\":\"10.0.0.2:19092\",\"conn\":1,\"api\":\"Heartbeat\",\"apiKey\":12,"
+		   "\"version\":1,\"correlationId\":7,\"clientId\":\"tester\",\"state\":\"lost\","
+		   "\"requestSize\":28,\"requestFrames\":[4],\"group\":\"g\",\"member\":\"m 1\","
+		   "\"errors\":[],\"request\":{\"groupId\":\"g\",\"generationId\":0,\"memberId\":"
+		   "\"m 1\"},\"response\":null,\"problems\":[]}\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(a_tree_shows_every_field_with_its_place)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, TREE);
+	shake(&b);
+	heartbeat(&ask, &answer, 7, 0);
+	send(&b, 0, &ask);
+	check(&b, "4 > Heartbeat v1 request #7 client=tester group=g member=m\\x201 size=28 "
+		  "unanswered\n"
+		  "       0      2    requestApiKey: 12\n"
+		  "       2      2    requestApiVersion: 1\n"
+		  "       4      4    correlationId: 7\n"
+		  "       8      8    clientId: \"tester\"\n"
+		  "      16      3    groupId: \"g\"\n"
+		  "      19      4    generationId: 0\n"
+		  "      23      5    memberId: \"m\\x201\"\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(frames_that_memory_does_not_allow_are_counted_with_their_header_known)
+{
+	struct decode_options o = {.memory_max = 64 << 10};
+	struct produce_request q;
+	struct bench b;
+	struct buf ask;
+
+	begin_with(&b, LINES, &o);
+	shake(&b);
+	codec_init(&produce_request_schema, &q);
+	q.acks = 1;
+	request(&ask, API_PRODUCE, 3, 1, &q);
+	while (ask.len < 50000)
+		buf_text(&ask, "0123456789");
+	ask.data[2] = (uint8_t)((ask.len - 4) >> 8);
+	ask.data[3] = (uint8_t)(ask.len - 4);
+	for (size_t at = 0; at < ask.len; at += 1000)
+		packet(&b, 0, TCP_ACK, ask.data + at, ask.len - at < 1000 ? ask.len - at : 1000, 0,
+		       false);
+	CHECK(strstr(end(&b), "Produce v3 request #1 client=tester"));
+	CHECK(strstr(end(&b), "[not-kept: "));
+	CHECK_EQ(decode_totals(b.decode)->conns.not_kept, 1);
+	buf_release(&ask);
+	release(&b);
+}
+
+/* A live service's events and bytes, written as evidence and read back. */
+TEST(evidence_gives_back_connections_brokers_rules_and_exchanges)
+{
+	struct event_conn conn = {
+		.conn = 9, .broker = 3, .client = synth_v4(1, 40000), .server = synth_v4(2, 19092)};
+	struct event ev = {.kind = EVENT_CONN_OPENED, .time_us = 1000, .conn = conn};
+	struct event_bus live = {0};
+	struct evidence *evidence = evidence_open(EVIDENCE, NULL);
+	const char *path = EVIDENCE;
+	struct bench b;
+	struct buf ask, answer;
+	struct iovec iov;
+
+	event_bus_add(&live, evidence_sink(evidence));
+	event_emit(&live, &ev);
+	heartbeat(&ask, &answer, 7, 0);
+	iov = (struct iovec){ask.data, ask.len};
+	evidence_bytes(evidence, &conn, true, &iov, 1, 2000);
+	ev = (struct event){.kind = EVENT_RULE,
+			    .time_us = 3000,
+			    .rule = {str_of("r"), str_of("Heartbeat -> close after"),
+				     str_of("fired"), 1, 9, 7, API_HEARTBEAT}};
+	event_emit(&live, &ev);
+	ev = (struct event){.kind = EVENT_CONN_CLOSED, .time_us = 4000, .conn = conn};
+	ev.conn.how = CLOSE_BY_BROKER;
+	event_emit(&live, &ev);
+	ev = (struct event){.kind = EVENT_CONN_REFUSED, .time_us = 5000, .conn = conn};
+	ev.conn.conn = 10;
+	event_emit(&live, &ev);
+	ev = (struct event){.kind = EVENT_MARK, .time_us = 6000, .mark = str_of("over")};
+	event_emit(&live, &ev);
+	CHECK_EQ(evidence_close(evidence, NULL), 0);
+	begin(&b, VERBOSE);
+	CHECK_EQ(decode_files(b.decode, &path, 1, NULL), 0);
+	check(&b, "1 > connection 9 opened broker=3\n"
+		  "3 rule name=r what=fired hit=1 connection=9 api=Heartbeat correlation=7 "
+		  "text=\"Heartbeat -> close after\"\n"
+		  "2 > Heartbeat v1 request #7 client=tester group=g member=m\\x201 size=28 "
+		  "unanswered rule=\"Heartbeat -> close after\"\n"
+		  "4 > connection 9 closed by the broker broker=3\n"
+		  "5 > connection 10 refused broker=3\n"
+		  "6 mark over\n");
+	unlink(EVIDENCE);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
