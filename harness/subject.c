@@ -173,7 +173,7 @@ static void reap(struct subjects *all)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0)
-		for (struct subject *s = all->first; s; s = s->next)
+		for (struct subject *s = all ? all->first : NULL; s; s = s->next)
 			if (s->pid == pid && s->running)
 				finish(s, wait_status);
 }
@@ -312,7 +312,7 @@ int subjects_kill(struct subjects *all)
 			break;
 		poll(NULL, 0, KILL_WAIT_MS);
 	}
-	for (struct subject *s = all->first; s; s = s->next) {
+	for (struct subject *s = all ? all->first : NULL; s; s = s->next) {
 		close_output(&s->out);
 		close_output(&s->err);
 	}
@@ -490,6 +490,21 @@ struct subject *subject_start(struct subjects *all, const struct subject_config 
 	*last = s;
 	all->count++;
 	return s;
+}
+
+pid_t subjects_fork(void (*body)(void *ctx), void *ctx)
+{
+	pid_t pid, parent = getpid();
+
+	pid = fork();
+	if (pid)
+		return pid;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() == parent)
+		body(ctx);
+	_exit(0);
 }
 
 const char *subject_name(const struct subject *s)

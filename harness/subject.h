@@ -11,8 +11,11 @@
 #include "base/error.h"
 #include "net/loop.h"
 
-#define SUBJECT_LINE_MAX ((size_t)1 << 20) /* a longer line is kept in the file but not handed on \
-					    */
+#include <sys/types.h>
+
+#define SUBJECT_LINE_MAX                                                         \
+	((size_t)1 << 20) /* a longer line is kept in the file but not handed on \
+			   */
 #define SUBJECT_OUTPUT_MAX \
 	((size_t)256 << 20) /* bytes of each output that are kept; the rest is read and dropped */
 #define SUBJECT_TAIL_MAX 20 /* last lines that are remembered */
@@ -60,6 +63,9 @@ void subjects_signal(struct subjects *all, int number);
 /* SIGKILL to every descendant of this process, groups and sessions regardless, until none is left;
  * reaps them. Returns how many there were. */
 int subjects_kill(struct subjects *all);
+
+/* Runs body in a child process of ours, which ends with it and with its parent. The child's id, or -1. */
+pid_t subjects_fork(void (*body)(void *ctx), void *ctx);
 
 /* The last lines of its outputs together, oldest first; index from 0. NULL past the end. */
 const char *subject_tail(const struct subject *s, int index);

@@ -1,0 +1,407 @@
+/* Cases as processes. A case's process runs the trial, writes its folder, and sends its renderings through a
+ * pipe: one header, then the texts. A process that dies without them is an error of ours, told as such. The
+ * parent is a subreaper too, so that what a dead case left behind comes to it and is killed. */
+#include "harness/pool.h"
+
+#include "harness/subject.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DRAIN_ROUNDS 1200 /* of DRAIN_MS: how long interrupted cases may take to end */
+#define DRAIN_MS     10
+
+/* The header of what a case's process sends; the four texts follow. */
+struct sent {
+	int32_t verdict, interrupted;
+	int64_t took_us;
+	uint32_t reason, text, junit, json;
+};
+
+struct worker {
+	pid_t pid; /* 0: free */
+	int fd;
+	const struct job *job;
+	struct buf got;
+};
+
+struct pool {
+	const struct pool_config *config;
+	struct pool_outcome *outcome;
+	struct worker workers[POOL_JOBS_MAX];
+	char out[PATH_MAX]; /* absolute */
+	int32_t next;
+	int running;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* ---- in a case's process ---- */
+
+static void plain_name(char *name)
+{
+	for (; *name; name++)
+		if (*name == '/' || *name == ' ')
+			*name = '-';
+}
+
+static int make_folders(char *path)
+{
+	for (char *p = path + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0777) && errno != EEXIST)
+			return -1;
+		*p = '/';
+	}
+	return mkdir(path, 0777) && errno != EEXIST ? -1 : 0;
+}
+
+/* Files of a case, but for the one that stays. */
+static void empty_folder(const char *path, const char *keep)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (d->d_name[0] != '.' && (!keep || strcmp(d->d_name, keep)))
+			unlinkat(dirfd(dir), d->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+static void case_folder(const struct pool *p, const struct job *job, char *ret_path, size_t size)
+{
+	char label[300], name[300];
+
+	clients_label(p->config->clients, label, sizeof(label));
+	plain_name(label);
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(job->plan->case_name));
+	plain_name(name);
+	snprintf(ret_path, size, "%s/%s/" STR_FMT "/%s/%d", p->out, label, STR_ARG(job->plan->scenario->name), name,
+		 job->repetition);
+}
+
+static void again(const struct pool *p, const struct job *job, struct buf *out)
+{
+	const struct scenario *s = job->plan->scenario;
+
+	buf_printf(out, "ktrial run %s%s", s->source.path, p->config->options);
+	for (int32_t i = 0; i < s->axes_count; i++)
+		buf_printf(out, " --case " STR_FMT "=" STR_FMT, STR_ARG(s->axes[i].key),
+			   STR_ARG(scenario_case_value(s, job->plan->case_index, i)->text));
+	buf_printf(out, " --seed %llu", (unsigned long long)job->plan->seed);
+}
+
+static bool write_file(const char *folder, const char *name, const struct buf *b)
+{
+	char path[PATH_MAX + 100];
+	FILE *out;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	out = fopen(path, "we");
+	if (!out)
+		return false;
+	ok = fwrite(b->data, 1, b->len, out) == b->len;
+	return !fclose(out) && ok;
+}
+
+static void send_all(int fd, const void *data, size_t n)
+{
+	const char *at = data;
+	ssize_t sent;
+
+	while (n && ((sent = write(fd, at, n)) > 0 || errno == EINTR)) {
+		at += sent > 0 ? sent : 0;
+		n -= sent > 0 ? (size_t)sent : 0;
+	}
+}
+
+static void send_result(int fd, const struct trial *t, const struct buf *text, const struct buf *junit, const struct buf *json)
+{
+	size_t reason = strlen(t->outcome.reason);
+	struct sent head = {.verdict = (int32_t)t->outcome.verdict, .interrupted = t->interrupted, .took_us = t->took_us,
+			    .reason = (uint32_t)reason, .text = (uint32_t)text->len, .junit = (uint32_t)junit->len,
+			    .json = (uint32_t)json->len};
+
+	send_all(fd, &head, sizeof(head));
+	send_all(fd, t->outcome.reason, reason);
+	send_all(fd, text->data, text->len);
+	send_all(fd, junit->data, junit->len);
+	send_all(fd, json->data, json->len);
+}
+
+static void render(const struct pool *p, const struct job *job, const struct trial *t, const char *folder, int fd)
+{
+	struct buf command, text, junit, json;
+	char label[300];
+	struct report_context c = {.plan = job->plan, .trial = t, .client = label, .directory = folder,
+				   .repetition = job->repetition, .repetitions = job->repetitions};
+
+	clients_label(p->config->clients, label, sizeof(label));
+	buf_init(&command, 100000);
+	buf_init(&text, POOL_RESULT_MAX / 4);
+	buf_init(&junit, POOL_RESULT_MAX / 4);
+	buf_init(&json, POOL_RESULT_MAX / 4);
+	again(p, job, &command);
+	c.command = buf_cstr(&command);
+	c.files_kept = p->config->keep_all || (t->outcome.verdict != VERDICT_PASS && t->outcome.verdict != VERDICT_SKIPPED);
+	report_text(&c, &text);
+	report_junit(&c, &junit);
+	report_json(&c, &json);
+	write_file(folder, "result.json", &json);
+	if (!c.files_kept)
+		empty_folder(folder, "result.json");
+	send_result(fd, t, &text, &junit, &json);
+	buf_release(&command);
+	buf_release(&text);
+	buf_release(&junit);
+	buf_release(&json);
+}
+
+static void run_case(const struct pool *p, const struct job *job, int fd)
+{
+	char folder[PATH_MAX + 1000];
+	struct trial_config config = {.plan = job->plan, .clients = p->config->clients, .directory = folder};
+	struct trial trial;
+
+	case_folder(p, job, folder, sizeof(folder));
+	if (make_folders(folder))
+		return; /* the parent tells that nothing came */
+	empty_folder(folder, NULL);
+	trial_run(&config, &trial);
+	render(p, job, &trial, folder, fd);
+	trial_release(&trial);
+}
+
+/* ---- in the parent ---- */
+
+struct birth {
+	const struct pool *pool;
+	const struct job *job;
+	int ends[2];
+};
+
+static void live(void *ctx)
+{
+	struct birth *b = ctx;
+
+	close(b->ends[0]);
+	run_case(b->pool, b->job, b->ends[1]);
+}
+
+static void begin(struct pool *p, struct worker *w, const struct job *job)
+{
+	struct birth b = {.pool = p, .job = job};
+
+	if (pipe2(b.ends, O_CLOEXEC) < 0)
+		abort();
+	fflush(NULL);
+	w->pid = subjects_fork(live, &b);
+	if (w->pid < 0)
+		abort();
+	close(b.ends[1]);
+	fcntl(b.ends[0], F_SETFL, O_NONBLOCK);
+	w->fd = b.ends[0];
+	w->job = job;
+	buf_init(&w->got, POOL_RESULT_MAX);
+	p->running++;
+}
+
+static void hand_over(struct pool *p, const struct job_result *r)
+{
+	p->outcome->counts[r->verdict]++;
+	p->config->on_result(p->config->ctx, r);
+}
+
+/* A case whose process died before it could tell. */
+static void tell_dead(struct pool *p, const struct worker *w, int wait_status)
+{
+	struct job_result r = {.job = w->job, .verdict = VERDICT_ENVIRONMENT};
+	char reason[200], text[1000];
+
+	snprintf(reason, sizeof(reason), "the case's own process ended with %s %d and told nothing",
+		 WIFSIGNALED(wait_status) ? "signal" : "status",
+		 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+	snprintf(text, sizeof(text), "%-12s " STR_FMT " [" STR_FMT "]  %s\n", verdict_name(r.verdict),
+		 STR_ARG(w->job->plan->scenario->name), STR_ARG(w->job->plan->case_name), reason);
+	r.reason = str_of(reason);
+	r.text = str_of(text);
+	r.junit = str_of("");
+	r.json = str_of("");
+	hand_over(p, &r);
+}
+
+static struct str cut(const struct buf *b, size_t *at, uint32_t len)
+{
+	struct str s = {(const char *)b->data + *at, (int32_t)len};
+
+	*at += len;
+	return s;
+}
+
+static void tell(struct pool *p, const struct worker *w, int wait_status)
+{
+	struct job_result r = {.job = w->job};
+	size_t at = sizeof(struct sent);
+	struct sent head;
+
+	if (w->got.len < sizeof(head)) {
+		tell_dead(p, w, wait_status);
+		return;
+	}
+	memcpy(&head, w->got.data, sizeof(head));
+	if (w->got.len != at + head.reason + head.text + head.junit + head.json) {
+		tell_dead(p, w, wait_status);
+		return;
+	}
+	if (head.interrupted) {
+		interrupted = 1;
+		return;
+	}
+	r.verdict = (enum verdict)head.verdict;
+	r.took_us = head.took_us;
+	r.reason = cut(&w->got, &at, head.reason);
+	r.text = cut(&w->got, &at, head.text);
+	r.junit = cut(&w->got, &at, head.junit);
+	r.json = cut(&w->got, &at, head.json);
+	hand_over(p, &r);
+}
+
+static void end(struct pool *p, struct worker *w)
+{
+	int wait_status = 0;
+
+	close(w->fd);
+	while (waitpid(w->pid, &wait_status, 0) < 0 && errno == EINTR)
+		;
+	tell(p, w, wait_status);
+	buf_release(&w->got);
+	*w = (struct worker){0};
+	p->running--;
+}
+
+/* Reads what a worker sent; its end of file is its end. */
+static void take(struct pool *p, struct worker *w)
+{
+	uint8_t data[65536];
+	ssize_t n;
+
+	while ((n = read(w->fd, data, sizeof(data))) > 0)
+		buf_add(&w->got, data, (size_t)n);
+	if (n == 0)
+		end(p, w);
+}
+
+static void wait_for_some(struct pool *p, int timeout_ms)
+{
+	struct pollfd fds[POOL_JOBS_MAX];
+	struct worker *of[POOL_JOBS_MAX];
+	nfds_t n = 0;
+
+	for (int i = 0; i < POOL_JOBS_MAX; i++)
+		if (p->workers[i].pid) {
+			fds[n] = (struct pollfd){.fd = p->workers[i].fd, .events = POLLIN};
+			of[n++] = &p->workers[i];
+		}
+	if (poll(fds, n, timeout_ms) <= 0)
+		return;
+	for (nfds_t i = 0; i < n; i++)
+		if (fds[i].revents)
+			take(p, of[i]);
+}
+
+static struct worker *free_worker(struct pool *p)
+{
+	for (int i = 0; i < p->config->side_by_side; i++)
+		if (!p->workers[i].pid)
+			return &p->workers[i];
+	return NULL;
+}
+
+static bool goes_on(const struct pool *p)
+{
+	const int32_t *counts = p->outcome->counts;
+
+	return !interrupted && p->next < p->config->jobs_count &&
+	       !(p->config->fail_fast && (counts[VERDICT_FAIL] || counts[VERDICT_ENVIRONMENT]));
+}
+
+/* After an interrupt: the cases end their subjects and themselves; who does not is killed below. */
+static void drain(struct pool *p)
+{
+	for (int i = 0; i < POOL_JOBS_MAX; i++)
+		if (p->workers[i].pid)
+			kill(p->workers[i].pid, SIGTERM);
+	for (int i = 0; i < DRAIN_ROUNDS && p->running; i++)
+		wait_for_some(p, DRAIN_MS);
+	for (int i = 0; i < POOL_JOBS_MAX; i++)
+		if (p->workers[i].pid)
+			kill(p->workers[i].pid, SIGKILL);
+	while (p->running)
+		wait_for_some(p, -1);
+}
+
+static int make_out(struct pool *p, struct error *e)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", p->config->out);
+	if (make_folders(path) || !realpath(path, p->out))
+		return error_set(e, ERR_OS, "can't make the folder %s: %s", p->config->out, strerror(errno));
+	return 0;
+}
+
+int pool_run(const struct pool_config *config, struct pool_outcome *ret_outcome, struct error *e)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+	struct sigaction act = {.sa_handler = on_signal}, before[2];
+	int rc;
+
+	if (!p)
+		abort();
+	*ret_outcome = (struct pool_outcome){0};
+	p->config = config;
+	p->outcome = ret_outcome;
+	assert(config->side_by_side >= 1 && config->side_by_side <= POOL_JOBS_MAX);
+	rc = make_out(p, e);
+	interrupted = 0;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigaction(SIGINT, &act, &before[0]);
+	sigaction(SIGTERM, &act, &before[1]);
+	while (!rc && (p->running || goes_on(p))) {
+		struct worker *w = goes_on(p) ? free_worker(p) : NULL;
+
+		if (w)
+			begin(p, w, &config->jobs[p->next++]);
+		else if (interrupted)
+			drain(p);
+		else
+			wait_for_some(p, 1000);
+	}
+	subjects_kill(NULL);
+	sigaction(SIGINT, &before[0], NULL);
+	sigaction(SIGTERM, &before[1], NULL);
+	ret_outcome->interrupted = interrupted;
+	free(p);
+	return rc;
+}
