@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FAULTS_SHOWN	 2
 #define CHECKS_ARENA_MAX ((size_t)512 << 20)
 
 static const struct check_type *const types[] = {
@@ -240,14 +241,18 @@ void finding_moment(struct finding *f, int64_t time_us, const char *fmt, ...)
 
 void finding_fault_before(struct finding *f, const struct history *h, int64_t time_us)
 {
-	const struct history_fault *best = NULL;
+	size_t n = 0;
 
-	for (size_t i = 0; i < h->faults_count; i++)
-		if (h->faults[i].time_us <= time_us &&
-		    (!best || h->faults[i].time_us >= best->time_us))
-			best = &h->faults[i];
-	if (best && best->time_us && f->moments_count < FINDING_MOMENTS_MAX)
-		insert_moment(f, best->time_us, arena_str(f->arena, best->text));
+	/* Faults stand in the order of their events; the last FAULTS_SHOWN before the time count.
+	 */
+	for (size_t i = h->faults_count; i-- > 0 && n < FAULTS_SHOWN;) {
+		if (h->faults[i].time_us > time_us || !h->faults[i].time_us)
+			continue;
+		n++;
+		if (f->moments_count < FINDING_MOMENTS_MAX)
+			insert_moment(f, h->faults[i].time_us,
+				      arena_str(f->arena, h->faults[i].text));
+	}
 }
 
 struct history_subject *scope_subject(const struct check *c, struct history_subject *after)

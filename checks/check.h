@@ -123,7 +123,7 @@ void finding_set(struct finding *f, enum finding_result result, const char *fmt,
  * 0: not known, left out. */
 void finding_moment(struct finding *f, int64_t time_us, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The fault nearest before a time, as a moment; nothing if there is none. */
+/* The last faults before a time, as moments. */
 void finding_fault_before(struct finding *f, const struct history *h, int64_t time_us);
 
 /* Whether something lies in the scope. */

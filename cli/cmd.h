@@ -21,6 +21,7 @@ struct command {
 /* The table. A new subcommand: declare it here, list it in main.c. */
 extern const struct command cmd_decode;
 extern const struct command cmd_message;
+extern const struct command cmd_run;
 extern const struct command cmd_serve;
 
 /* ---- options ---- */

@@ -1,5 +1,5 @@
-/* `ktrial run`: scenarios against a client. Reads the options, loads and checks every case before anything
- * starts, hands them to the pool, prints what comes back. */
+/* `ktrial run`: scenarios against a client. Reads the options, loads and checks every case before
+ * anything starts, hands them to the pool, prints what comes back. */
 #include "cli/cmd.h"
 
 #include "harness/pool.h"
@@ -20,12 +20,16 @@ static const char help[] =
 	"usage: ktrial run SCENARIO|GLOB|DIR... --client NAME|DIR [OPTION...]\n"
 	"       ktrial run SCENARIO|GLOB|DIR... --under 'COMMAND' [OPTION...]\n"
 	"\n"
-	"Puts a client on trial: starts it against a mock cluster, hurts it as the scenario says, and judges what was on the\n"
+	"Puts a client on trial: starts it against a mock cluster, hurts it as the scenario says, "
+	"and judges what was on the\n"
 	"wire, in the logs, and what the client said. One line a case; what went wrong in full.\n"
 	"\n"
-	"  --client NAME|DIR     the client: a folder of clients/, or any folder with the programs producer, consumer,\n"
-	"                        transactional; NAME@VERSION for another version; ROLE=NAME for one role alone\n"
-	"  --under 'COMMAND'     instead: a command of yours, for scenarios with speaks = \"none\"\n"
+	"  --client NAME|DIR     the client: a folder of clients/, or any folder with the programs "
+	"producer, consumer,\n"
+	"                        transactional; NAME@VERSION for another version; ROLE=NAME for "
+	"one role alone\n"
+	"  --under 'COMMAND'     instead: a command of yours, for scenarios with speaks = "
+	"\"none\"\n"
 	"  --case KEY=VALUE      only the cases of the matrix that have it; several\n"
 	"  --skip GLOB           not the scenarios with such names; several\n"
 	"  --seed N              of everything that chance decides; 1\n"
@@ -36,7 +40,8 @@ static const char help[] =
 	"  --keep all|failed     whose evidence and outputs stay; failed\n"
 	"  --junit FILE          results as JUnit XML\n"
 	"\n"
-	"Exit status: 2 wrong use or nothing matched, 3 a wrong scenario, both before anything starts; then 1 a MUST failed,\n"
+	"Exit status: 2 wrong use or nothing matched, 3 a wrong scenario, both before anything "
+	"starts; then 1 a MUST failed,\n"
 	"else 4 the environment, else 5 something inconclusive, else 77 all skipped, else 0.\n";
 
 enum {
@@ -55,12 +60,14 @@ enum {
 };
 
 static const struct cmd_option options[] = {
-	{"--client", OPT_CLIENT, true},	  {"--under", OPT_UNDER, true},	    {"--case", OPT_CASE, true},
-	{"--skip", OPT_SKIP, true},	  {"--seed", OPT_SEED, true},	    {"--repeat", OPT_REPEAT, true},
-	{"-j", OPT_JOBS, true},		  {"--fail-fast", OPT_FAIL_FAST, false}, {"--out", OPT_OUT, true},
-	{"--keep", OPT_KEEP, true},	  {"--junit", OPT_JUNIT, true},	    {"--like", OPT_NOT_BUILT, true},
-	{"--known", OPT_NOT_BUILT, true}, {"--tap", OPT_NOT_BUILT, false},  {"--html", OPT_NOT_BUILT, true},
-	{NULL, 0, false},
+	{"--client", OPT_CLIENT, true},	  {"--under", OPT_UNDER, true},
+	{"--case", OPT_CASE, true},	  {"--skip", OPT_SKIP, true},
+	{"--seed", OPT_SEED, true},	  {"--repeat", OPT_REPEAT, true},
+	{"-j", OPT_JOBS, true},		  {"--fail-fast", OPT_FAIL_FAST, false},
+	{"--out", OPT_OUT, true},	  {"--keep", OPT_KEEP, true},
+	{"--junit", OPT_JUNIT, true},	  {"--like", OPT_NOT_BUILT, true},
+	{"--known", OPT_NOT_BUILT, true}, {"--tap", OPT_NOT_BUILT, false},
+	{"--html", OPT_NOT_BUILT, true},  {NULL, 0, false},
 };
 
 /* What the command line asked for, and what becomes of it. */
@@ -81,7 +88,8 @@ struct run {
 static int push(const char **list, int32_t *count, const char *value)
 {
 	if (*count == LIST_MAX)
-		return cmd_usage(&cmd_run, "more than %d of one kind; name a folder or a pattern", LIST_MAX);
+		return cmd_usage(&cmd_run, "more than %d of one kind; name a folder or a pattern",
+				 LIST_MAX);
 	list[(*count)++] = value;
 	return 0;
 }
@@ -90,7 +98,8 @@ static int set_number(const char *word, const char *value, int64_t min, int64_t 
 {
 	if (cmd_number(value, min, max, ret_n))
 		return 0;
-	return cmd_usage(&cmd_run, "%s takes a whole number from %lld to %lld, not %s", word, (long long)min, (long long)max, value);
+	return cmd_usage(&cmd_run, "%s takes a whole number from %lld to %lld, not %s", word,
+			 (long long)min, (long long)max, value);
 }
 
 static int add_client(struct run *r, const char *value)
@@ -157,14 +166,17 @@ static int read_options(struct run *r, int argc, char **argv)
 			return -1;
 		if (id == CMD_BAD)
 			return EXIT_USAGE;
-		status = id == CMD_WORD ? push(r->words, &r->words_count, value) : set_option(r, id, word, value);
+		status = id == CMD_WORD ? push(r->words, &r->words_count, value)
+					: set_option(r, id, word, value);
 	}
 	if (status)
 		return status;
 	if (!r->words_count)
 		return cmd_usage(&cmd_run, "name a scenario, or a folder of them");
 	if (!r->clients.count && !r->clients.under)
-		return cmd_usage(&cmd_run, "name a client with --client NAME, or a command with --under 'COMMAND'");
+		return cmd_usage(
+			&cmd_run,
+			"name a client with --client NAME, or a command with --under 'COMMAND'");
 	return 0;
 }
 
@@ -215,7 +227,9 @@ static int judge_case_keys(const struct run *r)
 			for (int32_t a = 0; a < r->suite.list[k]->axes_count; a++)
 				found |= str_eq(r->suite.list[k]->axes[a].key, key);
 		if (!found)
-			return cmd_usage(&cmd_run, "no scenario here has '" STR_FMT "' in its matrix", STR_ARG(key));
+			return cmd_usage(&cmd_run,
+					 "no scenario here has '" STR_FMT "' in its matrix",
+					 STR_ARG(key));
 	}
 	return 0;
 }
@@ -299,7 +313,8 @@ static int write_junit(struct run *r, double seconds)
 	if (!r->junit)
 		return 0;
 	buf_init(&xml, JUNIT_MAX);
-	report_junit_file((struct str){(const char *)r->elements.data, (int32_t)r->elements.len}, r->outcome.counts, seconds, &xml);
+	report_junit_file((struct str){(const char *)r->elements.data, (int32_t)r->elements.len},
+			  r->outcome.counts, seconds, &xml);
 	out = fopen(r->junit, "we");
 	ok = out && !xml.bad && fwrite(xml.data, 1, xml.len, out) == xml.len;
 	if (out && fclose(out))
@@ -314,8 +329,8 @@ static int write_junit(struct run *r, double seconds)
 static void describe_options(struct run *r)
 {
 	for (int32_t i = 0; i < r->clients.count; i++)
-		buf_printf(&r->again, " --client %s%s%s", r->clients.list[i].role, r->clients.list[i].role[0] ? "=" : "",
-			   r->clients.list[i].label);
+		buf_printf(&r->again, " --client %s%s%s", r->clients.list[i].role,
+			   r->clients.list[i].role[0] ? "=" : "", r->clients.list[i].label);
 	if (r->clients.under)
 		buf_printf(&r->again, " --under '%s'", r->clients.under);
 }
@@ -331,7 +346,8 @@ static void sum_up(const struct run *r, double seconds)
 		printf(", %d errors", n[VERDICT_ENVIRONMENT]);
 	if (n[VERDICT_SKIPPED])
 		printf(", %d skipped", n[VERDICT_SKIPPED]);
-	printf("; seed %lld, %.1f s%s\n", (long long)r->seed, seconds, r->outcome.interrupted ? "; interrupted" : "");
+	printf("; seed %lld, %.1f s%s\n", (long long)r->seed, seconds,
+	       r->outcome.interrupted ? "; interrupted" : "");
 }
 
 static int run_jobs(struct run *r)

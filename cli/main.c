@@ -9,6 +9,7 @@
 static const struct command *const commands[] = {
 	&cmd_decode,
 	&cmd_message,
+	&cmd_run,
 	&cmd_serve,
 };
 

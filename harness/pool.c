@@ -1,6 +1,7 @@
-/* Cases as processes. A case's process runs the trial, writes its folder, and sends its renderings through a
- * pipe: one header, then the texts. A process that dies without them is an error of ours, told as such. The
- * parent is a subreaper too, so that what a dead case left behind comes to it and is killed. */
+/* Cases as processes. A case's process runs the trial, writes its folder, and sends its renderings
+ * through a pipe: one header, then the texts. A process that dies without them is an error of ours,
+ * told as such. The parent is a subreaper too, so that what a dead case left behind comes to it and
+ * is killed. */
 #include "harness/pool.h"
 
 #include "harness/subject.h"
@@ -96,8 +97,8 @@ static void case_folder(const struct pool *p, const struct job *job, char *ret_p
 	plain_name(label);
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(job->plan->case_name));
 	plain_name(name);
-	snprintf(ret_path, size, "%s/%s/" STR_FMT "/%s/%d", p->out, label, STR_ARG(job->plan->scenario->name), name,
-		 job->repetition);
+	snprintf(ret_path, size, "%s/%s/" STR_FMT "/%s/%d", p->out, label,
+		 STR_ARG(job->plan->scenario->name), name, job->repetition);
 }
 
 static void again(const struct pool *p, const struct job *job, struct buf *out)
@@ -113,7 +114,7 @@ static void again(const struct pool *p, const struct job *job, struct buf *out)
 
 static bool write_file(const char *folder, const char *name, const struct buf *b)
 {
-	char path[PATH_MAX + 100];
+	char path[PATH_MAX + 2000];
 	FILE *out;
 	bool ok;
 
@@ -136,11 +137,16 @@ static void send_all(int fd, const void *data, size_t n)
 	}
 }
 
-static void send_result(int fd, const struct trial *t, const struct buf *text, const struct buf *junit, const struct buf *json)
+static void send_result(int fd, const struct trial *t, const struct buf *text,
+			const struct buf *junit, const struct buf *json)
 {
 	size_t reason = strlen(t->outcome.reason);
-	struct sent head = {.verdict = (int32_t)t->outcome.verdict, .interrupted = t->interrupted, .took_us = t->took_us,
-			    .reason = (uint32_t)reason, .text = (uint32_t)text->len, .junit = (uint32_t)junit->len,
+	struct sent head = {.verdict = (int32_t)t->outcome.verdict,
+			    .interrupted = t->interrupted,
+			    .took_us = t->took_us,
+			    .reason = (uint32_t)reason,
+			    .text = (uint32_t)text->len,
+			    .junit = (uint32_t)junit->len,
 			    .json = (uint32_t)json->len};
 
 	send_all(fd, &head, sizeof(head));
@@ -150,12 +156,17 @@ static void send_result(int fd, const struct trial *t, const struct buf *text, c
 	send_all(fd, json->data, json->len);
 }
 
-static void render(const struct pool *p, const struct job *job, const struct trial *t, const char *folder, int fd)
+static void render(const struct pool *p, const struct job *job, const struct trial *t,
+		   const char *folder, int fd)
 {
 	struct buf command, text, junit, json;
 	char label[300];
-	struct report_context c = {.plan = job->plan, .trial = t, .client = label, .directory = folder,
-				   .repetition = job->repetition, .repetitions = job->repetitions};
+	struct report_context c = {.plan = job->plan,
+				   .trial = t,
+				   .client = label,
+				   .directory = folder,
+				   .repetition = job->repetition,
+				   .repetitions = job->repetitions};
 
 	clients_label(p->config->clients, label, sizeof(label));
 	buf_init(&command, 100000);
@@ -164,7 +175,8 @@ static void render(const struct pool *p, const struct job *job, const struct tri
 	buf_init(&json, POOL_RESULT_MAX / 4);
 	again(p, job, &command);
 	c.command = buf_cstr(&command);
-	c.files_kept = p->config->keep_all || (t->outcome.verdict != VERDICT_PASS && t->outcome.verdict != VERDICT_SKIPPED);
+	c.files_kept = p->config->keep_all || (t->outcome.verdict != VERDICT_PASS &&
+					       t->outcome.verdict != VERDICT_SKIPPED);
 	report_text(&c, &text);
 	report_junit(&c, &junit);
 	report_json(&c, &json);
@@ -181,7 +193,8 @@ static void render(const struct pool *p, const struct job *job, const struct tri
 static void run_case(const struct pool *p, const struct job *job, int fd)
 {
 	char folder[PATH_MAX + 1000];
-	struct trial_config config = {.plan = job->plan, .clients = p->config->clients, .directory = folder};
+	struct trial_config config = {
+		.plan = job->plan, .clients = p->config->clients, .directory = folder};
 	struct trial trial;
 
 	case_folder(p, job, folder, sizeof(folder));
@@ -242,8 +255,9 @@ static void tell_dead(struct pool *p, const struct worker *w, int wait_status)
 	snprintf(reason, sizeof(reason), "the case's own process ended with %s %d and told nothing",
 		 WIFSIGNALED(wait_status) ? "signal" : "status",
 		 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
-	snprintf(text, sizeof(text), "%-12s " STR_FMT " [" STR_FMT "]  %s\n", verdict_name(r.verdict),
-		 STR_ARG(w->job->plan->scenario->name), STR_ARG(w->job->plan->case_name), reason);
+	snprintf(text, sizeof(text), "%-12s " STR_FMT " [" STR_FMT "]  %s\n",
+		 verdict_name(r.verdict), STR_ARG(w->job->plan->scenario->name),
+		 STR_ARG(w->job->plan->case_name), reason);
 	r.reason = str_of(reason);
 	r.text = str_of(text);
 	r.junit = str_of("");
@@ -367,7 +381,8 @@ static int make_out(struct pool *p, struct error *e)
 
 	snprintf(path, sizeof(path), "%s", p->config->out);
 	if (make_folders(path) || !realpath(path, p->out))
-		return error_set(e, ERR_OS, "can't make the folder %s: %s", p->config->out, strerror(errno));
+		return error_set(e, ERR_OS, "can't make the folder %s: %s", p->config->out,
+				 strerror(errno));
 	return 0;
 }
 

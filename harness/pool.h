@@ -1,5 +1,6 @@
-/* Many cases: each in a process of its own, so many side by side as asked. Whatever becomes of one, the others and this process live on,
- * and nothing that any of them started is left at the end, a Ctrl-C included. */
+/* Many cases: each in a process of its own, so many side by side as asked. Whatever becomes of one,
+ * the others and this process live on, and nothing that any of them started is left at the end, a
+ * Ctrl-C included. */
 #ifndef HARNESS_POOL_H
 #define HARNESS_POOL_H
 
@@ -30,7 +31,8 @@ struct pool_config {
 	const char *out;     /* folder; made if absent */
 	bool keep_all;	     /* also the files of passed cases */
 	bool fail_fast;	     /* begin no case after a failed one */
-	const char *options; /* what a command that repeats a case needs beside scenario, case and seed; "" none */
+	const char *options; /* what a command that repeats a case needs beside scenario, case and
+				seed; "" none */
 	/* In the order in which they end. */
 	void (*on_result)(void *ctx, const struct job_result *r);
 	void *ctx;

@@ -10,9 +10,16 @@ static double seconds(int64_t us)
 	return (double)us / 1e6;
 }
 
-static bool is_told(const struct judgement *j)
+/* A documented weakness that a named check tells of already need not be told twice. */
+static bool is_told(const struct trial *t, const struct judgement *j)
 {
-	return j->standing != STANDING_GOOD && j->standing != STANDING_SILENT;
+	bool named = false;
+
+	if (j->standing == STANDING_GOOD || j->standing == STANDING_SILENT)
+		return false;
+	for (int32_t i = 0; i < t->judgements_count; i++)
+		named |= t->judgements[i].named && t->judgements[i].standing != STANDING_GOOD;
+	return j->named || !named || j->standing != STANDING_INFORMATION;
 }
 
 static struct str check_label(const struct report_context *c, const struct judgement *j)
@@ -26,8 +33,8 @@ static void text_head(const struct report_context *c, struct buf *out)
 {
 	const struct trial *t = c->trial;
 
-	buf_printf(out, "%-12s " STR_FMT " [" STR_FMT "]", verdict_name(t->outcome.verdict), STR_ARG(c->plan->scenario->name),
-		   STR_ARG(c->plan->case_name));
+	buf_printf(out, "%-12s " STR_FMT " [" STR_FMT "]", verdict_name(t->outcome.verdict),
+		   STR_ARG(c->plan->scenario->name), STR_ARG(c->plan->case_name));
 	if (c->repetitions > 1)
 		buf_printf(out, " %d/%d", c->repetition, c->repetitions);
 	buf_printf(out, "  %s  %.2f s", c->client, seconds(t->took_us));
@@ -40,23 +47,38 @@ static void text_moments(const struct report_context *c, const struct finding *f
 {
 	for (int32_t i = 0; i < f->moments_count; i++)
 		buf_printf(out, "      %s %+10.6f s  " STR_FMT "\n", i ? "         " : "events   ",
-			   seconds(f->moments[i].time_us - c->trial->started_us), STR_ARG(f->moments[i].text));
+			   seconds(f->moments[i].time_us - c->trial->started_us),
+			   STR_ARG(f->moments[i].text));
 }
 
-static void text_judgement(const struct report_context *c, const struct judgement *j, struct buf *out)
+static bool named_failure(const struct trial *t)
+{
+	for (int32_t i = 0; i < t->judgements_count; i++)
+		if (t->judgements[i].named && t->judgements[i].standing == STANDING_BAD)
+			return true;
+	return false;
+}
+
+static void text_judgement(const struct report_context *c, const struct judgement *j,
+			   struct buf *out)
 {
 	const struct finding *f = &j->check->finding;
 	struct str label = check_label(c, j);
-	bool whole = j->standing == STANDING_BAD || j->standing == STANDING_VACUOUS || j->standing == STANDING_INCONCLUSIVE;
+	/* A universal rule that fails beside a named check tells the same story: one line will do.
+	 */
+	bool whole = (j->standing == STANDING_BAD && (j->named || !named_failure(c->trial))) ||
+		     j->standing == STANDING_VACUOUS || j->standing == STANDING_INCONCLUSIVE;
 
 	if (!whole) {
-		buf_printf(out, "    %s %s " STR_FMT ": " STR_FMT "\n", severity_name(j->severity), standing_name(j->standing),
-			   STR_ARG(label), STR_ARG(f->actual));
+		buf_printf(out, "    %s %s " STR_FMT ": " STR_FMT "\n", severity_name(j->severity),
+			   standing_name(j->standing), STR_ARG(label), STR_ARG(f->actual));
 		return;
 	}
-	buf_printf(out, "    %s %s " STR_FMT "\n", severity_name(j->severity), standing_name(j->standing), STR_ARG(label));
+	buf_printf(out, "    %s %s " STR_FMT "\n", severity_name(j->severity),
+		   standing_name(j->standing), STR_ARG(label));
 	buf_printf(out, "      claim     %s (%s)\n", j->check->type->claim, j->check->type->see);
-	buf_printf(out, "      expected  " STR_FMT "\n      actual    " STR_FMT "\n", STR_ARG(f->expected), STR_ARG(f->actual));
+	buf_printf(out, "      expected  " STR_FMT "\n      actual    " STR_FMT "\n",
+		   STR_ARG(f->expected), STR_ARG(f->actual));
 	text_moments(c, f, out);
 }
 
@@ -67,7 +89,8 @@ static void text_rules(const struct report_context *c, struct buf *out)
 
 		if (r->hits)
 			continue;
-		buf_printf(out, "    rule " STR_FMT " never fired: " STR_FMT "\n", STR_ARG(r->name), STR_ARG(r->text));
+		buf_printf(out, "    rule " STR_FMT " never fired: " STR_FMT "\n", STR_ARG(r->name),
+			   STR_ARG(r->text));
 		if (r->nearest_miss.data)
 			buf_printf(out, "      nearest   " STR_FMT "\n", STR_ARG(r->nearest_miss));
 		else
@@ -85,14 +108,17 @@ static void text_subjects(const struct report_context *c, struct buf *out)
 			continue;
 		}
 		if (s->running)
-			buf_printf(out, "    " STR_FMT " had to be killed at the end", STR_ARG(s->name));
+			buf_printf(out, "    " STR_FMT " had to be killed at the end",
+				   STR_ARG(s->name));
 		else if (s->signal_number)
-			buf_printf(out, "    " STR_FMT " was ended by signal %d", STR_ARG(s->name), s->signal_number);
+			buf_printf(out, "    " STR_FMT " was ended by signal %d", STR_ARG(s->name),
+				   s->signal_number);
 		else
-			buf_printf(out, "    " STR_FMT " exited with %d", STR_ARG(s->name), s->status);
+			buf_printf(out, "    " STR_FMT " exited with %d", STR_ARG(s->name),
+				   s->status);
 		buf_printf(out, "%s\n", s->tail_count ? "; its last lines:" : " and said nothing");
 		for (int32_t k = 0; k < s->tail_count; k++)
-			buf_printf(out, "      %.200s\n", s->tail[k].data);
+			buf_printf(out, "      %.150s\n", s->tail[k].data);
 	}
 }
 
@@ -105,7 +131,7 @@ void report_text(const struct report_context *c, struct buf *out)
 	if (t->outcome.verdict == VERDICT_SKIPPED)
 		return;
 	for (int32_t i = 0; i < t->judgements_count; i++)
-		if (is_told(&t->judgements[i]) && t->outcome.verdict != VERDICT_ENVIRONMENT)
+		if (is_told(t, &t->judgements[i]) && t->outcome.verdict != VERDICT_ENVIRONMENT)
 			text_judgement(c, &t->judgements[i], out);
 	if (good)
 		return;
@@ -113,10 +139,12 @@ void report_text(const struct report_context *c, struct buf *out)
 		text_rules(c, out);
 	text_subjects(c, out);
 	if (t->stall_us > STALL_MAX_US)
-		buf_printf(out, "    our own loop stood still for %.2f s: times are not to be trusted\n", seconds(t->stall_us));
-	buf_printf(out, "    claim     " STR_FMT "%s" STR_FMT "%s\n", STR_ARG(c->plan->scenario->claim),
-		   c->plan->scenario->see.data ? " (" : "", STR_ARG(c->plan->scenario->see),
-		   c->plan->scenario->see.data ? ")" : "");
+		buf_printf(out,
+			   "    our own loop stood still for %.2f s: times are not to be trusted\n",
+			   seconds(t->stall_us));
+	buf_printf(out, "    claim     " STR_FMT "%s" STR_FMT "%s\n",
+		   STR_ARG(c->plan->scenario->claim), c->plan->scenario->see.data ? " (" : "",
+		   STR_ARG(c->plan->scenario->see), c->plan->scenario->see.data ? ")" : "");
 	buf_printf(out, "    again     %s\n", c->command);
 	if (c->files_kept)
 		buf_printf(out, "    files     %s\n", c->directory);
@@ -253,7 +281,8 @@ void report_xml_escape(struct buf *out, const char *text, size_t len)
 	}
 }
 
-static void attribute(struct buf *out, const char *name, const char *fmt, struct str a, struct str b)
+static void attribute(struct buf *out, const char *name, const char *fmt, struct str a,
+		      struct str b)
 {
 	char text[2000];
 
@@ -304,9 +333,11 @@ void report_junit(const struct report_context *c, struct buf *out)
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)c->plan->seed);
 	buf_text(out, "  <testcase");
 	attribute(out, "classname", STR_FMT STR_FMT, str_of(c->client), none);
-	attribute(out, "name", STR_FMT "[" STR_FMT "]", c->plan->scenario->name, c->plan->case_name);
+	attribute(out, "name", STR_FMT "[" STR_FMT "]", c->plan->scenario->name,
+		  c->plan->case_name);
 	attribute(out, "file", STR_FMT STR_FMT, str_of(c->plan->scenario->source.path), none);
-	buf_printf(out, " line=\"%d\" time=\"%.3f\">\n    <properties>\n", junit_line(t), seconds(t->took_us));
+	buf_printf(out, " line=\"%d\" time=\"%.3f\">\n    <properties>\n", junit_line(t),
+		   seconds(t->took_us));
 	property(out, "seed", seed);
 	property(out, "claim", c->plan->scenario->claim.data);
 	if (c->files_kept)
@@ -325,16 +356,20 @@ void report_junit(const struct report_context *c, struct buf *out)
 	buf_text(out, "  </testcase>\n");
 }
 
-void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT], double all_seconds, struct buf *out)
+void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT], double all_seconds,
+		       struct buf *out)
 {
 	int32_t total = 0;
 
 	for (int i = 0; i < VERDICT_COUNT; i++)
 		total += counts[i];
 	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-	buf_printf(out, "<testsuite name=\"ktrial\" tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\" time=\"%.3f\">\n", total,
-		   counts[VERDICT_FAIL], counts[VERDICT_INCONCLUSIVE] + counts[VERDICT_ENVIRONMENT], counts[VERDICT_SKIPPED],
-		   all_seconds);
+	buf_printf(out,
+		   "<testsuite name=\"ktrial\" tests=\"%d\" failures=\"%d\" errors=\"%d\" "
+		   "skipped=\"%d\" time=\"%.3f\">\n",
+		   total, counts[VERDICT_FAIL],
+		   counts[VERDICT_INCONCLUSIVE] + counts[VERDICT_ENVIRONMENT],
+		   counts[VERDICT_SKIPPED], all_seconds);
 	buf_add(out, elements.data, (size_t)elements.len);
 	buf_text(out, "</testsuite>\n");
 }

@@ -1,4 +1,5 @@
-/* What a case looks like to those who read it: lines for a terminal, result.json, JUnit XML. Writes into buffers; prints nothing. */
+/* What a case looks like to those who read it: lines for a terminal, result.json, JUnit XML. Writes
+ * into buffers; prints nothing. */
 #ifndef HARNESS_REPORT_H
 #define HARNESS_REPORT_H
 
@@ -9,9 +10,9 @@
 struct report_context {
 	const struct case_plan *plan;
 	const struct trial *trial;
-	const char *client;	   /* label */
-	const char *directory;	   /* of the case's files, as it shall be shown */
-	const char *command;	   /* that runs this case again */
+	const char *client;		 /* label */
+	const char *directory;		 /* of the case's files, as it shall be shown */
+	const char *command;		 /* that runs this case again */
 	int32_t repetition, repetitions; /* from 1 */
 	bool files_kept;
 };
@@ -23,7 +24,8 @@ void report_json(const struct report_context *c, struct buf *out);
 /* One <testcase> element. */
 void report_junit(const struct report_context *c, struct buf *out);
 /* The file around them: all elements together, the counts, the seconds. */
-void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT], double seconds, struct buf *out);
+void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT], double seconds,
+		       struct buf *out);
 /* Text as it may stand in XML; characters that XML can't hold become U+FFFD. */
 void report_xml_escape(struct buf *out, const char *text, size_t len);
 

@@ -64,7 +64,8 @@ void subjects_signal(struct subjects *all, int number);
  * reaps them. Returns how many there were. */
 int subjects_kill(struct subjects *all);
 
-/* Runs body in a child process of ours, which ends with it and with its parent. The child's id, or -1. */
+/* Runs body in a child process of ours, which ends with it and with its parent. The child's id, or
+ * -1. */
 pid_t subjects_fork(void (*body)(void *ctx), void *ctx);
 
 /* The last lines of its outputs together, oldest first; index from 0. NULL past the end. */

@@ -51,7 +51,8 @@ static int is_shown(const struct dirent *d)
 }
 
 /* Every scenario below a folder, by name. The worse of the codes. */
-static int add_folder(struct suite *s, const char *path, int depth, struct buf *out, struct error *e)
+static int add_folder(struct suite *s, const char *path, int depth, struct buf *out,
+		      struct error *e)
 {
 	struct dirent **names;
 	char below[PATH_MAX];
@@ -118,7 +119,9 @@ int suite_add(struct suite *s, const char *word, struct buf *out, struct error *
 	if (!stat(word, &st))
 		return add_path(s, word, out, e);
 	if (strpbrk(word, "*?["))
-		return add_glob(s, word, out, e) == ERR_USAGE ? error_set(e, ERR_USAGE, "no file is named like %s", word) : 0;
+		return add_glob(s, word, out, e) == ERR_USAGE
+			       ? error_set(e, ERR_USAGE, "no file is named like %s", word)
+			       : 0;
 	if (clients_root(root, sizeof(root))) {
 		snprintf(path, sizeof(path), "%s/scenarios/%s", root, word);
 		if (!stat(path, &st))

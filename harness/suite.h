@@ -1,5 +1,5 @@
-/* The scenarios that a command line names: files, folders (every .lua below, but for what starts with "_"), glob patterns, or names such
- * as produce/lost-ack below the project's scenarios/. */
+/* The scenarios that a command line names: files, folders (every .lua below, but for what starts
+ * with "_"), glob patterns, or names such as produce/lost-ack below the project's scenarios/. */
 #ifndef HARNESS_SUITE_H
 #define HARNESS_SUITE_H
 
@@ -12,8 +12,8 @@ struct suite {
 	int32_t count;
 };
 
-/* Adds what one word names. Complaints of scenarios that are wrong go to out. 0; ERR_USAGE with *e if it names nothing; ERR_MALFORMED if
- * a scenario is wrong (the others are added nevertheless). */
+/* Adds what one word names. Complaints of scenarios that are wrong go to out. 0; ERR_USAGE with *e
+ * if it names nothing; ERR_MALFORMED if a scenario is wrong (the others are added nevertheless). */
 int suite_add(struct suite *s, const char *word, struct buf *out, struct error *e);
 void suite_release(struct suite *s);
 
