@@ -202,7 +202,8 @@ static void add_message(struct batch_builder *b, int64_t offset, int64_t timesta
 	size_t start = to->len;
 	bool log_append = o->magic && o->timestamp_type == TIMESTAMP_LOG_APPEND;
 
-	buf_be64(to, (uint64_t)(o->magic && o->codec ? offset - b->options.base_offset : offset));
+	buf_be64(to, (uint64_t)(o->magic && o->codec ? sub_wrapping(offset, b->options.base_offset)
+						     : offset));
 	buf_be32(to, 0);
 	buf_be32(to, 0);
 	buf_byte(to, (uint8_t)o->magic);
@@ -230,7 +231,8 @@ static bool note(struct batch_builder *b, int64_t offset, int64_t timestamp, int
 	if (b->count > 0 && offset <= b->last_offset)
 		error_set(&b->error, ERR_USAGE, "offset %lld does not follow %lld",
 			  (long long)offset, (long long)b->last_offset);
-	else if (offset < o->base_offset || offset - o->base_offset > INT32_MAX)
+	else if (offset < o->base_offset ||
+		 (o->magic == 2 && (uint64_t)offset - (uint64_t)o->base_offset > INT32_MAX))
 		error_set(&b->error, ERR_USAGE, "offset %lld does not fit a batch from %lld on",
 			  (long long)offset, (long long)o->base_offset);
 	else if (o->magic < 2 && headers > 0)
@@ -242,7 +244,7 @@ static bool note(struct batch_builder *b, int64_t offset, int64_t timestamp, int
 	if (b->count == 0 || timestamp > b->max_timestamp)
 		b->max_timestamp = timestamp;
 	b->last_offset = offset;
-	b->next_offset = offset + 1;
+	b->next_offset = add_wrapping(offset, 1);
 	b->count++;
 	return true;
 }
@@ -254,7 +256,7 @@ void batch_builder_add_at(struct batch_builder *b, int64_t offset, int64_t times
 	if (!note(b, offset, timestamp, n))
 		return;
 	if (b->options.magic == 2)
-		add_record(b, add_wrapping(timestamp, -b->base_timestamp),
+		add_record(b, sub_wrapping(timestamp, b->base_timestamp),
 			   (int32_t)(offset - b->options.base_offset), key, value, headers, n);
 	else
 		add_message(b, offset, timestamp, key, value);
@@ -277,7 +279,7 @@ void batch_builder_add_record(struct batch_builder *b, const struct record *r)
 	}
 	if (!note(b, r->offset, r->timestamp, r->headers_count))
 		return;
-	p = put_record(b, add_wrapping(r->timestamp, -b->base_timestamp),
+	p = put_record(b, sub_wrapping(r->timestamp, b->base_timestamp),
 		       (int32_t)(r->offset - b->options.base_offset), r->key, r->value, tail);
 	if (!p)
 		return;

@@ -254,23 +254,29 @@ static uint64_t cursor_seven_bits(struct cursor *c, const char *field, int size)
 	return 0;
 }
 
+/* One or two bytes, which is nearly always; the rest is cursor_seven_bits's. */
+static inline uint64_t cursor_bits(struct cursor *c, const char *field, int size)
+{
+	const uint8_t *p = c->p;
+
+	if (!p || c->end - p < 2 || (p[0] >= 0x80 && p[1] >= 0x80))
+		return cursor_seven_bits(c, field, size);
+	c->at = p;
+	c->field = field;
+	c->p = p + (p[0] < 0x80 ? 1 : 2);
+	return p[0] < 0x80 ? p[0] : (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
+}
+
 static inline int32_t cursor_varint(struct cursor *c, const char *field)
 {
-	uint32_t v;
+	uint32_t v = (uint32_t)cursor_bits(c, field, 5);
 
-	if (c->p && c->p < c->end && *c->p < 0x80) {
-		c->at = c->p;
-		c->field = field;
-		v = *c->p++;
-	} else {
-		v = (uint32_t)cursor_seven_bits(c, field, 5);
-	}
 	return (int32_t)(v >> 1 ^ (~(v & 1) + 1));
 }
 
 static inline int64_t cursor_varlong(struct cursor *c, const char *field)
 {
-	uint64_t v = cursor_seven_bits(c, field, 10);
+	uint64_t v = cursor_bits(c, field, 10);
 
 	return (int64_t)(v >> 1 ^ (~(v & 1) + 1));
 }
@@ -549,7 +555,7 @@ static int init_wrapper(struct record_iter *it, struct buf *scratch, struct erro
 	if (b->base_offset < last)
 		return fail_record(e, ERR_MALFORMED, it, 0, "offset",
 				   "the wrapper's offset is less than the last one inside");
-	it->offset_base = add_wrapping(b->base_offset, -last);
+	it->offset_base = sub_wrapping(b->base_offset, last);
 	return 0;
 }
 

@@ -40,10 +40,15 @@ static inline void put_i64(uint8_t *p, int64_t v)
 	wire_put64(p, (uint64_t)v);
 }
 
-/* Java's long addition: hostile deltas wrap, they are no undefined behaviour. */
+/* Java's long arithmetic: hostile deltas wrap, they are no undefined behaviour. */
 static inline int64_t add_wrapping(int64_t a, int64_t b)
 {
 	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static inline int64_t sub_wrapping(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
 }
 
 #endif

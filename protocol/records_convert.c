@@ -10,11 +10,17 @@ static int down_records(const struct batch *b, struct record_iter *it,
 {
 	struct record r;
 	bool started = false;
+	int64_t last = 0;
 	int rc;
 
 	while ((rc = record_next(it, &r, e)) > 0) {
 		if (b->codec == CODEC_NONE && r.offset < first_offset)
 			continue;
+		if (started && r.offset <= last)
+			return error_at(e, ERR_MALFORMED, b->at, "records",
+					"record %d's offset does not follow the one before",
+					r.index);
+		last = r.offset;
 		if (!started) {
 			options->base_offset = r.offset;
 			batch_builder_init_again(builder, options, out);
