@@ -96,7 +96,7 @@ static int last_codec(const void *data, size_t size, uint8_t *ret_codec, struct 
 
 	records_reader_init(&reader, data, size);
 	while ((rc = records_next(&reader, &b, e)) > 0)
-		if (b.codec != CODEC_NONE)
+		if (b.codec != CODEC_NONE && b.records_count != 0)
 			codec = b.codec;
 	if (rc < 0)
 		return rc;
@@ -136,7 +136,7 @@ int records_rewrite(const void *data, size_t size, const struct batch_options *o
 		if (rc)
 			break;
 	}
-	if (!rc && builder.count > 0)
+	if (!rc && (builder.count > 0 || builder.error.code))
 		rc = batch_builder_end(&builder, e);
 	else
 		out->len = builder.start;

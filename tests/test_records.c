@@ -1134,3 +1134,18 @@ TEST(a_rewrite_keeps_headers)
 	buf_release(&out);
 	buf_release(&scratch);
 }
+
+TEST(a_rewrite_with_impossible_options_is_an_error)
+{
+	struct buf in = simple(1, CODEC_NONE, 2), out, scratch;
+	struct batch_options o = BATCH_OPTIONS_INIT;
+
+	buf_init(&out, BATCH_MAX);
+	buf_init(&scratch, BATCH_MAX);
+	o.codec = 7;
+	CHECK_EQ(records_rewrite(in.data, in.len, &o, &scratch, &out, NULL, NULL), ERR_USAGE);
+	CHECK_EQ(out.len, 0);
+	buf_release(&in);
+	buf_release(&out);
+	buf_release(&scratch);
+}
