@@ -70,6 +70,8 @@ api_work find_coordinator_work, join_group_work, sync_group_work, heartbeat_work
 api_work api_versions_work, create_topics_work, fetch_work, init_producer_id_work;
 api_work list_offsets_work, metadata_work, produce_work;
 api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
+api_work list_groups_work, describe_groups_work, delete_groups_work, offset_delete_work;
+api_work consumer_group_describe_work, describe_cluster_work, describe_topic_partitions_work;
 
 /* ApiVersions of a version that we do not speak: version 0, error 35, one entry (KIP-511). */
 enum call_result api_versions_fallback(struct cluster *c, struct call *call);
