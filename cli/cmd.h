@@ -23,6 +23,7 @@ extern const struct command cmd_decode;
 extern const struct command cmd_message;
 extern const struct command cmd_run;
 extern const struct command cmd_serve;
+extern const struct command cmd_verify;
 
 /* ---- options ---- */
 

@@ -11,6 +11,7 @@ static const struct command *const commands[] = {
 	&cmd_message,
 	&cmd_run,
 	&cmd_serve,
+	&cmd_verify,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

@@ -175,8 +175,7 @@ static void render(const struct pool *p, const struct job *job, const struct tri
 	buf_init(&json, POOL_RESULT_MAX / 4);
 	again(p, job, &command);
 	c.command = buf_cstr(&command);
-	c.files_kept = p->config->keep_all || (t->outcome.verdict != VERDICT_PASS &&
-					       t->outcome.verdict != VERDICT_SKIPPED);
+	c.files_kept = p->config->keep_all || !verdict_good(t->outcome.verdict);
 	report_text(&c, &text);
 	report_junit(&c, &junit);
 	report_json(&c, &json);
@@ -193,8 +192,10 @@ static void render(const struct pool *p, const struct job *job, const struct tri
 static void run_case(const struct pool *p, const struct job *job, int fd)
 {
 	char folder[PATH_MAX + 1000];
-	struct trial_config config = {
-		.plan = job->plan, .clients = p->config->clients, .directory = folder};
+	struct trial_config config = {.plan = job->plan,
+				      .clients = p->config->clients,
+				      .directory = folder,
+				      .keep_all = p->config->keep_all};
 	struct trial trial;
 
 	case_folder(p, job, folder, sizeof(folder));

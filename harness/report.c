@@ -22,9 +22,9 @@ static bool is_told(const struct trial *t, const struct judgement *j)
 	return j->named || !named || j->standing != STANDING_INFORMATION;
 }
 
-static struct str check_label(const struct report_context *c, const struct judgement *j)
+static struct str check_label(const struct trial *t, const struct judgement *j)
 {
-	return check_text(j->check, (struct arena *)(uintptr_t)&c->trial->arena);
+	return check_text(j->check, (struct arena *)(uintptr_t)&t->arena);
 }
 
 /* ---- text ---- */
@@ -43,11 +43,11 @@ static void text_head(const struct report_context *c, struct buf *out)
 	buf_byte(out, '\n');
 }
 
-static void text_moments(const struct report_context *c, const struct finding *f, struct buf *out)
+static void text_moments(const struct trial *t, const struct finding *f, struct buf *out)
 {
 	for (int32_t i = 0; i < f->moments_count; i++)
 		buf_printf(out, "      %s %+10.6f s  " STR_FMT "\n", i ? "         " : "events   ",
-			   seconds(f->moments[i].time_us - c->trial->started_us),
+			   seconds(f->moments[i].time_us - t->started_us),
 			   STR_ARG(f->moments[i].text));
 }
 
@@ -59,14 +59,13 @@ static bool named_failure(const struct trial *t)
 	return false;
 }
 
-static void text_judgement(const struct report_context *c, const struct judgement *j,
-			   struct buf *out)
+static void text_judgement(const struct trial *t, const struct judgement *j, struct buf *out)
 {
 	const struct finding *f = &j->check->finding;
-	struct str label = check_label(c, j);
+	struct str label = check_label(t, j);
 	/* A universal rule that fails beside a named check tells the same story: one line will do.
 	 */
-	bool whole = (j->standing == STANDING_BAD && (j->named || !named_failure(c->trial))) ||
+	bool whole = (j->standing == STANDING_BAD && (j->named || !named_failure(t))) ||
 		     j->standing == STANDING_VACUOUS || j->standing == STANDING_INCONCLUSIVE;
 
 	if (!whole) {
@@ -79,13 +78,13 @@ static void text_judgement(const struct report_context *c, const struct judgemen
 	buf_printf(out, "      claim     %s (%s)\n", j->check->type->claim, j->check->type->see);
 	buf_printf(out, "      expected  " STR_FMT "\n      actual    " STR_FMT "\n",
 		   STR_ARG(f->expected), STR_ARG(f->actual));
-	text_moments(c, f, out);
+	text_moments(t, f, out);
 }
 
-static void text_rules(const struct report_context *c, struct buf *out)
+static void text_rules(const struct trial *t, struct buf *out)
 {
-	for (int32_t i = 0; i < c->trial->rules_count; i++) {
-		const struct rule_outcome *r = &c->trial->rules[i];
+	for (int32_t i = 0; i < t->rules_count; i++) {
+		const struct rule_outcome *r = &t->rules[i];
 
 		if (r->hits)
 			continue;
@@ -122,6 +121,14 @@ static void text_subjects(const struct report_context *c, struct buf *out)
 	}
 }
 
+void report_findings(const struct trial *t, bool silent, struct buf *out)
+{
+	for (int32_t i = 0; i < t->judgements_count; i++)
+		if (t->judgements[i].standing != STANDING_SILENT || silent)
+			text_judgement(t, &t->judgements[i], out);
+	text_rules(t, out);
+}
+
 void report_text(const struct report_context *c, struct buf *out)
 {
 	const struct trial *t = c->trial;
@@ -132,11 +139,11 @@ void report_text(const struct report_context *c, struct buf *out)
 		return;
 	for (int32_t i = 0; i < t->judgements_count; i++)
 		if (is_told(t, &t->judgements[i]) && t->outcome.verdict != VERDICT_ENVIRONMENT)
-			text_judgement(c, &t->judgements[i], out);
+			text_judgement(t, &t->judgements[i], out);
 	if (good)
 		return;
 	if (t->outcome.verdict != VERDICT_ENVIRONMENT)
-		text_rules(c, out);
+		text_rules(t, out);
 	text_subjects(c, out);
 	if (t->stall_us > STALL_MAX_US)
 		buf_printf(out,
@@ -177,7 +184,7 @@ static void json_checks(const struct report_context *c, struct json *j)
 		const struct finding *f = &k->check->finding;
 
 		json_open(j, '{');
-		json_key_str(j, "check", check_label(c, k));
+		json_key_str(j, "check", check_label(c->trial, k));
 		json_key_text(j, "severity", severity_name(k->severity));
 		json_key_bool(j, "named", k->named);
 		json_key_text(j, "standing", standing_name(k->standing));

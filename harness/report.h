@@ -19,6 +19,9 @@ struct report_context {
 
 /* One line if all is well; else that line and what a person needs to know. */
 void report_text(const struct report_context *c, struct buf *out);
+/* Each judgement and each rule that never fired, for `verify`; silent: also what had nothing to
+ * judge. */
+void report_findings(const struct trial *t, bool silent, struct buf *out);
 /* result.json. */
 void report_json(const struct report_context *c, struct buf *out);
 /* One <testcase> element. */

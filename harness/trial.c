@@ -3,7 +3,10 @@
  * subjects first, then the service, so that what they still do is seen; then the checks. */
 #include "harness/trial.h"
 
+#include "base/log.h"
 #include "harness/command.h"
+#include "harness/exchanges.h"
+#include "harness/marks.h"
 #include "harness/subject.h"
 #include "harness/timeline.h"
 #include "service/service.h"
@@ -224,6 +227,11 @@ static enum holds stage_holds(struct stage *stage, const struct condition *c, ch
 					  : client_holds(r, c, text, size);
 }
 
+static void on_mark(void *ctx, struct str text)
+{
+	emit(ctx, &(struct event){.kind = EVENT_MARK, .mark = text});
+}
+
 static void stage_mark(struct stage *stage, struct str text)
 {
 	emit(run_of(stage), &(struct event){.kind = EVENT_MARK, .mark = text});
@@ -374,6 +382,7 @@ static int start_service(struct run *r, struct error *e)
 	if (!r->service)
 		return e->code;
 	attach(r);
+	marks_write(p, on_mark, r);
 	return add_plan(r, e) || service_start(r->service, e) ? e->code : 0;
 }
 
@@ -479,22 +488,57 @@ static void note_rules(struct run *r)
 	}
 }
 
+static void note_late(struct run *r)
+{
+	for (int32_t i = 0; i < r->trial->subjects_count; i++)
+		if (r->trial->subjects[i].running && !r->late[0] && !r->trial->interrupted)
+			snprintf(r->late, sizeof(r->late),
+				 STR_FMT " did not end within %.0f s of SIGTERM",
+				 STR_ARG(r->trial->subjects[i].name), (double)TRIAL_STOP_US / 1e6);
+}
+
+static const char *text_or_null(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+static const char *timeline_failure(const struct run *r)
+{
+	return text_or_null(r->late[0] ? r->late : timeline_why(r->timeline));
+}
+
+static void end_service(struct run *r)
+{
+	const char *failure = r->crash[0] ? r->crash : timeline_failure(r);
+
+	if (!r->service)
+		return;
+	r->trial->connections = (uint64_t)service_connections_total(r->service);
+	if (failure)
+		marks_write_failed(failure, on_mark, r);
+	service_stop(r->service);
+}
+
+/* Of a case whose files stay: what `decode -o exchange` says of the evidence. */
+static void write_exchanges(struct run *r)
+{
+	char evidence[TRIAL_PATH_MAX], lines[TRIAL_PATH_MAX];
+
+	snprintf(evidence, sizeof(evidence), "%s/evidence.pcapng", r->config->directory);
+	snprintf(lines, sizeof(lines), "%s/exchanges.jsonl", r->config->directory);
+	if (exchanges_write(evidence, lines) < 0)
+		log_line(LOG_WARN, "can't write %s", lines);
+}
+
 /* Everything that has to go, in the order in which it may. Events end here. */
 static void tear_down(struct run *r)
 {
 	struct error e = ERROR_INIT;
 
 	note_subjects(r);
-	for (int32_t i = 0; i < r->trial->subjects_count; i++)
-		if (r->trial->subjects[i].running && !r->late[0] && !r->trial->interrupted)
-			snprintf(r->late, sizeof(r->late),
-				 STR_FMT " did not end within %.0f s of SIGTERM",
-				 STR_ARG(r->trial->subjects[i].name), (double)TRIAL_STOP_US / 1e6);
+	note_late(r);
 	subjects_free(r->subjects);
-	if (r->service) {
-		r->trial->connections = (uint64_t)service_connections_total(r->service);
-		service_stop(r->service);
-	}
+	end_service(r);
 	note_rules(r);
 	loop_timer_clear(&r->poll);
 	loop_timer_clear(&r->limit);
@@ -506,11 +550,6 @@ static void tear_down(struct run *r)
 	loop_watch_free(r->interrupts[1]);
 }
 
-static const char *text_or_null(const char *text)
-{
-	return text && *text ? text : NULL;
-}
-
 static void judge(struct run *r)
 {
 	struct trial *t = r->trial;
@@ -518,7 +557,7 @@ static void judge(struct run *r)
 		.unsupported = text_or_null(r->unsupported),
 		.environment = text_or_null(r->environment),
 		.crash = text_or_null(r->crash),
-		.timeline = text_or_null(r->late[0] ? r->late : timeline_why(r->timeline)),
+		.timeline = timeline_failure(r),
 		.stall_us = t->stall_us,
 	};
 
@@ -549,6 +588,8 @@ void trial_run(const struct trial_config *config, struct trial *ret_trial)
 	}
 	tear_down(&r);
 	judge(&r);
+	if (config->keep_all || !verdict_good(ret_trial->outcome.verdict))
+		write_exchanges(&r);
 	timeline_free(r.timeline);
 	loop_free(r.loop);
 	ret_trial->took_us = clock_now().mono_us - begin.mono_us;

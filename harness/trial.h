@@ -16,6 +16,7 @@ struct trial_config {
 	struct case_plan *plan;
 	const struct clients *clients;
 	const char *directory; /* the case's folder, which exists; files are made in it */
+	bool keep_all;	       /* exchanges.jsonl also of a case that passed */
 };
 
 /* What is to be told of one subject. */

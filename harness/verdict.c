@@ -32,12 +32,14 @@ static void because(struct outcome *o, enum verdict verdict, const char *what, c
 	snprintf(o->reason, sizeof(o->reason), "%s%s", what, text);
 }
 
+/* What the scenario names comes before the universal rules. */
 static const struct judgement *first_with(const struct judgement *list, int32_t n,
 					  enum standing standing)
 {
-	for (int32_t i = 0; i < n; i++)
-		if (list[i].standing == standing)
-			return &list[i];
+	for (int universal = 0; universal < 2; universal++)
+		for (int32_t i = 0; i < n; i++)
+			if (list[i].standing == standing && list[i].named == !universal)
+				return &list[i];
 	return NULL;
 }
 

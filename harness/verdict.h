@@ -65,6 +65,12 @@ void verdict_reach(struct judgement *judgements, int32_t judgements_count,
 const char *verdict_name(enum verdict v);   /* "pass" */
 const char *standing_name(enum standing s); /* "fail" */
 
+/* Passed or skipped: there is nothing to look into. */
+static inline bool verdict_good(enum verdict v)
+{
+	return v == VERDICT_PASS || v == VERDICT_SKIPPED;
+}
+
 /* The exit status of a run with so many cases of each verdict. */
 int verdict_exit(const int32_t counts[VERDICT_COUNT]);
 
