@@ -6,6 +6,7 @@ VERSION := 0.1.0
 
 B    := build/$(MODE)
 GEN  := build/gen
+MAKEFLAGS += -j$(shell nproc)
 CC   ?= gcc
 Q    := $(if $(filter 1,$(V)),,@)
 
