@@ -413,6 +413,7 @@ TEST(used_up_epochs_give_a_new_producer_id)
 	while (r.error_code == 0 && r.producer_id == p.producer_id) {
 		epoch = r.producer_epoch;
 		r = end(&f, 5, p.producer_id, epoch, false);
+		mock_forget(&f);
 	}
 	CHECK_EQ(epoch, INT16_MAX - 1);
 	CHECK_EQ(r.error_code, 0);
