@@ -18,6 +18,8 @@
 #define CAPTURE_PACKET_MAX PCAPNG_BLOCK_MAX
 #define FILTERS_MAX	   16 /* link types of one capture that a filter is compiled for */
 
+#define LINKTYPE_RAW	   101 /* in files; libpcap's own number differs between systems */
+
 #define PCAP_US		   0xA1B2C3D4u
 #define PCAP_NS		   0xA1B23C4Du
 #define PCAP_MODIFIED	   0xA1B2CD34u
@@ -102,7 +104,7 @@ static void skip(struct capture *c, size_t n)
 static int filter_compile(struct capture *c, uint16_t link, struct error *e)
 {
 	struct filter *f = &c->filters[c->filters_count++];
-	pcap_t *dead = pcap_open_dead(link, 262144);
+	pcap_t *dead = pcap_open_dead(link == LINKTYPE_RAW ? DLT_RAW : link, 262144);
 	int rc = 0;
 
 	if (!dead)
@@ -411,7 +413,8 @@ int capture_open_bytes(const uint8_t *data, size_t len, const struct capture_opt
 	return finish_open(c, ret, e);
 }
 
-static int live_start(struct capture *c, const struct capture_options *options, struct error *e)
+static int live_start(struct capture *c, const char *interface,
+		      const struct capture_options *options, struct error *e)
 {
 	struct bpf_program program;
 	int rc;
@@ -422,8 +425,9 @@ static int live_start(struct capture *c, const struct capture_options *options, 
 		pcap_set_buffer_size(c->live, (int)options->buffer_bytes);
 	rc = pcap_activate(c->live);
 	if (rc < 0)
-		return error_set(e, ERR_OS, "can't capture: %s%s%s", pcap_statustostr(rc),
-				 pcap_geterr(c->live)[0] ? ": " : "", pcap_geterr(c->live));
+		return error_set(e, ERR_OS, "can't capture on %s: %s%s%s", interface,
+				 pcap_statustostr(rc), pcap_geterr(c->live)[0] ? ": " : "",
+				 pcap_geterr(c->live));
 	c->link = (uint16_t)pcap_datalink(c->live);
 	if (!c->bpf)
 		return 0;
@@ -443,7 +447,7 @@ int capture_open_live(const char *interface, const struct capture_options *optio
 	int rc;
 
 	c->live = pcap_create(interface, text);
-	rc = c->live ? live_start(c, options, e)
+	rc = c->live ? live_start(c, interface, options, e)
 		     : error_set(e, ERR_OS, "can't capture on %s: %s", interface, text);
 	if (rc < 0) {
 		capture_close(c);

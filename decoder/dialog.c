@@ -8,6 +8,7 @@
 
 #include "decoder/framer.h"
 #include "protocol/messages.h"
+#include "protocol/walk.h"
 #include "protocol/wire.h"
 
 #include <stdlib.h>
@@ -302,6 +303,62 @@ static bool api_makes_sense(int api_key, int version, bool strict)
 	       version <= m->until + (strict ? 0 : VERSION_NEWER);
 }
 
+static enum walk_want on_walk(void *user, const struct walk *w, const struct walk_event *ev)
+{
+	bool *trailing = user;
+
+	(void)w;
+	*trailing |= ev->kind == WALK_TRAILING;
+	return ev->kind == WALK_DATA || ev->kind == WALK_UNKNOWN_TAG ? WALK_SKIP : WALK_ON;
+}
+
+/* Whether the first n of size bytes can be a body of that message, and all of it if all is there. A
+ * header alone is not enough to find frames by: the answer to a Produce begins like a request. */
+static bool body_makes_sense(const struct schema *s, int version, const uint8_t *data, size_t n,
+			     size_t size)
+{
+	struct walk w;
+	bool trailing = false, right;
+
+	n = n < size ? n : size;
+	walk_init(&w, s, version, (int64_t)size, on_walk, &trailing);
+	right = walk_feed(&w, (struct bytes){data, (int32_t)n}, NULL) >= 0;
+	if (right && n == size)
+		right = walk_end(&w, NULL) == 0 && !trailing;
+	walk_release(&w);
+	return right;
+}
+
+/* data: a request's frame with its length. */
+static bool request_makes_sense(const uint8_t *data, size_t n, uint32_t size)
+{
+	size_t here = n - 4 < size ? n - 4 : size;
+	struct bytes frame = {data + 4, (int32_t)here};
+	struct frame_header h;
+
+	if (frame_read_request(frame, &h, NULL) < 0 || !frame_known(h.api_key, h.api_version))
+		return false;
+	return body_makes_sense(message_of_api(h.api_key, MESSAGE_REQUEST)->schema, h.api_version,
+				frame.data + h.body, here - (size_t)h.body, size - (size_t)h.body);
+}
+
+/* The same of an answer to w. */
+static bool response_makes_sense(const struct frame_header *h, const uint8_t *data, size_t n,
+				 uint32_t size)
+{
+	size_t here = n - 4 < size ? n - 4 : size;
+	struct bytes frame = {data + 4, (int32_t)here};
+	const struct message *m = message_of_api(h->api_key, MESSAGE_RESPONSE);
+	int32_t correlation_id;
+	int64_t body;
+
+	if (!m || !frame_known(h->api_key, h->api_version) || h->api_key == API_API_VERSIONS)
+		return true;
+	body = frame_read_response(frame, h->api_key, h->api_version, &correlation_id, NULL);
+	return body >= 0 && body_makes_sense(m->schema, h->api_version, frame.data + body,
+					     here - (size_t)body, size - (size_t)body);
+}
+
 /* The client id of a request that is looked for: the one we know, or at least a text. */
 static enum framer_verdict judge_client_id(const struct dialog *c, const uint8_t *data, size_t n,
 					   uint32_t size)
@@ -319,7 +376,8 @@ static enum framer_verdict judge_client_id(const struct dialog *c, const uint8_t
 	look = len < CLIENT_ID_LOOK ? (size_t)len : CLIENT_ID_LOOK;
 	if (n < 14 + look)
 		return printable(data + 14, n - 14) ? FRAMER_MORE : FRAMER_NO;
-	return printable(data + 14, look) ? FRAMER_YES : FRAMER_NO;
+	return printable(data + 14, look) && request_makes_sense(data, n, size) ? FRAMER_YES
+										: FRAMER_NO;
 }
 
 static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *data, size_t n,
@@ -358,6 +416,7 @@ static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *
 static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data, size_t n,
 					  bool searching)
 {
+	const struct waiting *w;
 	uint32_t size;
 
 	if (n < 4)
@@ -369,8 +428,10 @@ static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data,
 		return FRAMER_NO;
 	if (n < 8)
 		return FRAMER_MORE;
-	if (waiting_find(c, (int32_t)wire_u32(data + 4)))
-		return FRAMER_YES;
+	w = waiting_find(c, (int32_t)wire_u32(data + 4));
+	if (w)
+		return !searching || response_makes_sense(&w->header, data, n, size) ? FRAMER_YES
+										     : FRAMER_NO;
 	return !searching && c->frames && c->orphans < ORPHANS_MAX ? FRAMER_YES : FRAMER_NO;
 }
 
@@ -471,7 +532,7 @@ static bool wants_no_answer(const struct frame_header *h, const struct part *p)
 	uint32_t len = 0;
 	int n;
 
-	if (h->api_key != API_PRODUCE || !frame_known(h->api_key, h->api_version))
+	if (!h->body || h->api_key != API_PRODUCE || !frame_known(h->api_key, h->api_version))
 		return false;
 	if (h->api_version >= 9) {
 		n = wire_uvarint(at, end, &len);
@@ -484,6 +545,14 @@ static bool wants_no_answer(const struct frame_header *h, const struct part *p)
 		at += 2;
 	}
 	return end - at >= 2 && len <= (size_t)(end - at) - 2 && wire_u16(at + len) == 0;
+}
+
+/* Of a header that the capture cut off: enough to meet its answer. */
+static struct frame_header cut_header(const uint8_t *data)
+{
+	return (struct frame_header){.api_key = (int16_t)wire_u16(data),
+				     .api_version = (int16_t)wire_u16(data + 2),
+				     .correlation_id = (int32_t)wire_u32(data + 4)};
 }
 
 /* A request is there, as far as it came. */
@@ -500,7 +569,11 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 		part_release(c, &side->part);
 		return;
 	}
-	if (frame_read_request(prefix, &h, NULL) < 0) {
+	if (frame_read_request(prefix, &h, NULL) == 0) {
+		remember_client_id(c, h.client_id);
+	} else if (side->part.missing && prefix.len >= 8) {
+		h = cut_header(prefix.data);
+	} else {
 		drop_part(c, side,
 			  side->part.missing ? "a request whose header was not captured"
 					     : "a request with a malformed header");
@@ -509,7 +582,6 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 	c->env->totals.requests++;
 	c->requests++;
 	c->sasl_raw = h.api_key == API_SASL_HANDSHAKE && h.api_version == 0;
-	remember_client_id(c, h.client_id);
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();

@@ -95,20 +95,35 @@ TEST(a_pcap_cut_at_any_byte_says_so_after_its_whole_packets)
 
 TEST(a_filter_leaves_only_what_matches_but_keeps_the_numbers)
 {
+	static const uint16_t links[] = {LINK_ETHERNET, LINK_RAW, LINK_SLL, LINK_SLL2, LINK_LOOP};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
+		struct synth_pcap f = {.link = links[i]};
+		struct capture_options o = {.bpf = "tcp port 1002"};
+		struct error e = ERROR_INIT;
+		struct capture_item item;
+		struct capture *c;
+		struct buf b;
+
+		file_of(&b, &f);
+		CHECK_EQ(capture_open_bytes(b.data, b.len, &o, &c, &e), 0);
+		CHECK_EQ(capture_next(c, &item, &e), 1);
+		CHECK_EQ(item.number, 3);
+		CHECK_EQ(capture_next(c, &item, &e), 0);
+		capture_close(c);
+		buf_release(&b);
+	}
+}
+
+TEST(a_wrong_filter_is_quoted)
+{
 	struct synth_pcap f = {.link = LINK_ETHERNET};
-	struct capture_options o = {.bpf = "tcp port 1002"};
+	struct capture_options o = {.bpf = "tcp prot 1002"};
 	struct error e = ERROR_INIT;
-	struct capture_item item;
 	struct capture *c;
 	struct buf b;
 
 	file_of(&b, &f);
-	CHECK_EQ(capture_open_bytes(b.data, b.len, &o, &c, &e), 0);
-	CHECK_EQ(capture_next(c, &item, &e), 1);
-	CHECK_EQ(item.number, 3);
-	CHECK_EQ(capture_next(c, &item, &e), 0);
-	capture_close(c);
-	o.bpf = "tcp prot 1002";
 	CHECK_EQ(capture_open_bytes(b.data, b.len, &o, &c, &e), ERR_USAGE);
 	CHECK(strstr(e.text, "tcp prot 1002") != NULL);
 	buf_release(&b);

@@ -450,6 +450,56 @@ TEST(a_snap_length_leaves_headers_and_pairs)
 	release(&b);
 }
 
+TEST(a_snap_length_inside_the_client_id_still_leaves_pairs)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 5, 0);
+	packet(&b, 0, TCP_ACK, ask.data, ask.len, 16, false);
+	send(&b, 1, &answer);
+	check(&b, "4 > Heartbeat v1 request #5 size=28 [lost: 16 of its 28 bytes were not "
+		  "captured]\n"
+		  "5 < Heartbeat v1 response #5 latency=1.000ms size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+/* Correlation id, count and topic stand where a request has API, version, correlation id and client
+ * id: only the rest of the frame tells. */
+TEST(an_answer_to_produce_is_not_taken_for_a_request)
+{
+	struct produce_response a;
+	struct produce_response_responses topic;
+	struct produce_response_responses_partition_responses partition;
+	struct bench b;
+	struct buf answer;
+
+	begin(&b, LINES);
+	codec_init(&produce_response_schema, &a);
+	codec_init(&produce_response_responses_schema, &topic);
+	codec_init(&produce_response_responses_partition_responses_schema, &partition);
+	a.responses = &topic;
+	a.responses_count = 1;
+	topic.name = str_of("orders");
+	topic.partition_responses = &partition;
+	topic.partition_responses_count = 1;
+	for (int32_t i = 1; i <= 8; i++) {
+		response(&answer, API_PRODUCE, i, i, &a);
+		send(&b, 1, &answer);
+		buf_release(&answer);
+	}
+	beat(&b, 9);
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.requests, 1);
+	CHECK(strstr(end(&b), "10.0.0.1:40000 > 10.0.0.2:19092 Heartbeat v1 request #9"));
+	CHECK(strstr(end(&b), "Heartbeat v1 response #9"));
+	release(&b);
+}
+
 TEST(other_protocols_are_counted_and_tls_is_named)
 {
 	struct bench b;
