@@ -6,7 +6,10 @@ VERSION := 0.1.0
 
 B    := build/$(MODE)
 GEN  := build/gen
-CC   ?= gcc
+MAKEFLAGS += -j$(shell nproc)
+ifeq ($(origin CC),default)
+CC   := gcc
+endif
 Q    := $(if $(filter 1,$(V)),,@)
 
 # What Debian 12 calls the things we build and test with. `make deps` installs them; KTRIAL_NO_INSTALL=1 only names them.
@@ -81,7 +84,9 @@ $(B)/tool_%: $(B)/tests/oracle/tool_%.o $(B)/tests/records_dump.o $(B)/libktrial
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(FUZZING),,$(B)/tests/fuzz/driver.o) $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
 
-unit: deps $(B)/unit-tests
+# Targets that install what is missing build in a second make: pkg-config answers only then.
+unit: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/unit-tests
 	$(Q)$(B)/unit-tests
 
 corpus: $(FUZZ:%=$(B)/%)
@@ -109,11 +114,14 @@ interop: deps
 client-%:
 	$(Q)clients/install $* $(if $(filter command,$(firstword $(origin VERSION))),$(VERSION))
 
-demo: deps all
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)KTRIAL=$(B)/ktrial tests/tools/demo
 
-bench: deps all $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c))
-	$(Q)for b in $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c)); do KTRIAL=$(B)/ktrial $$b || exit 1; done
+BENCH := $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c))
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all $(BENCH)
+	$(Q)for b in $(BENCH); do KTRIAL=$(B)/ktrial $$b || exit 1; done
 
 $(B)/bench_%: $(B)/bench/bench_%.o $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lz -llz4 -lzstd -o $@

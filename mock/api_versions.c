@@ -12,6 +12,7 @@ static const struct feature features[] = {
 	{"eligible.leader.replicas.version", 0, 1, 1},
 	{"kraft.version", 0, 1, 1},
 	{"metadata.version", 7, 33, 33},
+	{"transaction.version", 0, 2, 2},
 };
 #define FEATURES_EPOCH 16
 #define COUNT(array)   ((int32_t)(sizeof(array) / sizeof((array)[0])))

@@ -37,6 +37,14 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_API_VERSIONS] = {api_versions_work},
 	[API_CREATE_TOPICS] = {create_topics_work, .by_topic = true},
 	[API_INIT_PRODUCER_ID] = {init_producer_id_work},
+	[API_ADD_PARTITIONS_TO_TXN] = {add_partitions_to_txn_work, .by_topic = true},
+	[API_ADD_OFFSETS_TO_TXN] = {add_offsets_to_txn_work},
+	[API_END_TXN] = {end_txn_work},
+	[API_WRITE_TXN_MARKERS] = {write_txn_markers_work, .by_topic = true},
+	[API_TXN_OFFSET_COMMIT] = {txn_offset_commit_work, .by_topic = true},
+	[API_DESCRIBE_PRODUCERS] = {describe_producers_work, .by_topic = true},
+	[API_DESCRIBE_TRANSACTIONS] = {describe_transactions_work},
+	[API_LIST_TRANSACTIONS] = {list_transactions_work},
 };
 
 static void set_versions(struct cluster *c)
@@ -82,6 +90,7 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	buf_init(&c->plain, RECORDS_EXPANDED_MAX);
 	set_versions(c);
 	topics_init(c);
+	txns_init(c);
 	return c;
 }
 
@@ -91,6 +100,7 @@ void cluster_free(struct cluster *c)
 		return;
 	groups_release(c);
 	fetch_sessions_drop(c, -1);
+	txns_release(c);
 	topics_release(c);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);

@@ -104,9 +104,13 @@ static struct str group_of(const struct call *call)
 static struct str txn_of(const struct call *call)
 {
 	const struct find_coordinator_request *find = call->request;
+	const struct add_partitions_to_txn_request *add = call->request;
 
 	if (call->header.api_key == API_FIND_COORDINATOR && find->key_type == 1)
 		return find->coordinator_keys_count > 0 ? find->coordinator_keys[0] : find->key;
+	if (call->header.api_key == API_ADD_PARTITIONS_TO_TXN && call->header.api_version >= 4)
+		return add->transactions_count > 0 ? add->transactions[0].transactional_id
+						   : (struct str){0};
 	return text_field(call, call->header.api_key == API_ADD_PARTITIONS_TO_TXN
 					? "v3AndBelowTransactionalId"
 					: "transactionalId");

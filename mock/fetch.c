@@ -5,6 +5,7 @@
 
 #include "mock/fault.h"
 #include "mock/leader_hint.h"
+#include "mock/marker.h"
 #include "mock/state.h"
 #include "protocol/records_convert.h"
 
@@ -156,10 +157,13 @@ static int16_t read(struct fetch_work *w, const struct partition *p, const struc
 		    struct fetch_response_responses_partitions *r)
 {
 	int64_t max = want->asked.partition_max_bytes;
-	int64_t got;
+	int64_t got, next;
 
 	got = log_read(&p->log, w->call, want->asked.fetch_offset, limit_of(w, p),
-		       max < w->left ? max : w->left, w->one, &r->records);
+		       max < w->left ? max : w->left, w->one, &r->records, &next);
+	if (w->request->isolation_level == 1)
+		r->aborted_transactions = marker_aborted(p, w->call, want->asked.fetch_offset, next,
+							 &r->aborted_transactions_count);
 	w->left -= got < w->left ? got : w->left;
 	if (!got)
 		return ERROR_NONE;

@@ -9,6 +9,7 @@
 #include "mock/mem.h"
 #include "mock/offsets.h"
 #include "mock/state.h"
+#include "mock/txn_offsets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ void group_free(struct cluster *c, struct group *g)
 	timer_unset(&c->timers, &g->rebalance);
 	consumer_group_release(c, g);
 	offsets_release(g);
+	txn_offsets_release(g);
 	mem_str_free(g->id);
 	mem_str_free(g->protocol_type);
 	mem_str_free(g->protocol);

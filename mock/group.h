@@ -65,6 +65,7 @@ struct group {
 	struct timer rebalance; /* end of the join phase; then of the sync phase */
 	struct offset_entry *offsets;
 	struct consumer_group *consumer; /* its KIP-848 side; NULL: a classic group */
+	struct txn_offset *txn_offsets;	 /* of transactions that are open; newest first */
 	UT_hash_handle by_id;
 };
 

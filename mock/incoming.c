@@ -164,8 +164,7 @@ static int16_t read_batch(struct judge *j, struct records records, struct incomi
 	if (code)
 		return code;
 	in->claim = (struct producer_claim){b.producer_id, b.producer_epoch, b.base_sequence,
-					    b.records_count};
-	in->transactional = b.transactional;
+					    b.records_count, b.transactional};
 	in->records = b.records_count;
 	if (finding.renumber || (j->config->codec >= 0 && j->config->codec != b.codec))
 		return rewrite(j, (struct records){b.raw.data, b.raw.len, 0}, &b, in);

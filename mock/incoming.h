@@ -9,7 +9,6 @@
 struct incoming {
 	struct log_append append;
 	struct producer_claim claim; /* id -1: none */
-	bool transactional;
 	int32_t records;
 };
 

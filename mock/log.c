@@ -212,7 +212,7 @@ static void put_span(struct bytes *spans, int32_t *count, const uint8_t *data, i
 }
 
 int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64_t limit,
-		 int64_t max, bool one, struct records *ret_records)
+		 int64_t max, bool one, struct records *ret_records, int64_t *ret_next)
 {
 	size_t first, end;
 	int64_t size;
@@ -223,6 +223,7 @@ int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64
 		max = INT32_MAX;
 	end = extent(log, offset, limit, max, one, &first, &size);
 	*ret_records = (struct records){"", 0, 0};
+	*ret_next = end == first ? limit : log_at(log, end - 1)->last_offset + 1;
 	if (end == first)
 		return 0;
 	spans = CALL_ARRAY(call, struct bytes, 2 * (end - first));

@@ -74,9 +74,10 @@ struct bytes log_flatten(const struct log_batch *b, struct buf *out);
 
 /* Whole batches from the one that holds offset on, that end below limit, at most max bytes of them,
  * but the first even if it is larger where one is set. Spans are in the call's memory and keep
- * theirs alive until the answer is sent. Returns the bytes. */
+ * theirs alive until the answer is sent. Returns the bytes; *ret_next is the offset behind the
+ * last batch, or limit where there is none. */
 int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64_t limit,
-		 int64_t max, bool one, struct records *ret_records);
+		 int64_t max, bool one, struct records *ret_records, int64_t *ret_next);
 
 /* The bytes that log_read would find, without reading: for whoever waits. */
 int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max);

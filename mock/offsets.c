@@ -8,6 +8,7 @@
 #include "mock/group_api.h"
 #include "mock/mem.h"
 #include "mock/state.h"
+#include "mock/txn_offsets.h"
 
 #include <stdlib.h>
 
@@ -176,6 +177,7 @@ typedef struct offset_fetch_response_groups_topics topic_answer;
 static void fetch_one(struct call *call, const struct group *g, const struct topic *t,
 		      int32_t partition, struct offset_fetch_response_groups_topics_partitions *r)
 {
+	const struct offset_fetch_request *q = call->request;
 	const struct offset_entry *o = g && t ? offset_find(g, t->id, partition) : NULL;
 
 	codec_init(&offset_fetch_response_groups_topics_partitions_schema, r);
@@ -185,6 +187,9 @@ static void fetch_one(struct call *call, const struct group *g, const struct top
 	r->metadata = o ? call_str(call, o->metadata) : str_of("");
 	if (t)
 		r->error_code = call_fault(call, t->name, partition);
+	if (!r->error_code && q->require_stable && g && t &&
+	    txn_offset_pending(g, t->id, partition))
+		r->error_code = ERROR_UNSTABLE_OFFSET_COMMIT;
 	if (r->error_code)
 		r->committed_offset = r->committed_leader_epoch = -1;
 }

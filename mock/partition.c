@@ -27,6 +27,8 @@ int64_t partition_stable_offset(const struct partition *p)
 	int64_t stable = partition_high_watermark(p);
 	struct producer *q, *next;
 
+	if (!p->producers.open_txns)
+		return stable;
 	HASH_ITER (hh, p->producers.by_id, q, next)
 		if (q->txn_first_offset >= 0 && q->txn_first_offset < stable)
 			stable = q->txn_first_offset;
@@ -69,6 +71,7 @@ void partition_release(struct cluster *c, struct partition *p)
 	waitlist_wake(c, &p->waiters);
 	log_release(&p->log);
 	producers_release(&p->producers);
+	free(p->aborted);
 	free(p->replicas);
 	free(p->isr);
 }

@@ -9,6 +9,11 @@
 
 struct topic;
 
+/* A transaction that was aborted here: its producer, first offset, and its marker's. */
+struct partition_aborted {
+	int64_t producer_id, first_offset, last_offset;
+};
+
 struct partition {
 	struct topic *topic;
 	int32_t index;
@@ -18,6 +23,8 @@ struct partition {
 	int32_t replicas_count, isr_count;
 	struct log log;
 	struct producers producers;
+	struct partition_aborted *aborted; /* by last_offset */
+	size_t aborted_count, aborted_cap;
 	uint64_t mark, mark_twice; /* of a request that must not name it twice (topics.mark) */
 	struct waitlist waiters;   /* woken when high watermark, leadership or log start move */
 };

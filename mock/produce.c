@@ -11,7 +11,23 @@ struct produce {
 	const struct produce_request *request;
 	struct produce_response *response;
 	bool errors;
+	bool unnamed; /* transactional batches, but no transactional id (rule 29) */
 };
+
+static bool has_transactional(const struct produce_request *q)
+{
+	for (int32_t i = 0; i < q->topic_data_count; i++)
+		for (int32_t k = 0; k < q->topic_data[i].partition_data_count; k++) {
+			struct records r = q->topic_data[i].partition_data[k].records;
+			struct records_reader reader;
+			struct batch b;
+
+			records_reader_init(&reader, r.data, (size_t)r.len);
+			if (r.data && records_next(&reader, &b, NULL) > 0 && b.transactional)
+				return true;
+		}
+	return false;
+}
 
 /* The number of in-sync replicas that acks -1 needs: a topic with fewer replicas needs only those
  * (rule 17). */
@@ -29,6 +45,13 @@ static int16_t append(struct produce *w, struct partition *p, struct incoming *i
 	bool append_time = p->topic->config.timestamp_type == TIMESTAMP_LOG_APPEND;
 	int16_t code = ERROR_NONE;
 
+	if (in->claim.transactional)
+		code = txn_check_produce(w->c, w->request->transactional_id,
+					 (struct txn_claim){in->claim.id, in->claim.epoch}, p,
+					 w->call->header.api_version >= 12,
+					 w->call->header.api_version >= 11);
+	if (code)
+		return code;
 	if (in->claim.id >= 0)
 		code = producer_check(&p->producers, &in->claim, &repeat);
 	if (code)
@@ -64,6 +87,8 @@ static int16_t produce_one(struct produce *w, struct partition *p, struct record
 		code = ERROR_INVALID_REQUIRED_ACKS;
 	if (!code && w->request->acks == -1 && !enough_replicas(p))
 		code = ERROR_NOT_ENOUGH_REPLICAS;
+	if (!code && w->unnamed)
+		code = ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 	if (!code)
 		code = incoming_read(w->c, w->call, p, records, &in, r);
 	return code ? code : append(w, p, &in, r);
@@ -124,8 +149,10 @@ static void put_topic(struct produce *w, const struct produce_request_topic_data
 enum call_result produce_work(struct cluster *c, struct call *call)
 {
 	const struct produce_request *q = call->request;
-	struct produce w = {c, call, q, call_response(call, &produce_response_schema), false};
+	struct produce w = {c,	   call, q, call_response(call, &produce_response_schema),
+			    false, false};
 
+	w.unnamed = !q->transactional_id.data && has_transactional(q);
 	w.response->responses =
 		CALL_ARRAY(call, struct produce_response_responses, q->topic_data_count);
 	w.response->responses_count = q->topic_data_count;

@@ -57,17 +57,19 @@ int16_t producer_check(const struct producers *ps, const struct producer_claim *
 			return ERROR_NONE;
 		}
 	}
+	if (p->txn_first_offset >= 0 && !claim->transactional)
+		return ERROR_INVALID_TXN_STATE;
 	last = last_sequence(p);
 	next = last < 0 ? 0 : sequence_add(last, 1);
 	return claim->sequence == next ? ERROR_NONE : ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
 
-static struct producer *producer_add(struct producers *ps, const struct producer_claim *claim)
+static struct producer *producer_add(struct producers *ps, int64_t id, int16_t epoch)
 {
 	struct producer *p = mem_new(sizeof(*p));
 
-	p->id = claim->id;
-	p->epoch = claim->epoch;
+	p->id = id;
+	p->epoch = epoch;
 	p->coordinator_epoch = -1;
 	p->txn_first_offset = -1;
 	HASH_ADD(hh, ps->by_id, id, sizeof(p->id), p);
@@ -80,7 +82,7 @@ struct producer *producer_note(struct producers *ps, const struct producer_claim
 	struct producer *p = producer_find(ps, claim->id);
 
 	if (!p)
-		p = producer_add(ps, claim);
+		p = producer_add(ps, claim->id, claim->epoch);
 	if (claim->epoch != p->epoch) {
 		p->epoch = claim->epoch;
 		p->batches_count = 0;
@@ -92,5 +94,26 @@ struct producer *producer_note(struct producers *ps, const struct producer_claim
 	p->batches[p->batches_count++] = (struct producer_batch){claim->sequence, claim_last(claim),
 								 first_offset, timestamp};
 	p->last_timestamp = timestamp;
+	if (claim->transactional && p->txn_first_offset < 0) {
+		p->txn_first_offset = first_offset;
+		ps->open_txns++;
+	}
 	return p;
+}
+
+void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t coordinator_epoch,
+		      int64_t timestamp)
+{
+	struct producer *p = producer_find(ps, id);
+
+	if (!p)
+		p = producer_add(ps, id, epoch);
+	if (p->txn_first_offset >= 0)
+		ps->open_txns--;
+	if (epoch != p->epoch)
+		p->batches_count = 0;
+	p->epoch = epoch;
+	p->txn_first_offset = -1;
+	p->coordinator_epoch = coordinator_epoch;
+	p->last_timestamp = timestamp;
 }

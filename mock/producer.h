@@ -28,6 +28,7 @@ struct producer {
 
 struct producers {
 	struct producer *by_id; /* in the order in which they came */
+	int32_t open_txns;	/* producers with a transaction open here */
 };
 
 /* One batch as its producer numbers it. */
@@ -36,12 +37,14 @@ struct producer_claim {
 	int16_t epoch;
 	int32_t sequence; /* of its first record */
 	int32_t records;
+	bool transactional;
 };
 
 void producers_release(struct producers *ps);
 struct producer *producer_find(const struct producers *ps, int64_t id);
 
-/* Whether the batch may be appended: 0, INVALID_PRODUCER_EPOCH, or OUT_OF_ORDER_SEQUENCE_NUMBER. A
+/* Whether the batch may be appended: 0, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, or
+ * INVALID_TXN_STATE for a batch outside the transaction that is open. A
  * repeat of one of the last five gives 0 and that batch in *ret_repeat, which is NULL otherwise. */
 int16_t producer_check(const struct producers *ps, const struct producer_claim *claim,
 		       const struct producer_batch **ret_repeat);
@@ -49,5 +52,9 @@ int16_t producer_check(const struct producers *ps, const struct producer_claim *
 /* Notes an appended batch. Returns the producer. */
 struct producer *producer_note(struct producers *ps, const struct producer_claim *claim,
 			       int64_t first_offset, int64_t timestamp);
+
+/* A marker ended the producer's transaction, if one is open, under its epoch. */
+void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t coordinator_epoch,
+		      int64_t timestamp);
 
 #endif

@@ -10,6 +10,7 @@
 #include "mock/group.h"
 #include "mock/timer.h"
 #include "mock/topic.h"
+#include "mock/txn.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 
@@ -34,6 +35,7 @@ struct cluster {
 	struct call *ready_first, *ready_last;
 	struct topics topics;
 	struct groups groups;
+	struct txns txns;
 	struct fetch_sessions fetch_sessions;
 	struct log_memory memory;
 	int64_t next_producer_id;
@@ -68,6 +70,9 @@ extern const struct api cluster_apis[API_KEY_MAX + 1];
 
 api_work find_coordinator_work, join_group_work, sync_group_work, heartbeat_work, leave_group_work;
 api_work api_versions_work, create_topics_work, fetch_work, init_producer_id_work;
+api_work add_partitions_to_txn_work, add_offsets_to_txn_work, end_txn_work;
+api_work txn_offset_commit_work, write_txn_markers_work, describe_producers_work;
+api_work describe_transactions_work, list_transactions_work;
 api_work list_offsets_work, metadata_work, produce_work;
 api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
 api_work list_groups_work, describe_groups_work, delete_groups_work, offset_delete_work;

@@ -25,12 +25,13 @@ const char *codec_name(int codec);
 int codec_by_name(const char *name);
 
 struct codec_options {
-	int level;	 /* 0: what Kafka takes when nothing is configured; else the library's level
-			    (gzip, lz4, zstd) */
-	bool snappy_raw; /* one bare snappy block, as some C and Go clients write; else xerial's
-			    framing, as Java does */
-	bool lz4_wrong_sum; /* frame header checksum over the magic number too, as clients before
-			       0.10 wrote (KAFKA-3160) */
+	int level; /* 0: what Kafka takes when nothing is set; else the library's (gzip, lz4, zstd)
+		    */
+	/* One bare snappy block, as some C and Go clients write; else xerial's framing, as Java. */
+	bool snappy_raw;
+	/* The lz4 frame header's checksum covers the magic number too, as clients before 0.10 wrote
+	 * it (KAFKA-3160). */
+	bool lz4_wrong_sum;
 };
 
 /* Compresses n bytes and appends the result to out. CODEC_NONE copies. options may be NULL (all
@@ -41,12 +42,11 @@ int codec_compress(int codec, const void *data, size_t n, const struct codec_opt
 
 /* What was found while expanding. */
 struct expand_info {
-	size_t used; /* bytes of the input that belong to the codec's stream; less than n: garbage
-			behind it */
-	int frames;  /* gzip members, lz4 or zstd frames, snappy blocks */
+	size_t used;	    /* bytes of the codec's stream; less than n: garbage behind it */
+	int frames;	    /* gzip members, lz4 or zstd frames, snappy blocks */
 	bool snappy_raw;    /* no xerial framing */
-	bool lz4_wrong_sum; /* at least one frame header's checksum is wrong (accepted only for
-			       magic 0 and 1) */
+	bool lz4_wrong_sum; /* a frame header's checksum is wrong (only magic 0 and 1 get this far)
+			     */
 	bool lz4_old_sum;   /* ... in exactly the way old clients compute it */
 };
 

@@ -67,8 +67,8 @@ struct batch {
 	size_t at;	  /* where raw starts in the bytes that the reader got */
 	int32_t index;	  /* how many batches stand before it there */
 
-	int64_t base_offset; /* as on the wire; of a wrapper (magic 0 and 1, compressed) it is the
-				LAST record's */
+	/* As on the wire; of a wrapper (magic 0 and 1, compressed) it is the LAST record's. */
+	int64_t base_offset;
 	int32_t batch_length;
 	int32_t partition_leader_epoch;
 	int8_t magic;
@@ -83,12 +83,12 @@ struct batch {
 	int64_t producer_id;
 	int16_t producer_epoch;
 	int32_t base_sequence;
-	int32_t records_count; /* as the header says; 1 for a plain message, -1 (not known before
-				  expanding) for a wrapper */
+	/* As the header says; of a message 1, of a wrapper -1: not known before expanding. */
+	int32_t records_count;
 
-	int64_t last_offset;  /* base_offset + last_offset_delta */
-	struct bytes content; /* magic 2: the records as they stand, compressed or not; a message:
-				 all of it, as raw */
+	int64_t last_offset; /* base_offset + last_offset_delta */
+	/* Magic 2: the records as they stand, compressed or not; a message: all of it, as raw. */
+	struct bytes content;
 };
 
 struct records_reader {
@@ -105,7 +105,8 @@ void records_reader_init(struct records_reader *r, const void *data, size_t size
  * batch (a Fetch response may end so); or ERR_MALFORMED (a length too small for its magic),
  * ERR_UNSUPPORTED (a magic that nobody knows). After an error the reader stands behind the
  * offending batch, so that a decoder can go on; r->at shows no progress if its length is unusable.
- */
+ * A broker answers such a Produce with 2 CORRUPT_MESSAGE, and leaves a cut-off batch behind a whole
+ * one unread; with no whole one it is 87 INVALID_RECORD. */
 int records_next(struct records_reader *r, struct batch *ret_batch, struct error *e);
 
 /* One batch that must fill data exactly; the same errors, and ERR_TRUNCATED, or ERR_MALFORMED for
@@ -127,9 +128,8 @@ int32_t sequence_add(int32_t sequence, int32_t n);
 
 /* What Kafka's classes read without complaint though no client should write it. */
 enum record_oddity {
-	RECORD_NEGATIVE_LENGTH =
-		1,	       /* a null key, value or header value with a length other than -1 */
-	RECORD_BYTES_LEFT = 2, /* bytes behind a message's value (magic 0 and 1) */
+	RECORD_NEGATIVE_LENGTH = 1, /* of something null, but other than -1 */
+	RECORD_BYTES_LEFT = 2,	    /* behind a message's value (magic 0 and 1) */
 };
 
 struct record {
@@ -143,15 +143,13 @@ struct record {
 	struct bytes key, value; /* null views where null */
 	int32_t headers_count;
 	struct bytes headers; /* for record_header_next; checked already */
-	struct bytes
-		raw; /* the record with its length (magic 2), or the message with offset and size */
-	size_t at;   /* where raw starts: in the reader's bytes, or in the expanded ones if
-			iter.expanded */
-	int32_t index;		/* in its batch */
-	int64_t offset_on_wire; /* the delta of magic 2, the message's own offset of magic 0 and 1
-				 */
-	int64_t timestamp_on_wire; /* the delta of magic 2, the message's own timestamp of magic 1
-				    */
+	/* All of it: with its length in magic 2, with offset and size in magic 0 and 1. */
+	struct bytes raw;
+	size_t at;     /* of raw: in the reader's bytes, or in the expanded ones if iter.expanded */
+	int32_t index; /* in its batch */
+	/* What the wire says: deltas in magic 2, the message's own in magic 0 and 1. */
+	int64_t offset_on_wire;
+	int64_t timestamp_on_wire;
 };
 
 struct record_iter {
@@ -160,11 +158,10 @@ struct record_iter {
 	size_t size, at;
 	size_t data_at; /* where data starts in the reader's bytes; 0 if expanded */
 	int32_t index;	/* of the next record */
-	int32_t count; /* how many there are at most: as declared, but never more than the bytes can
-			  hold (safe to allocate by) */
+	int32_t count;	/* as declared, but never more than the bytes can hold */
 	int64_t offset_base;
 	bool expanded;
-	bool expand_failed; /* why _init failed: codec_expand did, or there is no such codec */
+	bool expand_failed; /* _init failed because codec_expand did, or for want of the codec */
 	bool partial; /* a wrapper's last message is cut off (it is not given, as with Kafka) */
 	struct expand_info expand; /* valid if expanded */
 };
@@ -243,15 +240,16 @@ enum batch_problem {
 
 struct batch_finding {
 	enum batch_problem problem;
-	int16_t error_code;    /* Kafka's: 0, 2 CORRUPT_MESSAGE, 87 INVALID_RECORD, 32
-				  INVALID_TIMESTAMP, -1 UNKNOWN_SERVER_ERROR */
+	/* Kafka's: 0, 2 CORRUPT_MESSAGE, 87 INVALID_RECORD, 32 INVALID_TIMESTAMP, 10
+	 * MESSAGE_TOO_LARGE (expanded), -1 UNKNOWN_SERVER_ERROR */
+	int16_t error_code;
 	int32_t record_index;  /* of the record, or -1 when it is the batch */
-	int32_t records_count; /* records that were read, which for wrappers is the only way to know
-				*/
+	int32_t records_count; /* that were read; for wrappers the only way to know */
 	int64_t max_timestamp; /* greatest of the records read, -1 without */
-	bool renumber;	       /* offsets inside a wrapper of magic 1 are not 0, 1, 2, ...: a broker
-				  rewrites it (records_rewrite) instead of refusing it */
-	char text[160];	       /* for a person, and for the response's errorMessage */
+	/* Offsets inside a wrapper of magic 1 are not 0, 1, 2, ...: a broker rewrites it
+	 * (records_rewrite) instead of refusing it. */
+	bool renumber;
+	char text[160]; /* for a person, and for the response's errorMessage */
 };
 
 /* Judges a batch that a client wrote (Produce), as a 4.4.0 broker does before and in LogValidator;

@@ -16,19 +16,12 @@ static struct {
 static void on_event(void *ctx, const struct event *ev)
 {
 	struct fixture *f = ctx;
-	size_t old = f->cluster_events ? strlen(f->cluster_events) : 0;
-	size_t room;
 
 	if (ev->kind == EVENT_LOG)
 		f->log_events++;
-	if (ev->kind != EVENT_CLUSTER)
-		return;
-	room = old + (size_t)ev->cluster.name.len + (size_t)ev->cluster.detail.len + 3;
-	f->cluster_events = realloc(f->cluster_events, room);
-	if (!f->cluster_events)
-		abort();
-	snprintf(f->cluster_events + old, room - old, STR_FMT " " STR_FMT "\n",
-		 STR_ARG(ev->cluster.name), STR_ARG(ev->cluster.detail));
+	if (ev->kind == EVENT_CLUSTER)
+		buf_printf(&f->cluster_events, STR_FMT " " STR_FMT "\n", STR_ARG(ev->cluster.name),
+			   STR_ARG(ev->cluster.detail));
 }
 
 void mock_start(struct fixture *f, int32_t brokers)
@@ -40,6 +33,7 @@ void mock_start(struct fixture *f, int32_t brokers)
 					.bus = &f->bus};
 
 	*f = (struct fixture){.conn = 1, .client_id = "tester"};
+	buf_init(&f->cluster_events, FRAME_MAX);
 	fault.api = -1;
 	f->buffers = shared_count();
 	f->now = (struct instant){1000000, 1700000000000000};
@@ -54,7 +48,7 @@ void mock_start(struct fixture *f, int32_t brokers)
 	}
 }
 
-void mock_end(struct fixture *f)
+static void free_runs(struct fixture *f)
 {
 	struct exchange_run *next;
 
@@ -67,12 +61,25 @@ void mock_end(struct fixture *f)
 		free(x->answer);
 		free(x);
 	}
+	f->runs = NULL;
+}
+
+void mock_forget(struct fixture *f)
+{
+	for (struct exchange_run *x = f->runs; x; x = x->next)
+		CHECK(x->result != CALL_WAIT);
+	free_runs(f);
+}
+
+void mock_end(struct fixture *f)
+{
+	free_runs(f);
 	for (struct kept *k = f->kept, *after; k; k = after) {
 		after = k->next;
 		free(k);
 	}
 	cluster_free(f->c);
-	free(f->cluster_events);
+	buf_release(&f->cluster_events);
 	CHECK_EQ(shared_count(), f->buffers);
 }
 

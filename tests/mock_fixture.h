@@ -24,7 +24,7 @@ struct fixture {
 	int64_t conn;		   /* of the next request; 1 */
 	const char *client_id;	   /* "tester" */
 	int32_t log_events;
-	char *cluster_events; /* "NAME DETAIL" lines */
+	struct buf cluster_events; /* "NAME DETAIL" lines; buf_cstr reads them */
 	struct kept *kept;
 	size_t buffers; /* live shared buffers at the start */
 };
@@ -57,6 +57,9 @@ const void *mock_ask(struct fixture *f, int32_t broker, int api_key, int version
 /* Time passes; timers fire in order and waiting requests are worked on. */
 void mock_advance(struct fixture *f, int64_t us);
 #define MS(n) ((int64_t)(n)*1000)
+
+/* Frees all exchanges so far, which must not be waiting, with what was decoded from them. */
+void mock_forget(struct fixture *f);
 
 /* The exchange's connection is gone. */
 void mock_hang_up(struct fixture *f, struct exchange_run *x);

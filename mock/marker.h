@@ -1,0 +1,24 @@
+/* Transaction markers: the control batches that end a transaction in a partition. */
+#ifndef MOCK_MARKER_H
+#define MOCK_MARKER_H
+
+#include "mock/partition.h"
+
+struct marker {
+	int64_t producer_id;
+	int16_t epoch;
+	int32_t coordinator_epoch;
+	bool commit;
+};
+
+/* Appends the marker and ends the producer's transaction here, if one is open. Returns 0,
+ * INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED (both for a marker that is older than what
+ * is known), or KAFKA_STORAGE_ERROR. */
+int16_t marker_write(struct cluster *c, struct partition *p, const struct marker *m);
+
+/* The aborted transactions that a reader of [from, to) must know (KIP-98): in the call's memory. */
+struct fetch_response_responses_partitions_aborted_transactions *
+marker_aborted(const struct partition *p, struct call *call, int64_t from, int64_t to,
+	       int32_t *ret_count);
+
+#endif
