@@ -38,9 +38,11 @@ def main():
         finally:
             stop.woken.set()
     # send() may wait a minute for metadata, and can't be woken: the main thread stays free to end.
-    threading.Thread(target=work, daemon=True).start()
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
     try:
         stop.woken.wait()
+        worker.join(1)  # a send() that runs would find the producer closed under its feet
         producer.close(timeout=END_LIMIT_S)
     except (stop.Now, kafka.errors.KafkaError) as e:
         print(f"producer: the end was cut short: {type(e).__name__} {e}", file=sys.stderr)
