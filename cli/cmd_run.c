@@ -285,7 +285,7 @@ static int load(struct run *r)
 		if (!is_skipped(r, r->suite.list[i]))
 			ok = add_scenario(r, r->suite.list[i]) && ok;
 	if (!ok) {
-		fwrite(r->messages.data, 1, r->messages.len, stderr);
+		fputs(buf_cstr(&r->messages), stderr);
 		return EXIT_SCENARIO;
 	}
 	if (!r->jobs_count)

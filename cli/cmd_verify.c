@@ -81,7 +81,7 @@ static int verify(struct job *j)
 		fprintf(stderr, "ktrial verify: %s\n", error_text(&e, text, sizeof(text)));
 	if (rc != ERR_USAGE)
 		report_findings(&t, j->verbose, &out);
-	fwrite(out.data, 1, out.len, stdout);
+	fputs(buf_cstr(&out), stdout);
 	if (rc != ERR_USAGE)
 		printf("%llu exchanges; %s%s%s\n", (unsigned long long)t.exchanges,
 		       t.outcome.verdict == VERDICT_PASS ? "clean" : "findings",

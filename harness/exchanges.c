@@ -21,7 +21,8 @@ static void on_event(void *ctx, const struct event *ev)
 
 	buf_reset(&w->lines);
 	jsonl_event(&w->lines, ev, w->names, JSONL_EXCHANGES);
-	fwrite(w->lines.data, 1, w->lines.len, w->out);
+	if (w->lines.len)
+		fwrite(w->lines.data, 1, w->lines.len, w->out);
 }
 
 int exchanges_write(const char *evidence, const char *path)

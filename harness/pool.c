@@ -122,7 +122,7 @@ static bool write_file(const char *folder, const char *name, const struct buf *b
 	out = fopen(path, "we");
 	if (!out)
 		return false;
-	ok = fwrite(b->data, 1, b->len, out) == b->len;
+	ok = !b->bad && b->len && fwrite(b->data, 1, b->len, out) == b->len;
 	return !fclose(out) && ok;
 }
 
