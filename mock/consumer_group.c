@@ -201,6 +201,8 @@ void consumer_remove(struct cluster *c, struct consumer_member *m, const char *r
 	struct group *g = m->group;
 
 	member_free(c, m);
+	if (!g->consumer->members) /* nobody is left to assign anything to */
+		g->consumer->assignment_epoch = g->consumer->epoch + 1;
 	consumer_group_bump(c, g, reason);
 }
 

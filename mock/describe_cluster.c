@@ -124,6 +124,7 @@ static bool put_topic(struct cluster *c, struct call *call, struct str name, int
 
 	codec_init(&describe_topic_partitions_response_topics_schema, out);
 	out->name = name;
+	out->topic_authorized_operations = TOPIC_OPERATIONS;
 	out->error_code = call_fault(call, name, -1);
 	if (!out->error_code && !t)
 		out->error_code = topic_name_ok(name) ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
@@ -132,7 +133,6 @@ static bool put_topic(struct cluster *c, struct call *call, struct str name, int
 		return true;
 	out->topic_id = t->id;
 	out->is_internal = t->internal;
-	out->topic_authorized_operations = TOPIC_OPERATIONS;
 	out->partitions = CALL_ARRAY(call, partition_answer, t->partitions_count);
 	for (int32_t i = first; i < t->partitions_count; i++) {
 		if (*room == 0) {

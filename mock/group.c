@@ -264,6 +264,10 @@ struct member *group_add_member(struct cluster *c, struct group *g, struct str i
 {
 	struct member *m = mem_new(sizeof(*m));
 
+	if (!g->members) {
+		mem_str_free(g->protocol_type);
+		g->protocol_type = mem_str(spec->protocol_type);
+	}
 	m->group = g;
 	m->id = mem_str(id);
 	m->instance_id = mem_str(spec->instance_id);

@@ -93,6 +93,7 @@ void group_drop_pending(struct cluster *c, struct group *g, struct pending_membe
 
 /* What a JoinGroup says of a member. */
 struct member_spec {
+	struct str protocol_type;
 	struct str instance_id, client_id, client_host;
 	int32_t session_timeout_ms, rebalance_timeout_ms;
 	const struct group_protocol *protocols;

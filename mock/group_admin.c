@@ -9,8 +9,8 @@
 
 #include <strings.h>
 
-/* Read, describe, delete and alter configs of a group, as bits (KIP-430). */
-#define GROUP_OPERATIONS_CLASSIC 328
+/* Read, delete, describe, describe and alter configs of a group, as bits (KIP-430). */
+#define GROUP_OPERATIONS 3400
 
 typedef struct describe_groups_response_groups classic_answer;
 typedef struct consumer_group_describe_response_groups consumer_answer;
@@ -105,6 +105,8 @@ static void describe_classic(struct cluster *c, struct call *call, struct str id
 	r->error_code = coordinator_check(c, call, id);
 	if (r->error_code)
 		return;
+	if (q->include_authorized_operations)
+		r->authorized_operations = GROUP_OPERATIONS;
 	if (!g || g->consumer) {
 		r->group_state = str_of("Dead");
 		if (call->header.api_version < 6)
@@ -114,8 +116,6 @@ static void describe_classic(struct cluster *c, struct call *call, struct str id
 					       g ? "is not a classic group" : "not found");
 		return;
 	}
-	if (q->include_authorized_operations)
-		r->authorized_operations = GROUP_OPERATIONS_CLASSIC;
 	r->group_state = str_of(group_state_name(g->state));
 	if (g->protocol_type.data)
 		r->protocol_type = call_str(call, g->protocol_type);
@@ -177,8 +177,7 @@ static void describe_consumer_member(struct cluster *c, struct call *call,
 	r->subscribed_topic_names_count = m->topics_count;
 	for (int32_t i = 0; i < m->topics_count; i++)
 		r->subscribed_topic_names[i] = call_str(call, m->topics[i]);
-	if (m->regex.len)
-		r->subscribed_topic_regex = call_str(call, m->regex);
+	r->subscribed_topic_regex = m->regex.len ? call_str(call, m->regex) : str_of("");
 	put_assignment(c, call, &m->assigned, &r->assignment);
 	put_assignment(c, call, &m->target, &r->target_assignment);
 	r->member_type = 1;
@@ -204,7 +203,7 @@ static void describe_consumer(struct cluster *c, struct call *call, struct str i
 	if (r->error_code)
 		return;
 	if (q->include_authorized_operations)
-		r->authorized_operations = GROUP_OPERATIONS_CLASSIC;
+		r->authorized_operations = GROUP_OPERATIONS;
 	r->group_state = str_of(consumer_group_state(g));
 	r->group_epoch = g->consumer->epoch;
 	r->assignment_epoch = g->consumer->assignment_epoch;
@@ -234,8 +233,6 @@ static int16_t delete_group(struct cluster *c, const struct call *call, struct s
 {
 	struct group *g = group_find(c, id);
 
-	if (!id.len)
-		return ERROR_INVALID_GROUP_ID;
 	if (coordinator_check(c, call, id))
 		return ERROR_NOT_COORDINATOR;
 	if (!g)
@@ -252,11 +249,18 @@ enum call_result delete_groups_work(struct cluster *c, struct call *call)
 	struct delete_groups_response *r = call_response(call, &delete_groups_response_schema);
 
 	r->results = CALL_ARRAY(call, struct delete_groups_response_results, q->groups_names_count);
-	r->results_count = q->groups_names_count;
 	for (int32_t i = 0; i < q->groups_names_count; i++) {
-		codec_init(&delete_groups_response_results_schema, &r->results[i]);
-		r->results[i].group_id = q->groups_names[i];
-		r->results[i].error_code = delete_group(c, call, q->groups_names[i]);
+		struct delete_groups_response_results *out = &r->results[r->results_count];
+		int32_t k = 0;
+
+		while (k < i && !str_eq(q->groups_names[k], q->groups_names[i]))
+			k++;
+		if (k < i) /* a name that stands twice is answered once */
+			continue;
+		codec_init(&delete_groups_response_results_schema, out);
+		out->group_id = q->groups_names[i];
+		out->error_code = delete_group(c, call, q->groups_names[i]);
+		r->results_count++;
 	}
 	return CALL_ANSWER;
 }

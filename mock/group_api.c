@@ -137,6 +137,7 @@ static struct member_spec spec_of(struct call *call)
 	}
 	endpoint_text(&call->client, host);
 	return (struct member_spec){
+		.protocol_type = q->protocol_type,
 		.instance_id = q->group_instance_id,
 		.client_id = call->header.client_id.data ? call->header.client_id : str_of(no_text),
 		.client_host = call_printf(call, "/%.*s", (int)strcspn(host, ":"), host),
@@ -275,10 +276,6 @@ enum call_result join_group_work(struct cluster *c, struct call *call)
 	consumer_group_release(c, g);
 	if (!group_supports(g, q->protocol_type, spec.protocols, spec.protocols_count))
 		return join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
-	if (!g->members) {
-		mem_str_free(g->protocol_type);
-		g->protocol_type = mem_str(q->protocol_type);
-	}
 	return join_as(c, call, g, &spec);
 }
 

@@ -147,6 +147,8 @@ static void commit_topic(struct cluster *c, struct call *call, struct group *g, 
 			continue;
 		if (!t)
 			*ret = by_id ? ERROR_UNKNOWN_TOPIC_ID : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+		else if (!partition_find(t, p->partition_index))
+			*ret = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 		else
 			*ret = code ? code : commit_one(c, g, t, p);
 	}
