@@ -401,8 +401,8 @@ def transactions(s):
         s.ask("InitProducerId", init(s), keep={"p": "producerId", "e": "producerEpoch"}, broken=0)
         if s.version("Produce") < 12:
             s.ask("Produce", transactional(s, name), wrong=True, broken=0)
-            s.ask("AddPartitionsToTxn", add(s, name, "nope"), wrong=True, broken=0, version=min(3, s.version("AddPartitionsToTxn")))
-            s.ask("AddPartitionsToTxn", add(s, name), broken=0, version=min(3, s.version("AddPartitionsToTxn")))
+            s.ask("AddPartitionsToTxn", add(s, name, "nope"), wrong=True, broken=0)
+            s.ask("AddPartitionsToTxn", add(s, name), broken=0)
         s.ask("Produce", transactional(s, name, [b"a", b"b"]), broken=0)
         s.ask("Produce", transactional(s, name, [b"a"], 2, txn=None), wrong=True, broken=0)
         s.ask("ListOffsets", offsets(name, -1, isolation=1), broken=0)
