@@ -82,6 +82,19 @@ size_t field_size(const struct schema_field *f)
 	return f->type == FIELD_STRUCT ? f->child->size : sizes[f->type];
 }
 
+enum schema_opcode field_opcode(const struct schema_field *f)
+{
+	static const uint8_t codes[] = {
+		[FIELD_BOOL] = OP_BOOL,	    [FIELD_INT8] = OP_8,     [FIELD_INT16] = OP_16,
+		[FIELD_UINT16] = OP_16,	    [FIELD_INT32] = OP_32,   [FIELD_UINT32] = OP_32,
+		[FIELD_INT64] = OP_64,	    [FIELD_FLOAT64] = OP_64, [FIELD_UUID] = OP_UUID,
+		[FIELD_STRING] = OP_VIEW,   [FIELD_BYTES] = OP_VIEW, [FIELD_RECORDS] = OP_VIEW,
+		[FIELD_STRUCT] = OP_STRUCT,
+	};
+
+	return codes[f->type];
+}
+
 const struct schema_field *schema_find(const struct schema *s, struct str name)
 {
 	for (uint16_t i = 0; i < s->field_count; i++)

@@ -54,17 +54,52 @@ struct schema_field {
 			     array */
 };
 
+/* One step of the codec in one version: the field tables once more, without what other versions
+ * have and with nothing left to decide. */
+enum schema_opcode {
+	OP_8, /* scalars come first; size is their width in bytes */
+	OP_BOOL,
+	OP_16,
+	OP_32,
+	OP_64,
+	OP_UUID,
+	OP_SCALARS, /* from here on other forms */
+	OP_DEFAULT, /* size bytes of the C struct that this version does not read: they take their
+		       defaults */
+	OP_STRING,
+	OP_COMPACT_STRING,
+	OP_VIEW, /* bytes and records, compact or not */
+	OP_ARRAY,
+	OP_STRUCT,
+	OP_POINTER,
+	OP_TAGS,   /* the tagged fields' section; reading ends here */
+	OP_END,	   /* or here, without one */
+	OP_ABSENT, /* behind the end, for the writer: must be at its default, for this version lacks
+		      it */
+	OP_STOP,
+};
+
+struct schema_op {
+	uint8_t code;
+	uint8_t reserved;
+	uint16_t size;
+	uint16_t offset; /* in the C struct */
+	uint16_t field;	 /* index in the schema's fields */
+};
+
 struct schema {
 	const char *name; /* the C struct's name */
 	const struct schema_field *fields;
-	const uint16_t *tagged; /* indices of the tagged fields, by tag */
-	const void *defaults;	/* a C struct with every field at its default */
+	const uint16_t *tagged;		      /* indices of the tagged fields, by tag */
+	const void *defaults;		      /* a C struct with every field at its default */
+	const struct schema_op *const *plans; /* of each version from since on */
 	uint16_t field_count;
 	uint16_t tagged_count;
 	uint16_t size; /* sizeof the C struct */
 	uint16_t unknown_tags_offset;
 	uint16_t wire_min;	/* fewest bytes that one takes in any version; at least 1 */
 	int16_t flexible_since; /* VERSION_MAX: never */
+	int16_t since, until;	/* versions in which one can occur */
 };
 
 enum message_kind { MESSAGE_REQUEST, MESSAGE_RESPONSE, MESSAGE_DATA, MESSAGE_KEY, MESSAGE_VALUE };
@@ -124,6 +159,10 @@ static inline bool field_nullable(const struct schema_field *f, int version)
 /* Bytes that a value of the field, or one element of an array, takes in C; of a struct the struct
  * itself. */
 size_t field_size(const struct schema_field *f);
+
+/* How the codec reads a value of the field, or one element: a scalar's code, OP_VIEW (string,
+ * bytes, records) or OP_STRUCT. */
+enum schema_opcode field_opcode(const struct schema_field *f);
 
 /* The field with that name in a schema, or NULL. */
 const struct schema_field *schema_find(const struct schema *s, struct str name);

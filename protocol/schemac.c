@@ -15,6 +15,7 @@
 #define NAME_MAX_LEN 80
 #define DEPTH_MAX    12
 #define VERSION_END  32767
+#define VERSIONS_MAX 64
 
 struct fields;
 
@@ -557,6 +558,124 @@ static int write_tagged(FILE *out, const struct message *m, const struct fields 
 	return count;
 }
 
+/* The C member behind a field, for the size of what lies between. */
+static void write_member(char *to, size_t size, const struct message *m, const struct fields *fs,
+			 const struct field *f)
+{
+	char name[2 * NAME_MAX_LEN];
+
+	if (f) {
+		snake(name, f->name);
+		snprintf(to, size, "offsetof(struct %s, %s)", fs->cname, name);
+	} else if (m->flexible_since <= m->until) {
+		snprintf(to, size, "offsetof(struct %s, unknown_tags)", fs->cname);
+	} else {
+		snprintf(to, size, "sizeof(struct %s)", fs->cname);
+	}
+}
+
+static bool is_read(const struct field *f, int version)
+{
+	return f->tag < 0 && version >= f->since && version <= f->until;
+}
+
+/* Runs of members that this version does not read. */
+static void plan_defaults(FILE *out, const struct message *m, const struct fields *fs, int version)
+{
+	bool flexible = version >= m->flexible_since;
+	char from[8 * NAME_MAX_LEN], to[8 * NAME_MAX_LEN];
+
+	for (const struct field *f = fs->first, *end; f; f = end) {
+		for (end = f; end && !is_read(end, version);)
+			end = end->next;
+		if (end == f) {
+			end = f->next;
+			continue;
+		}
+		write_member(from, sizeof(from), m, fs, f);
+		write_member(to, sizeof(to), m, fs, end);
+		fprintf(out, "\t{OP_DEFAULT, 0, %s - %s, %s, 0},\n", to, from, from);
+	}
+	if (!flexible && m->flexible_since <= m->until)
+		fprintf(out,
+			"\t{OP_DEFAULT, 0, sizeof(void *), offsetof(struct %s, unknown_tags), "
+			"0},\n",
+			fs->cname);
+}
+
+static const char *opcode(const struct field *f, bool flexible, int *ret_size)
+{
+	static const struct {
+		const char *type, *code;
+		int size;
+	} scalars[] = {{"bool", "OP_BOOL", 1}, {"int8", "OP_8", 1},	{"int16", "OP_16", 2},
+		       {"uint16", "OP_16", 2}, {"int32", "OP_32", 4},	{"uint32", "OP_32", 4},
+		       {"int64", "OP_64", 8},  {"float64", "OP_64", 8}, {"uuid", "OP_UUID", 16}};
+
+	*ret_size = 0;
+	if (f->array)
+		return "OP_ARRAY";
+	if (is_struct(f))
+		return f->nullable ? "OP_POINTER" : "OP_STRUCT";
+	if (!strcmp(f->type, "string"))
+		return flexible && !f->inflexible ? "OP_COMPACT_STRING" : "OP_STRING";
+	for (size_t i = 0; i < sizeof(scalars) / sizeof(*scalars); i++) {
+		if (strcmp(scalars[i].type, f->type))
+			continue;
+		*ret_size = scalars[i].size;
+		return scalars[i].code;
+	}
+	return "OP_VIEW";
+}
+
+static void write_plan(FILE *out, const struct message *m, const struct fields *fs, int version)
+{
+	bool flexible = version >= m->flexible_since;
+	char member[8 * NAME_MAX_LEN];
+	int index = 0, size;
+
+	plan_defaults(out, m, fs, version);
+	for (const struct field *f = fs->first; f; f = f->next, index++) {
+		const char *code = opcode(f, flexible, &size);
+
+		write_member(member, sizeof(member), m, fs, f);
+		if (is_read(f, version))
+			fprintf(out, "\t{%s, 0, %d, %s, %d},\n", code, size, member, index);
+	}
+	fprintf(out, "\t{%s, 0, 0, 0, 0},\n", flexible ? "OP_TAGS" : "OP_END");
+	index = 0;
+	for (const struct field *f = fs->first; f; f = f->next, index++)
+		if (!f->ignorable && (version < f->since || version > f->until))
+			fprintf(out, "\t{OP_ABSENT, 0, 0, 0, %d},\n", index);
+	fprintf(out, "\t{OP_STOP, 0, 0, 0, 0},\n");
+}
+
+/* One plan for each run of versions that have the same. */
+static void write_plans(FILE *out, const struct message *m, const struct fields *fs)
+{
+	char *text = NULL, *before = NULL;
+	int names[VERSIONS_MAX], made = 0;
+	size_t size;
+
+	if (fs->until - fs->since >= VERSIONS_MAX)
+		die("more than %d versions", VERSIONS_MAX);
+	for (int v = fs->since; v <= fs->until; v++) {
+		FILE *memory = open_memstream(&text, &size);
+
+		write_plan(memory, m, fs, v);
+		fclose(memory);
+		if (!before || strcmp(text, before))
+			fprintf(out, "static const struct schema_op %s_plan%d[] = {\n%s};\n",
+				fs->cname, ++made, text);
+		names[v - fs->since] = made;
+		before = text;
+	}
+	fprintf(out, "static const struct schema_op *const %s_plans[] = {", fs->cname);
+	for (int v = fs->since; v <= fs->until; v++)
+		fprintf(out, "%s_plan%d, ", fs->cname, names[v - fs->since]);
+	fprintf(out, "};\n");
+}
+
 static void write_table(FILE *out, const struct message *m, struct fields *fs)
 {
 	int count = 0, tagged;
@@ -574,6 +693,7 @@ static void write_table(FILE *out, const struct message *m, struct fields *fs)
 		write_field(out, fs, f);
 	fprintf(out, "};\n");
 	tagged = write_tagged(out, m, fs);
+	write_plans(out, m, fs);
 	fprintf(out,
 		"const struct schema %s_schema = {\n\t.name = \"%s\", .fields = %s_fields, "
 		".field_count = %d,\n",
@@ -585,8 +705,9 @@ static void write_table(FILE *out, const struct message *m, struct fields *fs)
 			fs->cname);
 	fprintf(out,
 		"\t.defaults = &%s_defaults, .size = sizeof(struct %s), .wire_min = %d, "
-		".flexible_since = %d,\n};\n",
-		fs->cname, fs->cname, wire_min(m, fs), m->flexible_since);
+		".flexible_since = %d,\n\t.plans = %s_plans, .since = %d, .until = %d,\n};\n",
+		fs->cname, fs->cname, wire_min(m, fs), m->flexible_since, fs->cname, fs->since,
+		fs->until);
 }
 
 static int order(const void *a, const void *b)
