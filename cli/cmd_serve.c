@@ -2,8 +2,9 @@
  * sums up at the end; all else is the service's. */
 #include "cli/cmd.h"
 
+#include "decoder/text.h"
 #include "rules/words.h"
-#include "service/service.h"
+#include "service/control.h"
 #include "trace/evidence.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@
 
 #define LIST_MAX 1000	 /* of one option that may stand several times */
 #define FLUSH_US 1000000 /* between writes of the capture */
+#define TEXT_MAX ((size_t)64 << 20)
 
 static const char help[] =
 	"usage: ktrial serve [OPTION...]\n"
@@ -35,9 +37,14 @@ static const char help[] =
 	"  --capture FILE          evidence as pcapng: what was on the wire, the logs, fired "
 	"rules\n"
 	"  --memory SIZE           for all logs, such as 512MiB; 1GiB\n"
+	"  --control HOST:PORT|off the control interface (HTTP, JSON); 127.0.0.1 on a free port. "
+	"An\n"
+	"                          address that is not loopback needs KTRIAL_CONTROL_TOKEN set\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
 	"  --strict                exit status 1 at the end if some rule never acted\n"
 	"  --with-parent           ends when the parent process does\n"
+	"  -v                      each request and answer, rule and connection as a line on "
+	"stderr\n"
 	"\n"
 	"Exit status: 0; 1 with --strict; 2 wrong use; 4 when a port is taken.\n";
 
@@ -54,6 +61,7 @@ enum {
 	OPT_CONTROL,
 	OPT_CAPTURE,
 	OPT_MEMORY,
+	OPT_VERBOSE,
 	OPT_NOT_BUILT,
 };
 
@@ -73,7 +81,7 @@ static const struct cmd_option options[] = {
 	{"--properties", OPT_NOT_BUILT, true},
 	{"--capture", OPT_CAPTURE, true},
 	{"--memory", OPT_MEMORY, true},
-	{"-v", OPT_NOT_BUILT, false},
+	{"-v", OPT_VERBOSE, false},
 	{NULL, 0, false},
 };
 
@@ -85,7 +93,12 @@ struct serve {
 	const char *topics[LIST_MAX], *rules[LIST_MAX];
 	int32_t advertise_count, topics_count, rules_count;
 	const char *capture;
-	bool strict, with_parent;
+	bool strict, with_parent, verbose, no_control;
+	struct service_address control_at;
+	struct control *control;
+	struct event_sink lines; /* of -v */
+	struct buf text;
+	struct names *names;
 	struct loop *loop;
 	struct service *service;
 	struct evidence *evidence;
@@ -170,9 +183,11 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 		s->with_parent = true;
 		return 0;
 	case OPT_CONTROL:
-		if (!strcmp(value, "off"))
-			return 0;
-		return cmd_usage(&cmd_serve, "--control is not built yet (only off)");
+		s->no_control = !strcmp(value, "off");
+		return s->no_control ? 0 : address(value, 0, &s->control_at);
+	case OPT_VERBOSE:
+		s->verbose = true;
+		return 0;
 	default:
 		return cmd_usage(&cmd_serve, "%s is not built yet", word);
 	}
@@ -310,6 +325,50 @@ static int open_capture(struct serve *s)
 	return 0;
 }
 
+/* -v: decode's lines. */
+static void on_line(void *ctx, const struct event *ev)
+{
+	struct serve *s = ctx;
+
+	buf_reset(&s->text);
+	text_event(&s->text, ev, s->names, true);
+	fwrite(s->text.data, 1, s->text.len, stderr);
+}
+
+static void open_lines(struct serve *s)
+{
+	if (!s->verbose)
+		return;
+	s->names = names_new();
+	s->lines = (struct event_sink){.on_event = on_line, .ctx = s};
+	event_bus_add(service_events(s->service), &s->lines);
+}
+
+static void flush_capture(void *ctx)
+{
+	evidence_flush(((struct serve *)ctx)->evidence, NULL);
+}
+
+static int open_control(struct serve *s)
+{
+	struct control_config config = {.listen = s->control_at,
+					.token = getenv("KTRIAL_CONTROL_TOKEN"),
+					.evidence = s->capture,
+					.on_flush = flush_capture,
+					.ctx = s};
+	struct error e = ERROR_INIT;
+
+	if (s->no_control)
+		return 0;
+	s->control = control_new(s->loop, s->service, &config, &e);
+	if (s->control)
+		return 0;
+	if (e.code == ERR_USAGE)
+		return cmd_usage(&cmd_serve, "%s", e.text);
+	fprintf(stderr, "ktrial serve: %s\n", e.text);
+	return EXIT_ENVIRONMENT;
+}
+
 /* After the service has stopped: the last events are in. */
 static int close_capture(struct serve *s)
 {
@@ -336,6 +395,7 @@ static int set_up(struct serve *s)
 	s->service = service_new(s->loop, &s->config, &e);
 	if (!s->service)
 		return cmd_usage(&cmd_serve, "%s", e.text);
+	open_lines(s);
 	status = open_capture(s);
 	for (int32_t i = 0; i < s->topics_count && !status; i++)
 		status = add_topic(s, s->topics[i]);
@@ -349,7 +409,7 @@ static int set_up(struct serve *s)
 			e.text);
 		return EXIT_ENVIRONMENT;
 	}
-	return 0;
+	return open_control(s);
 }
 
 static void on_signal(void *ctx)
@@ -386,9 +446,11 @@ static int serve(struct serve *s)
 		return status;
 	interrupt = loop_watch_signal(s->loop, SIGINT, on_signal, s->loop);
 	terminate = loop_watch_signal(s->loop, SIGTERM, on_signal, s->loop);
-	printf("ready bootstrap=%s control=off\n", service_bootstrap(s->service));
+	printf("ready bootstrap=%s control=%s\n", service_bootstrap(s->service),
+	       s->control ? control_address(s->control) : "off");
 	fflush(stdout);
 	loop_run(s->loop);
+	control_free(s->control);
 	service_stop(s->service);
 	loop_watch_free(interrupt);
 	loop_watch_free(terminate);
@@ -407,6 +469,8 @@ static int run(int argc, char **argv)
 	s->config.cluster.seed = 1;
 	s->config.cluster.auto_create = true;
 	s->listen = (struct service_address){"127.0.0.1", 9092};
+	s->control_at = (struct service_address){"127.0.0.1", 0};
+	buf_init(&s->text, TEXT_MAX);
 	status = read_options(s, argc, argv);
 	if (!status && s->with_parent) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -419,6 +483,8 @@ static int run(int argc, char **argv)
 		status = EXIT_ENVIRONMENT;
 	service_free(s->service);
 	loop_free(s->loop);
+	names_free(s->names);
+	buf_release(&s->text);
 	free(s->each_listen);
 	free(s->each_advertise);
 	free(s);

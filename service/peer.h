@@ -64,8 +64,19 @@ struct door {
 	int32_t broker;
 };
 
+/* A topic or rule from before the start, for service_reset. */
+struct given {
+	char *name, *text; /* of a topic text is NULL */
+	int32_t partitions, leader;
+	int16_t replication;
+};
+
 struct service {
 	struct loop *loop;
+	struct cluster_config config;
+	struct given *given;
+	size_t given_count;
+	uint64_t resets;
 	struct cluster *cluster;
 	struct rules *rules;
 	struct event_bus bus;

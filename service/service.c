@@ -2,6 +2,7 @@
  * Owns the cluster, the rules, and all connections; the loop is the caller's. */
 #include "service/service.h"
 
+#include "base/rand.h"
 #include "rules/words.h"
 #include "service/peer.h"
 
@@ -78,6 +79,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 			config->advertise ? config->advertise[i] : (struct service_address){0};
 	}
 	cluster.bus = &s->bus;
+	s->config = cluster;
 	s->cluster = cluster_new(&cluster, clock_now());
 	s->rules = rules_new(cluster.seed);
 	buf_init(&s->flat, JOB_OWN_BYTES_MAX * 2);
@@ -107,19 +109,27 @@ static bool is_wildcard(const char *host)
 	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::") || !strcmp(host, "*");
 }
 
+static void set_address(struct door *d)
+{
+	struct broker_address a = {.node_id = d->broker, .port = d->advertise.port};
+
+	snprintf(a.host, sizeof(a.host), "%s", d->advertise.host);
+	cluster_set_address(d->s->cluster, &a);
+}
+
 /* Where clients find the broker: as advertised, else where it listens; a wildcard is no address. */
 static void advertise(struct door *d)
 {
-	struct broker_address a = {.node_id = d->broker};
 	const char *host = d->advertise.host[0] ? d->advertise.host : d->listen.host;
 
 	d->listen.port = listener_port(d->listener);
 	if (!d->advertise.port)
 		d->advertise.port = d->listen.port;
-	snprintf(a.host, sizeof(a.host), "%s", is_wildcard(host) ? "localhost" : host);
-	snprintf(d->advertise.host, sizeof(d->advertise.host), "%s", a.host);
-	a.port = d->advertise.port;
-	cluster_set_address(d->s->cluster, &a);
+	if (host != d->advertise.host)
+		snprintf(d->advertise.host, sizeof(d->advertise.host), "%s", host);
+	if (is_wildcard(host))
+		snprintf(d->advertise.host, sizeof(d->advertise.host), "localhost");
+	set_address(d);
 }
 
 static void set_bootstrap(struct service *s)
@@ -181,6 +191,11 @@ void service_free(struct service *s)
 	rules_free(s->rules);
 	cluster_free(s->cluster);
 	buf_release(&s->flat);
+	for (size_t i = 0; i < s->given_count; i++) {
+		free(s->given[i].name);
+		free(s->given[i].text);
+	}
+	free(s->given);
 	free(s->bootstrap);
 	free(s->doors);
 	free(s);
@@ -240,16 +255,70 @@ void service_set_tap(struct service *s, const struct service_tap *tap)
 	s->tap = *tap;
 }
 
+/* Remembers what stands before the start. */
+static struct given *give(struct service *s, struct str name, struct str text)
+{
+	struct given *g;
+
+	if (s->started)
+		return NULL;
+	s->given = realloc(s->given, (s->given_count + 1) * sizeof(*s->given));
+	if (!s->given)
+		abort();
+	g = &s->given[s->given_count++];
+	*g = (struct given){.name = strndup(name.data, (size_t)name.len)};
+	g->text = text.data ? strndup(text.data, (size_t)text.len) : NULL;
+	return g;
+}
+
 struct rule *service_add_rule(struct service *s, struct str name, struct str text, struct error *e)
 {
-	return rules_add(s->rules, name, text, e);
+	struct rule *r = rules_add(s->rules, name, text, e);
+
+	if (r)
+		give(s, rule_name(r), rule_text(r));
+	return r;
 }
 
 int service_create_topic(struct service *s, struct str name, int32_t partitions,
 			 int16_t replication, int32_t leader, struct error *e)
 {
-	return cluster_create_topic(s->cluster, name, partitions, replication, leader, clock_now(),
-				    e);
+	int code = cluster_create_topic(s->cluster, name, partitions, replication, leader,
+					clock_now(), e);
+	struct given *g = code ? NULL : give(s, name, str_of(NULL));
+
+	if (g) {
+		g->partitions = partitions;
+		g->replication = replication;
+		g->leader = leader;
+	}
+	return code;
+}
+
+void service_reset(struct service *s)
+{
+	struct cluster_config config = s->config;
+	struct rule *r;
+
+	while (s->peers)
+		peer_end(s->peers, CLOSE_BY_BROKER);
+	while ((r = rules_next(s->rules, NULL)))
+		rules_remove(s->rules, rule_name(r));
+	cluster_free(s->cluster);
+	config.seed = hash_u64(config.seed, ++s->resets);
+	s->cluster = cluster_new(&config, clock_now());
+	for (int32_t i = 0; i < s->brokers; i++)
+		set_address(&s->doors[i]);
+	for (size_t i = 0; i < s->given_count; i++) {
+		const struct given *g = &s->given[i];
+
+		if (g->text)
+			rules_add(s->rules, str_of(g->name), str_of(g->text), NULL);
+		else
+			cluster_create_topic(s->cluster, str_of(g->name), g->partitions,
+					     g->replication, g->leader, clock_now(), NULL);
+	}
+	service_pump(s);
 }
 
 static struct job *oldest_held(const struct service *s, struct str name)
@@ -287,6 +356,11 @@ int32_t service_held(const struct service *s, struct str name)
 	for (const struct job *j = s->held; j; j = j->next_held)
 		held += str_eq(j->plan.text, name);
 	return held;
+}
+
+int32_t service_brokers(const struct service *s)
+{
+	return s->brokers;
 }
 
 int64_t service_connections(const struct service *s)

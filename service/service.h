@@ -92,6 +92,15 @@ int32_t service_release(struct service *s, struct str hold);
 /* How many exchanges are held under that name now. */
 int32_t service_held(const struct service *s, struct str hold);
 
+int32_t service_brokers(const struct service *s);
+
+/*
+ * As after service_start, for use between two tests: ends all connections, makes the cluster anew
+ * (another cluster id, the topics that were made before the start), removes the rules that were
+ * added since, sets the others' counters to zero. service_cluster gives another cluster afterwards.
+ */
+void service_reset(struct service *s);
+
 /* Connections that are open now, and how many there have been. */
 int64_t service_connections(const struct service *s);
 int64_t service_connections_total(const struct service *s);

@@ -1,0 +1,407 @@
+/* The HTTP side of the control interface: listening, the token, finding the route, answers now or
+ * later. What the routes do is control_routes.c's. Owns the exchanges that are kept. */
+#include "service/control_ask.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <event2/buffer.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define BODY_MAX   ((size_t)64 << 20)
+#define ANSWER_MAX ((size_t)256 << 20)
+
+/* A question that waits for a rule. */
+struct waiting {
+	struct waiting *next;
+	struct evhttp_request *req;
+	struct control *c;
+	char *name;
+	uint64_t count;
+	int64_t until_us;
+};
+
+static void send_json(struct evhttp_request *req, int status, const struct buf *out)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
+			  "application/json");
+	evbuffer_add(body, out->data, out->len);
+	evbuffer_add(body, "\n", 1);
+	evhttp_send_reply(req, status, NULL, body);
+	evbuffer_free(body);
+}
+
+int ask_fail(struct ask *a, int status, const char *fmt, ...)
+{
+	char text[700];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	buf_reset(&a->out);
+	json_init(&a->json, &a->out);
+	json_open(&a->json, '{');
+	json_key_text(&a->json, "error", text);
+	json_close(&a->json, '}');
+	return status;
+}
+
+int ask_error(struct ask *a, int status, const struct error *e)
+{
+	buf_reset(&a->out);
+	json_init(&a->json, &a->out);
+	json_open(&a->json, '{');
+	json_key_text(&a->json, "error", e->text);
+	if (e->field[0])
+		json_key_text(&a->json, "field", e->field);
+	if (e->offset != ERROR_NO_OFFSET)
+		json_key_int(&a->json, "column", (int64_t)e->offset);
+	json_close(&a->json, '}');
+	return status;
+}
+
+const char *ask_query(const struct ask *a, const char *key)
+{
+	return evhttp_find_header(&a->query, key);
+}
+
+struct str ask_text(const struct ask *a, const char *key)
+{
+	return str_of(json_string_value(json_object_get(a->body, key)));
+}
+
+int64_t ask_int(const struct ask *a, const char *key, int64_t fallback)
+{
+	const json_t *v = json_object_get(a->body, key);
+
+	return json_is_integer(v) ? json_integer_value(v) : fallback;
+}
+
+/* ---- waiting for rules ---- */
+
+static void waiting_answer(struct waiting *w)
+{
+	struct rule *r = rules_find(service_rules(w->c->service), str_of(w->name));
+	struct buf out;
+	struct json j;
+	bool met = r && rule_hits(r) >= w->count;
+
+	buf_init(&out, 4096);
+	json_init(&j, &out);
+	json_open(&j, '{');
+	json_key_text(&j, "name", w->name);
+	json_key_int(&j, "hits", r ? (int64_t)rule_hits(r) : 0);
+	json_key_bool(&j, "met", met);
+	json_close(&j, '}');
+	send_json(w->req, met ? 200 : r ? 408 : 404, &out);
+	buf_release(&out);
+}
+
+static void waiting_free(struct waiting *w)
+{
+	free(w->name);
+	free(w);
+}
+
+/* Answers those whose rule has acted often enough, is gone, or whose time is over. */
+static void on_check(void *ctx, struct instant now)
+{
+	struct control *c = ctx;
+	struct rules *rules = service_rules(c->service);
+	int64_t next = INSTANT_NEVER;
+
+	for (struct waiting **at = &c->waiting; *at;) {
+		struct waiting *w = *at;
+		struct rule *r = rules_find(rules, str_of(w->name));
+
+		if (r && rule_hits(r) < w->count && now.mono_us < w->until_us) {
+			next = w->until_us < next ? w->until_us : next;
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		evhttp_connection_set_closecb(evhttp_request_get_connection(w->req), NULL, NULL);
+		waiting_answer(w);
+		waiting_free(w);
+	}
+	loop_timer_set(&c->check, next);
+}
+
+/* A rule acted: look at once, but not from inside the event. */
+static void on_event(void *ctx, const struct event *ev)
+{
+	struct control *c = ctx;
+
+	if (ev->kind == EVENT_RULE && c->waiting)
+		loop_timer_set(&c->check, 0);
+}
+
+/* Whoever waited has gone. */
+static void on_gone(struct evhttp_connection *connection, void *ctx)
+{
+	struct waiting *gone = ctx;
+	struct waiting **at = &gone->c->waiting;
+
+	(void)connection;
+	while (*at && *at != gone)
+		at = &(*at)->next;
+	if (*at)
+		*at = gone->next;
+	waiting_free(gone);
+}
+
+int control_wait_rule(struct ask *a, struct str name, uint64_t count, int64_t until_us)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		abort();
+	*w = (struct waiting){a->c->waiting, a->req,  a->c, strndup(name.data, (size_t)name.len),
+			      count,	     until_us};
+	a->c->waiting = w;
+	evhttp_connection_set_closecb(evhttp_request_get_connection(a->req), on_gone, w);
+	loop_timer_set(&a->c->check, 0);
+	return ASK_LATER;
+}
+
+/* ---- questions ---- */
+
+static const char *method_of(struct evhttp_request *req)
+{
+	switch (evhttp_request_get_command(req)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	default:
+		return "";
+	}
+}
+
+/* True if the path has the route's shape; "{...}" stands for any one part. */
+static bool route_fits(const struct route *r, const struct ask *a)
+{
+	const char *at = r->path;
+
+	for (int i = 0; i < a->parts_count; i++) {
+		size_t len;
+
+		if (*at++ != '/')
+			return false;
+		len = strcspn(at, "/");
+		if (*at != '{' &&
+		    ((size_t)a->parts[i].len != len || memcmp(at, a->parts[i].data, len) != 0))
+			return false;
+		at += len;
+	}
+	return !*at || (!a->parts_count && !strcmp(r->path, "/"));
+}
+
+static int route(struct ask *a)
+{
+	const char *method = method_of(a->req);
+	bool other_method = false;
+
+	for (const struct route *r = control_routes; r->method; r++) {
+		if (!route_fits(r, a))
+			continue;
+		if (!strcmp(r->method, method))
+			return r->on_ask(a);
+		other_method = true;
+	}
+	if (other_method)
+		return ask_fail(a, 405, "this path takes another method; GET / lists the routes");
+	return ask_fail(a, 404, "there is no such path; GET / lists the routes");
+}
+
+/* The parts of the path, each decoded into its own memory. */
+static void split_path(struct ask *a, const char *path)
+{
+	while (*path && a->parts_count < ASK_PARTS_MAX) {
+		size_t len;
+		char *raw, *part;
+
+		path += *path == '/';
+		len = strcspn(path, "/");
+		if (!len)
+			return;
+		raw = strndup(path, len);
+		part = raw ? evhttp_uridecode(raw, 0, NULL) : NULL;
+		free(raw);
+		a->parts[a->parts_count++] = str_of(part ? part : strdup(""));
+		path += len;
+	}
+}
+
+/* Compares in a time that does not depend on where they differ. */
+static bool token_right(const char *given, const char *token)
+{
+	size_t n = strlen(token);
+	unsigned char differ = 0;
+
+	if (!given || strncmp(given, "Bearer ", 7) != 0 || strlen(given + 7) != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		differ |= (unsigned char)(given[7 + i] ^ token[i]);
+	return !differ;
+}
+
+static int read_body(struct ask *a)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(a->req);
+	size_t len = evbuffer_get_length(in);
+	json_error_t error;
+
+	if (!len)
+		return 0;
+	a->body = json_loadb((const char *)evbuffer_pullup(in, -1), len,
+			     JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+	if (!a->body)
+		return ask_fail(a, 400, "the body is no JSON: %s (line %d, column %d)", error.text,
+				error.line, error.column);
+	if (!json_is_object(a->body))
+		return ask_fail(a, 400, "the body is to be a JSON object");
+	return 0;
+}
+
+static int answer(struct ask *a)
+{
+	const struct evkeyvalq *headers = evhttp_request_get_input_headers(a->req);
+	int status;
+
+	if (a->c->token && !token_right(evhttp_find_header(headers, "Authorization"), a->c->token))
+		return ask_fail(a, 401, "this needs the header Authorization: Bearer TOKEN");
+	status = read_body(a);
+	return status ? status : route(a);
+}
+
+static void on_request(struct evhttp_request *req, void *ctx)
+{
+	struct ask a = {.c = ctx, .req = req};
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *query = evhttp_uri_get_query(uri), *path = evhttp_uri_get_path(uri);
+	int status;
+
+	TAILQ_INIT(&a.query);
+	if (query)
+		evhttp_parse_query_str(query, &a.query);
+	split_path(&a, path ? path : "");
+	buf_init(&a.out, ANSWER_MAX);
+	json_init(&a.json, &a.out);
+	status = answer(&a);
+	if (a.out.bad)
+		status = ask_fail(&a, 500, "the answer would be larger than %zu bytes", ANSWER_MAX);
+	if (status != ASK_LATER)
+		send_json(req, status, &a.out);
+	for (int i = 0; i < a.parts_count; i++)
+		free((void *)(uintptr_t)a.parts[i].data);
+	evhttp_clear_headers(&a.query);
+	json_decref(a.body);
+	buf_release(&a.out);
+}
+
+/* ---- life ---- */
+
+static bool is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	if (!strcmp(host, "localhost") || !strcmp(host, "::1"))
+		return true;
+	return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+}
+
+static int bind_http(struct control *c, struct error *e)
+{
+	const struct service_address *a = &c->config.listen;
+	struct evhttp_bound_socket *bound =
+		evhttp_bind_socket_with_handle(c->http, a->host, a->port);
+	struct sockaddr_storage at = {0};
+	socklen_t len = sizeof(at);
+	unsigned port;
+
+	if (!bound)
+		return error_set(e, ERR_OS, "can't listen on %s:%u for control", a->host, a->port);
+	getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &len);
+	port = at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+					: ((struct sockaddr_in *)&at)->sin_port;
+	snprintf(c->address, sizeof(c->address), strchr(a->host, ':') ? "[%s]:%u" : "%s:%u",
+		 a->host, ntohs((uint16_t)port));
+	return 0;
+}
+
+struct control *control_new(struct loop *loop, struct service *s,
+			    const struct control_config *config, struct error *e)
+{
+	struct control *c;
+
+	if (!is_loopback(config->listen.host) && !config->token) {
+		error_set(e, ERR_USAGE,
+			  "control on %s, which is not loopback, needs a token: set "
+			  "KTRIAL_CONTROL_TOKEN",
+			  config->listen.host);
+		return NULL;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		abort();
+	c->loop = loop;
+	c->service = s;
+	c->config = *config;
+	c->token = config->token ? strdup(config->token) : NULL;
+	c->evidence = config->evidence ? strdup(config->evidence) : NULL;
+	c->http = evhttp_new(loop_base(loop));
+	evhttp_set_max_body_size(c->http, (ssize_t)BODY_MAX);
+	evhttp_set_allowed_methods(c->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE);
+	evhttp_set_gencb(c->http, on_request, c);
+	loop_timer_init(&c->check, loop, on_check, c);
+	c->keep = keep_new();
+	c->sink = (struct event_sink){.on_event = on_event, .ctx = c};
+	event_bus_add(service_events(s), keep_sink(c->keep));
+	event_bus_add(service_events(s), &c->sink);
+	if (bind_http(c, e)) {
+		control_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	event_bus_remove(service_events(c->service), keep_sink(c->keep));
+	event_bus_remove(service_events(c->service), &c->sink);
+	loop_timer_clear(&c->check);
+	evhttp_free(c->http); /* tells each waiting one that it is gone */
+	assert(!c->waiting);
+	keep_free(c->keep);
+	free(c->token);
+	free(c->evidence);
+	free(c);
+}
+
+const char *control_address(const struct control *c)
+{
+	return c->address;
+}
+
+bool control_route(size_t i, const char **ret_method, const char **ret_path, const char **ret_what)
+{
+	if (!control_routes[i].method)
+		return false;
+	*ret_method = control_routes[i].method;
+	*ret_path = control_routes[i].path;
+	*ret_what = control_routes[i].what;
+	return true;
+}

@@ -1,0 +1,23 @@
+/* Requests that we make ourselves, as JSON, against a service's cluster: no connection, no rule, no
+ * event of an exchange. What the control interface shows and changes it asks in Kafka's own APIs.
+ */
+#ifndef SERVICE_INSIDE_H
+#define SERVICE_INSIDE_H
+
+#include "base/buf.h"
+#include "service/service.h"
+
+#include <jansson.h>
+
+/* The newest version of an API that the cluster speaks; -1 if it does not. */
+int inside_version(struct service *s, int api_key);
+
+/*
+ * Works one request on a broker and writes the answer as JSON ("JSON of a message"). A request that
+ * would wait is given up. 0; ERR_UNSUPPORTED (API or version), ERR_MALFORMED or ERR_USAGE (the
+ * request), ERR_LIMIT (it would wait).
+ */
+int inside_call(struct service *s, int32_t broker, int api_key, int version, const json_t *request,
+		struct buf *out, struct error *e);
+
+#endif
