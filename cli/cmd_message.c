@@ -190,13 +190,14 @@ static void add_hex(struct work *w)
 
 static int read_hex(struct work *w, struct str text, struct error *e)
 {
-	uint8_t *room = buf_room(&w->bytes, (size_t)text.len / 2);
+	size_t max = ((size_t)text.len + 1) / 2; /* half a byte is the reader's to find */
+	uint8_t *room = buf_room(&w->bytes, max);
 	size_t bad = 0;
 	int64_t n;
 
 	if (!room)
 		return error_set(e, ERR_LIMIT, "a message longer than %zu bytes", BODY_MAX);
-	n = hex_decode_blanks(text, room, (size_t)text.len / 2, &bad);
+	n = hex_decode_blanks(text, room, max, &bad);
 	if (n < 0 && (bad >= (size_t)text.len || (uint8_t)text.data[bad] <= ' '))
 		return error_at(e, ERR_MALFORMED, bad, NULL,
 				"the hex ends in the middle of a byte");
