@@ -103,7 +103,7 @@ void walk_path(const struct walk *w, const struct walk_event *event, char *ret_p
 
 /* ---- telling ---- */
 
-static int tell(struct walk *w, const struct walk_event *event)
+static inline int tell(struct walk *w, const struct walk_event *event)
 {
 	if (w->on_event(w->user, w, event) != WALK_STOP)
 		return DONE;
@@ -171,7 +171,7 @@ static int length(struct walk *w, struct error *e, const struct schema_field *f,
 
 /* ---- values ---- */
 
-static void set_fixed(struct walk_event *event, enum field_type type, const uint8_t *p)
+static inline void set_scalar(struct walk_event *event, enum field_type type, const uint8_t *p)
 {
 	uint64_t bits;
 
@@ -207,7 +207,8 @@ static void set_fixed(struct walk_event *event, enum field_type type, const uint
 	}
 }
 
-static int fixed(struct walk *w, struct error *e, const struct schema_field *f, int32_t index)
+static inline int scalar(struct walk *w, struct error *e, const struct schema_field *f,
+			 int32_t index)
 {
 	size_t size = wire_size[f->type];
 	struct walk_event event;
@@ -215,11 +216,12 @@ static int fixed(struct walk *w, struct error *e, const struct schema_field *f, 
 	if ((size_t)(w->end - w->at) < size)
 		return short_of(w, e, w->at, (int64_t)size, f, index);
 	event.kind = WALK_VALUE;
+	event.tag = 0;
 	event.field = f;
 	event.index = index;
 	event.offset = offset_of(w, w->at);
 	event.size = (int64_t)size;
-	set_fixed(&event, f->type, w->at);
+	set_scalar(&event, f->type, w->at);
 	w->at += size;
 	return tell(w, &event);
 }
@@ -287,7 +289,7 @@ static int push_struct(struct walk *w, const struct schema *s, const struct sche
 	assert(w->depth < WALK_DEPTH_MAX);
 	*level = (struct walk_level){.schema = s,
 				     .field = f,
-				     .at = s->fields,
+				     .op = s->plans[w->version - s->since],
 				     .index = index,
 				     .start = start,
 				     .state = IN_FIELDS};
@@ -382,29 +384,33 @@ static int field(struct walk *w, struct error *e, const struct schema_field *f)
 		return push_pointer(w, e, f);
 	if (f->type == FIELD_STRUCT)
 		return push_struct(w, f->child, f, -1, offset_of(w, w->at));
-	return wire_size[f->type] ? fixed(w, e, f, -1) : view(w, e, f, -1);
+	return wire_size[f->type] ? scalar(w, e, f, -1) : view(w, e, f, -1);
 }
 
 /* ---- steps ---- */
 
 static int step_fields(struct walk *w, struct error *e, struct walk_level *level)
 {
-	const struct schema_field *end = level->schema->fields + level->schema->field_count;
+	const struct schema_op *op = level->op;
 	int32_t depth = w->depth;
 
-	while (level->at < end) {
-		const struct schema_field *f = level->at;
+	for (; op->code < OP_TAGS; op++) {
+		const struct schema_field *f = &level->schema->fields[op->field];
 		int code;
 
-		if (field_in(f, w->version) && f->tag < 0) {
-			code = field(w, e, f);
-			if (code)
-				return code;
-		}
-		level->at++;
-		if (w->depth != depth || w->in_data)
+		level->op = op;
+		if (op->code == OP_DEFAULT)
+			continue;
+		code = op->code < OP_SCALARS ? scalar(w, e, f, -1) : field(w, e, f);
+		if (code)
+			return code;
+		if (w->depth != depth || w->in_data) {
+			level->op = op + 1;
 			return DONE;
+		}
 	}
+	if (op->code == OP_END)
+		return pop(w);
 	level->state = IN_TAG_COUNT;
 	return DONE;
 }
@@ -413,8 +419,6 @@ static int step_tag_count(struct walk *w, struct error *e, struct walk_level *le
 {
 	int code = DONE, n;
 
-	if (!w->flexible)
-		return pop(w);
 	n = uvarint(w, e, w->at, &level->tags_left, NULL, -1, &code);
 	if (!n)
 		return code;
@@ -501,6 +505,7 @@ static int step_behind_tagged(struct walk *w, struct error *e, struct walk_level
 static int step_array(struct walk *w, struct error *e, struct walk_level *level)
 {
 	const struct schema_field *f = level->field;
+	bool scalars = wire_size[f->type] != 0;
 	int code;
 
 	if (f->type == FIELD_STRUCT) {
@@ -509,8 +514,7 @@ static int step_array(struct walk *w, struct error *e, struct walk_level *level)
 		return push_struct(w, f->child, f, level->next++, offset_of(w, w->at));
 	}
 	for (; level->next < level->count; level->next++) {
-		code = wire_size[f->type] ? fixed(w, e, f, level->next)
-					  : view(w, e, f, level->next);
+		code = scalars ? scalar(w, e, f, level->next) : view(w, e, f, level->next);
 		if (code)
 			return code;
 		if (w->in_data) {

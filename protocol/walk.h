@@ -61,7 +61,8 @@ typedef enum walk_want walk_handler(void *user, const struct walk *w,
 struct walk_level {
 	const struct schema *schema;
 	const struct schema_field *field; /* by which we came here; NULL: the message */
-	const struct schema_field *at;	  /* of a struct: the field at work */
+	const struct schema_field *at;	  /* the tagged field at work */
+	const struct schema_op *op;	  /* of a struct: the step at work */
 	int32_t index;			  /* as an element; -1: none */
 	int32_t count, next;		  /* of an array: elements, and the one at work */
 	int64_t start;			  /* offset */
