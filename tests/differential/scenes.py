@@ -398,10 +398,11 @@ def transactions(s):
     for commit in (True, False):
         s.ask("InitProducerId", init(s), keep={"p": "producerId", "e": "producerEpoch"}, broken=0)
         s.ask("EndTxn", end(s, commit), wrong=True, broken=0)
+        settled(s)
         s.ask("InitProducerId", init(s), keep={"p": "producerId", "e": "producerEpoch"}, broken=0)
         if s.version("Produce") < 12:
             s.ask("Produce", transactional(s, name), wrong=True, broken=0)
-            s.ask("AddPartitionsToTxn", add(s, name, "nope"), wrong=True, broken=0)
+            s.ask("AddPartitionsToTxn", add(s, name, s.name("nope")), wrong=True, broken=0)
             s.ask("AddPartitionsToTxn", add(s, name), broken=0)
         s.ask("Produce", transactional(s, name, [b"a", b"b"]), broken=0)
         s.ask("Produce", transactional(s, name, [b"a"], 2, txn=None), wrong=True, broken=0)
