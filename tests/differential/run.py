@@ -95,7 +95,8 @@ class Batch:
     def on(self, one):
         producer = tuple(resolve(p, one) for p in self.producer)
         producer = tuple(-1 if p is None else p for p in producer)
-        return side.batch(tuple(self.values), producer=producer, break_it=side.BREAKERS.get(self.break_it), **self.more)
+        more = {"base": one.kept["now"], **self.more}
+        return side.batch(tuple(self.values), producer=producer, break_it=side.BREAKERS.get(self.break_it), **more)
 
 
 def resolve(value, one):
@@ -129,8 +130,10 @@ class Run:
         self.pending = {}
 
     def play(self):
+        now = int(time.time() * 1000) - 1000  # older batches would roll segments and expire producers
         for one in self.tally.sides:
             one.reset()
+            one.kept["now"] = now
         self.scene.play(self)
 
     # ---- for scenes

@@ -7,6 +7,9 @@ from run import Batch, Kept
 from side import BREAKERS
 
 ALL = {}
+# A follower's or an earlier time's request is another thing than a wrong one; a size of a session's answers, too.
+FETCH_SOUND = [("Fetch", "replicaId"), ("Fetch", "replicaState"), ("Fetch", "maxBytes"), ("Fetch", "partitionMaxBytes"),
+               ("Produce", "acks")]
 # Fields that are never broken: a broken one would make a broker wait or forget for long, or be unsure.
 SOUND = {("*", "maxWaitMs"), ("*", "timeoutMs"), ("*", "timeout"), ("*", "minBytes")}
 
@@ -103,11 +106,11 @@ def producing(s):
     s.ask("Produce", produce(s, name, Batch([b"e"]), acks=2), wrong=True, broken=0)
     s.ask("Produce", produce(s, name, Batch([b"f"]), partition=7), wrong=True, broken=0)
     s.ask("Produce", produce(s, name, Batch([b"f"]), partition=7, acks=0), wrong=True, broken=0)
-    s.ask("Produce", produce(s, name, Batch([b"x" * 1100000])), wrong=True, broken=0)
+    s.ask("Produce", produce(s, name, Batch([b"x" * 1100000], base=1)), wrong=True, broken=0)
     s.ask("Produce", produce(s, name, Batch([b"z"], base=4000000000000)), wrong=True, broken=0)
     for kind in s.random.sample(list(BREAKERS), 4):
         s.ask("Produce", produce(s, name, Batch([b"g", b"h"], break_it=kind), partition=1), wrong=True, broken=0)
-    for timestamp in (-1, -2, -3, 1700000000001, 1900000000000):
+    for timestamp in (-1, -2, -3, Kept("now"), Kept("now", lambda now: now + 1), Kept("now", lambda now: now + 10 ** 10)):
         s.ask("ListOffsets", offsets(name, timestamp))
     s.ask("ListOffsets", offsets(name, -1, epoch=0))
     s.ask("ListOffsets", offsets(name, -1, epoch=9), wrong=True, broken=0)
@@ -148,8 +151,7 @@ def fetch(name, offset=0, session=(0, -1), topics=None, forgotten=(), **more):
             "forgottenTopicsData": [{"topic": name, "topicId": Kept("t"), "partitions": list(forgotten)}] if forgotten else []}
 
 
-@scene("Fetch", "Produce", "OffsetForLeaderEpoch", "DeleteRecords", sound=[("Produce", "acks"), ("Fetch", "replicaId"),
-       ("Fetch", "replicaState"), ("Fetch", "maxBytes"), ("Fetch", "partitionMaxBytes")])
+@scene("Fetch", "Produce", "OffsetForLeaderEpoch", "DeleteRecords", sound=FETCH_SOUND)
 def fetching(s):
     name = s.topic("t", 2)
     for values in ([b"a", b"b"], [b"c"], [b"d", b"e", b"f"]):
@@ -177,8 +179,7 @@ def fetching(s):
     s.ask("ListOffsets", offsets(name, -2), broken=0)
 
 
-@scene("Fetch", sound=[("Fetch", "replicaId"), ("Fetch", "replicaState"), ("Fetch", "sessionEpoch"), ("Produce", "acks"),
-       ("Fetch", "sessionId"), ("Fetch", "maxBytes"), ("Fetch", "topics"), ("Fetch", "forgottenTopicsData")])
+@scene("Fetch", sound=FETCH_SOUND + [("Fetch", n) for n in ("sessionId", "sessionEpoch", "topics", "forgottenTopicsData")])
 def sessions(s):
     if not s.has("Fetch") or s.version("Fetch") < 7:
         return
@@ -381,7 +382,7 @@ def settled(s):
         "transactionState"] in ("CompleteCommit", "CompleteAbort", "Empty"))
 
 
-TXN_SOUND = [("InitProducerId", "transactionTimeoutMs"), ("Produce", "acks"), ("AddPartitionsToTxn", "transactions"),
+TXN_SOUND = FETCH_SOUND + [("InitProducerId", "transactionTimeoutMs"), ("AddPartitionsToTxn", "transactions"),
              ("EndTxn", "committed"), ("AddPartitionsToTxn", "v3AndBelowTopics")]
 
 

@@ -116,7 +116,7 @@ class Side:
 
 
 @functools.lru_cache(64)  # a large one takes long
-def batch(records, base=1700000000000, codec=0, attributes=0, producer=(-1, -1, -1), break_it=None):
+def batch(records, base, codec=0, attributes=0, producer=(-1, -1, -1), break_it=None):
     """A record batch of magic 2 in base64. records: values, or (key, value) pairs; timestamps count up from
     base. codec: 0 none, 1 gzip. producer: id, epoch, first sequence. break_it changes the finished bytes."""
     rows = []
