@@ -63,9 +63,10 @@ struct dialog {
 	int client; /* direction of requests; -1: not known */
 	bool trusted, opened, gave_up, sasl_raw;
 	uint32_t orphans; /* in a row */
-	uint64_t frames, requests;
+	uint64_t frames;
 	char client_id[CLIENT_ID_MAX + 1]; /* of the last request, to know the next one by */
-	int32_t client_id_len;		   /* -1: null, or none yet */
+	int32_t client_id_len;		   /* -1: null */
+	bool client_id_known;
 };
 
 int64_t dialog_number(const struct dialog *c)
@@ -190,12 +191,13 @@ static void explain(const struct part *p, bool *ret_decoded, struct error *ret_e
 }
 
 /* Without its request an answer can't be read: which API it is of is not in it. */
-static void orphan(struct exchange *x)
+static void orphan(struct exchange *x, const struct part *response)
 {
 	x->header.api_key = -1;
-	x->header.correlation_id = (int32_t)wire_u32(x->response.data);
+	x->header.correlation_id = (int32_t)wire_u32(response->data);
 	x->response_decoded = true;
-	x->response_error = (struct error)ERROR_INIT;
+	if (!x->response_error.code)
+		x->response_error = (struct error)ERROR_INIT;
 	error_set(&x->response_error, ERR_UNSUPPORTED, "its request is not in the capture");
 }
 
@@ -227,10 +229,10 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 		x.response_packet_last = response->last.packet;
 		if (part_whole(response))
 			x.response = part_bytes(response);
-		if (!part_whole(response))
+		else
 			explain(response, &x.response_decoded, &x.response_error);
-		else if (!w)
-			orphan(&x);
+		if (!w)
+			orphan(&x, response);
 	}
 	emit(c, &ev);
 	arena_reset(&c->env->arena);
@@ -359,25 +361,36 @@ static bool response_makes_sense(const struct frame_header *h, const uint8_t *da
 					     here - (size_t)body, size - (size_t)body);
 }
 
-/* The client id of a request that is looked for: the one we know, or at least a text. */
-static enum framer_verdict judge_client_id(const struct dialog *c, const uint8_t *data, size_t n,
-					   uint32_t size)
+/* The client id that this connection's requests have had: every client sends one and the same. */
+static enum framer_verdict judge_same_client_id(const struct dialog *c, const uint8_t *data,
+						size_t n)
+{
+	int16_t len = (int16_t)wire_u16(data + 12);
+
+	if (len != c->client_id_len)
+		return FRAMER_NO;
+	if (len <= 0)
+		return FRAMER_YES;
+	if (n < 14 + (size_t)len)
+		return FRAMER_MORE;
+	return memcmp(data + 14, c->client_id, (size_t)len) ? FRAMER_NO : FRAMER_YES;
+}
+
+/* A request that is looked for where none is known: its client id must be a text, and its body one.
+ */
+static enum framer_verdict judge_client_id(const uint8_t *data, size_t n, uint32_t size)
 {
 	int16_t len = (int16_t)wire_u16(data + 12);
 	size_t look;
 
-	if (c->requests)
-		return len != c->client_id_len					     ? FRAMER_NO
-		       : n < 14 + (size_t)(len > 0 ? len : 0)			     ? FRAMER_MORE
-		       : (len <= 0 || !memcmp(data + 14, c->client_id, (size_t)len)) ? FRAMER_YES
-										     : FRAMER_NO;
 	if (len < 1 || len > CLIENT_ID_MAX || (uint32_t)len + 10 > size)
 		return FRAMER_NO;
 	look = len < CLIENT_ID_LOOK ? (size_t)len : CLIENT_ID_LOOK;
 	if (n < 14 + look)
 		return printable(data + 14, n - 14) ? FRAMER_MORE : FRAMER_NO;
-	return printable(data + 14, look) && request_makes_sense(data, n, size) ? FRAMER_YES
-										: FRAMER_NO;
+	if (!printable(data + 14, look) || !request_makes_sense(data, n, size))
+		return FRAMER_NO;
+	return FRAMER_YES;
 }
 
 static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *data, size_t n,
@@ -409,7 +422,8 @@ static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *
 		return FRAMER_MORE;
 	len = (int16_t)wire_u16(data + 12);
 	if (searching)
-		return judge_client_id(c, data, n, size);
+		return c->client_id_known ? judge_same_client_id(c, data, n)
+					  : judge_client_id(data, n, size);
 	return len >= -1 && len <= (int64_t)size - 10 ? FRAMER_YES : FRAMER_NO;
 }
 
@@ -447,6 +461,12 @@ static void not_kafka(struct dialog *c, const uint8_t *data, size_t n)
 	stream_ignore(c->stream);
 }
 
+/* No byte came there, and none is missing: the server speaks first, which Kafka's never does. */
+static bool untouched(const struct framer *f)
+{
+	return !f->head_len && !f->lost_seen && !f->lost_missing;
+}
+
 static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n, bool searching)
 {
 	struct side *side = context;
@@ -459,7 +479,8 @@ static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n
 		verdict = judge_response(c, data, n, searching);
 	else
 		verdict = judge_request(c, data, n, searching);
-	if (verdict == FRAMER_NO && !searching && !c->frames && !c->trusted)
+	if (verdict == FRAMER_NO && !searching && !c->frames && !c->trusted &&
+	    (side->d == c->client || untouched(&c->sides[c->client].framer)))
 		not_kafka(c, data, n);
 	return verdict;
 }
@@ -520,6 +541,7 @@ static void remember_client_id(struct dialog *c, struct str id)
 {
 	if (id.len > CLIENT_ID_MAX)
 		return;
+	c->client_id_known = true;
 	c->client_id_len = id.data ? id.len : -1;
 	if (id.data)
 		memcpy(c->client_id, id.data, (size_t)id.len);
@@ -580,7 +602,6 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 		return;
 	}
 	c->env->totals.requests++;
-	c->requests++;
 	c->sasl_raw = h.api_key == API_SASL_HANDSHAKE && h.api_version == 0;
 	w = calloc(1, sizeof(*w));
 	if (!w)

@@ -1,10 +1,10 @@
 /* Captures to lines: conversations built frame by frame, wrapped in TCP, decoded, and compared with
  * what a person should read. Times are virtual: a millisecond a packet from midnight 1970 on. */
+#include "base/rand.h"
 #include "decoder/decode.h"
 #include "decoder/jsonl.h"
 #include "decoder/text.h"
 #include "decoder/tree.h"
-#include "protocol/batch_builder.h"
 #include "protocol/frame.h"
 #include "protocol/messages.h"
 #include "tests/synth.h"
@@ -795,4 +795,234 @@ TEST(evidence_gives_back_connections_brokers_rules_and_exchanges)
 	buf_release(&ask);
 	buf_release(&answer);
 	release(&b);
+}
+
+/* The generator at the level of messages: connections whose segments are lost, doubled, exchanged
+ * and cut, with the truth of which frames were captured whole beside them. */
+
+#define CONVERSATIONS 6
+#define ROUNDS	      40
+
+struct frame_truth {
+	uint32_t from, to; /* in its direction's bytes */
+	bool whole;
+};
+
+struct talk {
+	struct buf bytes[2];
+	struct frame_truth frames[2][ROUNDS];
+	uint32_t isn[2];
+	uint16_t port;
+};
+
+struct wire_packet {
+	struct talk *talk;
+	int d;
+	uint32_t from, len, cut, ack;
+	int64_t order;
+};
+
+struct truth_count {
+	uint64_t requests, responses, lost, orphans, wrong;
+};
+
+static void count_event(void *context, const struct event *ev)
+{
+	struct truth_count *n = context;
+	struct exchange *x = ev->exchange;
+	const struct heartbeat_request *q;
+	const struct heartbeat_response *a;
+
+	if (ev->kind != EVENT_EXCHANGE)
+		return;
+	q = exchange_request(x);
+	a = exchange_response(x);
+	n->requests += q != NULL;
+	n->responses += x->response.data != NULL;
+	n->orphans += x->state == EXCHANGE_ORPHAN;
+	n->wrong += q && !str_is(q->member_id, "m 1");
+	n->wrong += a && a->error_code != x->header.correlation_id % 7;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct wire_packet *x = a, *y = b;
+
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+/* One side's next frame, in segments of any size. */
+static size_t cut_up(struct talk *t, int d, uint32_t from, struct rand *r, bool hurt, int64_t time,
+		     struct wire_packet *to)
+{
+	uint32_t end = (uint32_t)t->bytes[d].len;
+	size_t n = 0;
+
+	while (from < end) {
+		struct wire_packet p = {.talk = t, .d = d, .from = from};
+
+		p.len = 1 + (uint32_t)rand_below(r, end - from < 20 ? end - from : 20);
+		p.ack = (uint32_t)t->bytes[!d].len;
+		p.order = time + (int64_t)n * 10 + (hurt ? (int64_t)rand_below(r, 40) : 0);
+		p.cut = hurt && rand_below(r, 40) == 0 ? (uint32_t)rand_below(r, p.len + 1) : 0;
+		from += p.len;
+		if (hurt && rand_below(r, 25) == 0)
+			continue;
+		to[n++] = p;
+		if (hurt && rand_below(r, 15) == 0) {
+			to[n] = p;
+			to[n++].order += 30;
+		}
+	}
+	return n;
+}
+
+static size_t make_talk(struct talk *t, struct rand *r, bool hurt, struct wire_packet *to)
+{
+	size_t n = 0;
+
+	for (int d = 0; d < 2; d++) {
+		buf_init(&t->bytes[d], 1 << 20);
+		t->isn[d] = (uint32_t)rand_next(r);
+	}
+	for (int32_t i = 0; i < ROUNDS; i++) {
+		struct buf frames[2];
+
+		heartbeat(&frames[0], &frames[1], 1000 + i, (int16_t)((1000 + i) % 7));
+		for (int d = 0; d < 2; d++) {
+			uint32_t from = (uint32_t)t->bytes[d].len;
+
+			buf_add(&t->bytes[d], frames[d].data, frames[d].len);
+			t->frames[d][i] =
+				(struct frame_truth){from, (uint32_t)t->bytes[d].len, true};
+			n += cut_up(t, d, from, r, hurt, (i * 2 + d) * 1000, to + n);
+			buf_release(&frames[d]);
+		}
+	}
+	return n;
+}
+
+static void feed_packet(struct decode *d, const struct wire_packet *w, uint64_t number)
+{
+	struct talk *t = w->talk;
+	struct endpoint client = synth_v4(1, t->port), server = synth_v4(2, 19092);
+	struct synth_packet p = {.src = w->d ? server : client,
+				 .dst = w->d ? client : server,
+				 .seq = t->isn[w->d] + w->from,
+				 .ack = t->isn[!w->d] + w->ack,
+				 .flags = TCP_ACK,
+				 .data = t->bytes[w->d].data + w->from,
+				 .len = w->len,
+				 .link = LINK_RAW};
+	struct capture_item item = {.kind = CAPTURE_PACKET, .link = LINK_RAW, .number = number};
+	struct buf bytes;
+
+	buf_init(&bytes, 1 << 16);
+	synth_packet(&bytes, &p);
+	item.time_ns = (int64_t)number * 100000;
+	item.data = bytes.data;
+	item.len = (uint32_t)bytes.len - w->cut;
+	item.wire_len = (uint32_t)bytes.len;
+	decode_item(d, &item);
+	buf_release(&bytes);
+}
+
+static void feed_syn(struct decode *d, struct talk *t)
+{
+	for (int i = 0; i < 2; i++) {
+		struct endpoint client = synth_v4(1, t->port), server = synth_v4(2, 19092);
+		struct synth_packet p = {.src = i ? server : client,
+					 .dst = i ? client : server,
+					 .seq = t->isn[i] - 1,
+					 .ack = t->isn[!i],
+					 .flags = i ? TCP_SYN | TCP_ACK : TCP_SYN,
+					 .data = "",
+					 .link = LINK_RAW};
+		struct capture_item item = {.kind = CAPTURE_PACKET, .link = LINK_RAW, .number = 1};
+		struct buf bytes;
+
+		buf_init(&bytes, 1 << 16);
+		synth_packet(&bytes, &p);
+		item.data = bytes.data;
+		item.len = item.wire_len = (uint32_t)bytes.len;
+		decode_item(d, &item);
+		buf_release(&bytes);
+	}
+}
+
+/* Which frames are whole, by the bytes that some packet brought. */
+static void judge_frames(struct talk *t, const struct wire_packet *packets, size_t n)
+{
+	for (int d = 0; d < 2; d++) {
+		uint8_t *seen = calloc(1, t->bytes[d].len);
+
+		for (size_t i = 0; i < n; i++)
+			if (packets[i].talk == t && packets[i].d == d)
+				memset(seen + packets[i].from, 1, packets[i].len - packets[i].cut);
+		for (int i = 0; i < ROUNDS; i++) {
+			struct frame_truth *f = &t->frames[d][i];
+
+			f->whole = !memchr(seen + f->from, 0, f->to - f->from);
+		}
+		free(seen);
+	}
+}
+
+static void check_talks(uint64_t seed, bool hurt)
+{
+	static struct wire_packet packets[CONVERSATIONS * ROUNDS * 2 * 80];
+	struct talk talks[CONVERSATIONS] = {0};
+	struct truth_count got = {0};
+	struct event_sink sink = {.on_event = count_event, .ctx = &got};
+	struct event_bus bus = {0};
+	struct decode *d = decode_new(NULL, &bus);
+	uint64_t requests = 0, pairs = 0;
+	struct rand r;
+	size_t n = 0;
+
+	rand_seed(&r, seed);
+	event_bus_add(&bus, &sink);
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		size_t more = make_talk(&talks[i], &r, hurt, packets + n);
+
+		talks[i].port = (uint16_t)(40000 + i);
+		for (size_t k = n; k < n + more; k++) {
+			packets[k].talk = &talks[i];
+			packets[k].order = packets[k].order * CONVERSATIONS + i;
+		}
+		n += more;
+		feed_syn(d, &talks[i]);
+	}
+	qsort(packets, n, sizeof(*packets), by_order);
+	for (size_t i = 0; i < n; i++)
+		feed_packet(d, &packets[i], i + 2);
+	decode_end(d);
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		judge_frames(&talks[i], packets, n);
+		for (int k = 0; k < ROUNDS; k++) {
+			requests += talks[i].frames[0][k].whole;
+			pairs += talks[i].frames[0][k].whole && talks[i].frames[1][k].whole;
+		}
+	}
+	CHECK_EQ(got.requests, requests);
+	CHECK(got.responses >= pairs);
+	CHECK_EQ(got.wrong, 0);
+	if (!hurt) {
+		CHECK_EQ(requests, CONVERSATIONS * ROUNDS);
+		CHECK_EQ(decode_totals(d)->conns.lost_bytes, 0);
+		CHECK_EQ(decode_totals(d)->conns.unmatched_bytes, 0);
+		CHECK_EQ(got.orphans, 0);
+	}
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		buf_release(&talks[i].bytes[0]);
+		buf_release(&talks[i].bytes[1]);
+	}
+	decode_free(d);
+}
+
+TEST(every_message_whose_bytes_are_there_is_decoded_whatever_else_is_missing)
+{
+	check_talks(1, false);
+	for (uint64_t seed = 1; seed <= 40; seed++)
+		check_talks(seed, true);
 }
