@@ -6,7 +6,9 @@ VERSION := 0.1.0
 
 B    := build/$(MODE)
 GEN  := build/gen
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
+endif
 ifeq ($(origin CC),default)
 CC   := gcc
 endif
