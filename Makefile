@@ -147,7 +147,8 @@ compile_commands.json: Makefile
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/ktrial
 	install $(B)/ktrial $(DESTDIR)$(PREFIX)/bin/ktrial
-	install -m 644 docs/ktrial.1 $(DESTDIR)$(PREFIX)/share/man/man1/ktrial.1
+	KTRIAL=$(B)/ktrial tests/tools/man >build/ktrial.1
+	install -m 644 build/ktrial.1 $(DESTDIR)$(PREFIX)/share/man/man1/ktrial.1
 	cp -R scenarios clients $(DESTDIR)$(PREFIX)/share/ktrial/
 
 clean:
