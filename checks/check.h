@@ -57,9 +57,10 @@ struct check_type {
 	const char *see;   /* where that rule comes from */
 	unsigned needs;	   /* enum check_needs, together */
 	enum check_arg args[CHECK_ARGS_MAX];
-	bool universal; /* looked at in every run, with the whole run as scope */
-	bool should;	/* universal: SHOULD, not MUST */
-	bool timing;	/* judges by times: inconclusive when our own loop stalled */
+	const char *kin; /* universal: names of checks that begin so tell the same story; or NULL */
+	bool universal;	 /* looked at in every run, with the whole run as scope */
+	bool should;	 /* universal: SHOULD, not MUST */
+	bool timing;	 /* judges by times: inconclusive when our own loop stalled */
 	size_t state_size;
 	/* Any may be NULL. Judging by log and reports needs no feed: the history has it. */
 	void (*feed)(struct check *c, const struct event *ev);

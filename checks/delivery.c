@@ -379,6 +379,7 @@ const struct check_type check_u1 = {
 	.claim = "what was acknowledged is in the log; with idempotence every value exactly once",
 	.see = "KIP-98",
 	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.kin = "delivery.",
 	.universal = true,
 	.end = end_u1,
 };
@@ -439,6 +440,7 @@ const struct check_type check_u2 = {
 		 "or one request in flight",
 	.see = "KIP-98; max.in.flight.requests.per.connection",
 	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.kin = "order.",
 	.universal = true,
 	.state_size = sizeof(struct in_flight),
 	.feed = feed_u2,

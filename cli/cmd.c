@@ -69,6 +69,15 @@ static int unknown_option(const struct cmd_args *args, const char *word, size_t 
 	return CMD_BAD;
 }
 
+/* "-j4": a letter that takes a value, with the value behind it; NULL if it is none. */
+static const struct cmd_option *glued(const struct cmd_args *args, const char *word)
+{
+	for (const struct cmd_option *o = args->options; o->name; o++)
+		if (o->has_value && strlen(o->name) == 2 && !strncmp(o->name, word, 2))
+			return o;
+	return NULL;
+}
+
 static int option(struct cmd_args *args, const char *word, const char **ret_value)
 {
 	size_t len = strcspn(word, "=");
@@ -77,7 +86,11 @@ static int option(struct cmd_args *args, const char *word, const char **ret_valu
 	for (; o->name; o++)
 		if (strlen(o->name) == len && !strncmp(o->name, word, len))
 			break;
-	if (!o->name)
+	if (!o->name && (o = glued(args, word))) {
+		*ret_value = word + 2;
+		return o->id;
+	}
+	if (!o || !o->name)
 		return unknown_option(args, word, len);
 	if (!o->has_value && word[len]) {
 		cmd_usage(args->command, "%s takes no value", o->name);

@@ -21,6 +21,10 @@ struct command {
 /* The table. A new subcommand: declare it here, list it in main.c. */
 extern const struct command cmd_decode;
 extern const struct command cmd_message;
+extern const struct command cmd_check;
+extern const struct command cmd_compare;
+extern const struct command cmd_explain;
+extern const struct command cmd_list;
 extern const struct command cmd_run;
 extern const struct command cmd_serve;
 extern const struct command cmd_verify;
@@ -48,8 +52,8 @@ struct cmd_args {
 	bool words_only; /* set after "--" */
 };
 
-/* The next option (its id, value in *ret_value: "--name VALUE" or "--name=VALUE"), or one of the
- * CMD_ codes. -h and --help are known everywhere. */
+/* The next option (its id, value in *ret_value: "--name VALUE", "--name=VALUE" or "-nVALUE"), or
+ * one of the CMD_ codes. -h and --help are known everywhere. */
 int cmd_next(struct cmd_args *args, const char **ret_value);
 
 /* Prints "ktrial NAME: TEXT" and where help is, on stderr; returns EXIT_USAGE. */

@@ -2,7 +2,7 @@
  * anything starts, hands them to the pool, prints what comes back. */
 #include "cli/cmd.h"
 
-#include "harness/pool.h"
+#include "cli/tell.h"
 #include "harness/suite.h"
 
 #include <errno.h>
@@ -39,6 +39,13 @@ static const char help[] =
 	"  --out DIR             where results go: DIR/CLIENT/SCENARIO/CASE/N/; ktrial-out\n"
 	"  --keep all|failed     whose evidence and outputs stay; failed\n"
 	"  --junit FILE          results as JUnit XML\n"
+	"  --tap                 results as TAP 14 instead of lines\n"
+	"  --known FILE          known deviations: SCENARIO[CASE] CHECK WHY, a line each; a case "
+	"that "
+	"fails by nothing else is\n"
+	"                        \"known\", and what no longer deviates is told\n"
+	"\n"
+	"Where GITHUB_STEP_SUMMARY names a file, a summary in Markdown is added to it.\n"
 	"\n"
 	"Exit status: 2 wrong use or nothing matched, 3 a wrong scenario, both before anything "
 	"starts; then 1 a MUST failed,\n"
@@ -56,18 +63,20 @@ enum {
 	OPT_OUT,
 	OPT_KEEP,
 	OPT_JUNIT,
+	OPT_TAP,
+	OPT_KNOWN,
 	OPT_NOT_BUILT,
 };
 
 static const struct cmd_option options[] = {
-	{"--client", OPT_CLIENT, true},	  {"--under", OPT_UNDER, true},
-	{"--case", OPT_CASE, true},	  {"--skip", OPT_SKIP, true},
-	{"--seed", OPT_SEED, true},	  {"--repeat", OPT_REPEAT, true},
-	{"-j", OPT_JOBS, true},		  {"--fail-fast", OPT_FAIL_FAST, false},
-	{"--out", OPT_OUT, true},	  {"--keep", OPT_KEEP, true},
-	{"--junit", OPT_JUNIT, true},	  {"--like", OPT_NOT_BUILT, true},
-	{"--known", OPT_NOT_BUILT, true}, {"--tap", OPT_NOT_BUILT, false},
-	{"--html", OPT_NOT_BUILT, true},  {NULL, 0, false},
+	{"--client", OPT_CLIENT, true},	 {"--under", OPT_UNDER, true},
+	{"--case", OPT_CASE, true},	 {"--skip", OPT_SKIP, true},
+	{"--seed", OPT_SEED, true},	 {"--repeat", OPT_REPEAT, true},
+	{"-j", OPT_JOBS, true},		 {"--fail-fast", OPT_FAIL_FAST, false},
+	{"--out", OPT_OUT, true},	 {"--keep", OPT_KEEP, true},
+	{"--junit", OPT_JUNIT, true},	 {"--like", OPT_NOT_BUILT, true},
+	{"--known", OPT_KNOWN, true},	 {"--tap", OPT_TAP, false},
+	{"--html", OPT_NOT_BUILT, true}, {NULL, 0, false},
 };
 
 /* What the command line asked for, and what becomes of it. */
@@ -76,7 +85,10 @@ struct run {
 	const char *words[LIST_MAX], *cases[LIST_MAX], *skips[LIST_MAX];
 	int32_t words_count, cases_count, skips_count;
 	int64_t seed, repeat, side_by_side;
-	bool fail_fast, keep_all;
+	bool fail_fast, keep_all, tap;
+	struct known *known;
+	struct tell tell;
+	char client[300];
 	const char *out, *junit;
 	struct suite suite;
 	struct job *jobs;
@@ -107,6 +119,20 @@ static int add_client(struct run *r, const char *value)
 	struct error e = ERROR_INIT;
 
 	if (clients_add(&r->clients, value, &e) < 0)
+		return cmd_usage(&cmd_run, "%s", e.text);
+	return 0;
+}
+
+static int read_known(struct run *r, const char *path)
+{
+	struct error e = ERROR_INIT;
+
+	if (r->known)
+		return cmd_usage(&cmd_run, "--known stands twice");
+	r->known = calloc(1, sizeof(*r->known));
+	if (!r->known)
+		abort();
+	if (known_read(r->known, path, &e) < 0)
 		return cmd_usage(&cmd_run, "%s", e.text);
 	return 0;
 }
@@ -145,6 +171,11 @@ static int set_option(struct run *r, int id, const char *word, const char *value
 	case OPT_JUNIT:
 		r->junit = value;
 		return 0;
+	case OPT_TAP:
+		r->tap = true;
+		return 0;
+	case OPT_KNOWN:
+		return read_known(r, value);
 	default:
 		return cmd_usage(&cmd_run, "%s is not built yet", word);
 	}
@@ -299,8 +330,9 @@ static void on_result(void *ctx, const struct job_result *result)
 {
 	struct run *r = ctx;
 
-	fwrite(result->text.data, 1, (size_t)result->text.len, stdout);
-	fflush(stdout);
+	tell_result(&r->tell, result);
+	if (r->known)
+		known_count(r->known, result->job->plan, result->fails);
 	buf_add(&r->elements, result->junit.data, (size_t)result->junit.len);
 }
 
@@ -335,19 +367,14 @@ static void describe_options(struct run *r)
 		buf_printf(&r->again, " --under '%s'", r->clients.under);
 }
 
-static void sum_up(const struct run *r, double seconds)
+static int write_summary(const struct run *r)
 {
-	const int32_t *n = r->outcome.counts;
+	const char *path = getenv("GITHUB_STEP_SUMMARY");
 
-	printf("%d passed, %d failed", n[VERDICT_PASS], n[VERDICT_FAIL]);
-	if (n[VERDICT_INCONCLUSIVE])
-		printf(", %d inconclusive", n[VERDICT_INCONCLUSIVE]);
-	if (n[VERDICT_ENVIRONMENT])
-		printf(", %d errors", n[VERDICT_ENVIRONMENT]);
-	if (n[VERDICT_SKIPPED])
-		printf(", %d skipped", n[VERDICT_SKIPPED]);
-	printf("; seed %lld, %.1f s%s\n", (long long)r->seed, seconds,
-	       r->outcome.interrupted ? "; interrupted" : "");
+	if (!path || !*path || tell_summary(&r->tell, &r->outcome, path))
+		return 0;
+	fprintf(stderr, "ktrial run: can't write %s: %s\n", path, strerror(errno));
+	return EXIT_ENVIRONMENT;
 }
 
 static int run_jobs(struct run *r)
@@ -357,6 +384,7 @@ static int run_jobs(struct run *r)
 		.jobs_count = r->jobs_count,
 		.side_by_side = (int32_t)r->side_by_side,
 		.clients = &r->clients,
+		.known = r->known,
 		.out = r->out,
 		.keep_all = r->keep_all,
 		.fail_fast = r->fail_fast,
@@ -369,14 +397,17 @@ static int run_jobs(struct run *r)
 	int status;
 
 	describe_options(r);
+	clients_label(&r->clients, r->client, sizeof(r->client));
+	tell_init(&r->tell, r->tap, r->jobs_count, r->client);
 	config.options = buf_cstr(&r->again);
 	if (pool_run(&config, &r->outcome, &e) < 0) {
 		fprintf(stderr, "ktrial run: %s\n", e.text);
 		return EXIT_ENVIRONMENT;
 	}
 	seconds = (double)(clock_now().mono_us - begin.mono_us) / 1e6;
-	sum_up(r, seconds);
+	tell_end(&r->tell, &r->outcome, r->known, r->seed, seconds);
 	status = write_junit(r, seconds);
+	status = status ? status : write_summary(r);
 	if (r->outcome.interrupted)
 		return EXIT_SIGNAL;
 	return verdict_exit(r->outcome.counts) ? verdict_exit(r->outcome.counts) : status;
@@ -403,6 +434,10 @@ static int run(int argc, char **argv)
 		plan_free(r->jobs[i].plan);
 	free(r->jobs);
 	suite_release(&r->suite);
+	tell_release(&r->tell);
+	if (r->known)
+		known_release(r->known);
+	free(r->known);
 	buf_release(&r->messages);
 	buf_release(&r->again);
 	buf_release(&r->elements);

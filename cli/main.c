@@ -7,11 +7,15 @@
 #include <stdio.h>
 
 static const struct command *const commands[] = {
-	&cmd_decode,
-	&cmd_message,
-	&cmd_run,
 	&cmd_serve,
+	&cmd_run,
+	&cmd_list,
+	&cmd_check,
+	&cmd_explain,
+	&cmd_compare,
+	&cmd_decode,
 	&cmd_verify,
+	&cmd_message, /* the comma keeps one a line */
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

@@ -2,6 +2,7 @@
  * fill them are words.c's, the closed world that runs the text script.c's. */
 #include "harness/plan.h"
 
+#include "harness/reach.h"
 #include "harness/script.h"
 
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static bool judge_whole(struct case_plan *p, struct buf *out)
 				"there is no client(...) to put on trial", out);
 		ok = false;
 	}
-	return ok;
+	return reach_judge(p, out) && ok;
 }
 
 struct case_plan *plan_load(const struct scenario *s, int32_t case_index, uint64_t seed,

@@ -4,6 +4,7 @@
  * is killed. */
 #include "harness/pool.h"
 
+#include "harness/known.h"
 #include "harness/subject.h"
 
 #include <assert.h>
@@ -23,11 +24,11 @@
 #define DRAIN_ROUNDS 1200 /* of DRAIN_MS: how long interrupted cases may take to end */
 #define DRAIN_MS     10
 
-/* The header of what a case's process sends; the four texts follow. */
+/* The header of what a case's process sends; the texts follow. */
 struct sent {
 	int32_t verdict, interrupted;
 	int64_t took_us;
-	uint32_t reason, text, junit, json;
+	uint32_t reason, text, junit, json, fails;
 };
 
 struct worker {
@@ -137,29 +138,36 @@ static void send_all(int fd, const void *data, size_t n)
 	}
 }
 
-static void send_result(int fd, const struct trial *t, const struct buf *text,
-			const struct buf *junit, const struct buf *json)
+/* Renderings of a case, each a buffer. */
+struct renderings {
+	struct buf command, text, junit, json, fails;
+};
+
+static void send_result(int fd, const struct trial *t, const struct renderings *r)
 {
 	size_t reason = strlen(t->outcome.reason);
-	struct sent head = {.verdict = (int32_t)t->outcome.verdict,
-			    .interrupted = t->interrupted,
-			    .took_us = t->took_us,
-			    .reason = (uint32_t)reason,
-			    .text = (uint32_t)text->len,
-			    .junit = (uint32_t)junit->len,
-			    .json = (uint32_t)json->len};
+	struct sent head = {
+		.verdict = (int32_t)t->outcome.verdict,
+		.interrupted = t->interrupted,
+		.took_us = t->took_us,
+		.reason = (uint32_t)reason,
+		.text = (uint32_t)r->text.len,
+		.junit = (uint32_t)r->junit.len,
+		.json = (uint32_t)r->json.len,
+		.fails = (uint32_t)r->fails.len,
+	};
 
 	send_all(fd, &head, sizeof(head));
 	send_all(fd, t->outcome.reason, reason);
-	send_all(fd, text->data, text->len);
-	send_all(fd, junit->data, junit->len);
-	send_all(fd, json->data, json->len);
+	send_all(fd, r->text.data, r->text.len);
+	send_all(fd, r->junit.data, r->junit.len);
+	send_all(fd, r->json.data, r->json.len);
+	send_all(fd, r->fails.data, r->fails.len);
 }
 
-static void render(const struct pool *p, const struct job *job, const struct trial *t,
-		   const char *folder, int fd)
+static void render(const struct pool *p, const struct job *job, struct trial *t, const char *folder,
+		   struct renderings *r)
 {
-	struct buf command, text, junit, json;
 	char label[300];
 	struct report_context c = {.plan = job->plan,
 				   .trial = t,
@@ -169,24 +177,32 @@ static void render(const struct pool *p, const struct job *job, const struct tri
 				   .repetitions = job->repetitions};
 
 	clients_label(p->config->clients, label, sizeof(label));
-	buf_init(&command, 100000);
-	buf_init(&text, POOL_RESULT_MAX / 4);
-	buf_init(&junit, POOL_RESULT_MAX / 4);
-	buf_init(&json, POOL_RESULT_MAX / 4);
-	again(p, job, &command);
-	c.command = buf_cstr(&command);
+	known_fails(t, &r->fails);
+	if (p->config->known)
+		known_apply(p->config->known, job->plan, t);
+	again(p, job, &r->command);
+	c.command = buf_cstr(&r->command);
 	c.files_kept = p->config->keep_all || !verdict_good(t->outcome.verdict);
-	report_text(&c, &text);
-	report_junit(&c, &junit);
-	report_json(&c, &json);
-	write_file(folder, "result.json", &json);
+	report_text(&c, &r->text);
+	report_junit(&c, &r->junit);
+	report_json(&c, &r->json);
+	write_file(folder, "result.json", &r->json);
 	if (!c.files_kept)
 		empty_folder(folder, "result.json");
-	send_result(fd, t, &text, &junit, &json);
-	buf_release(&command);
-	buf_release(&text);
-	buf_release(&junit);
-	buf_release(&json);
+}
+
+static void tell_parent(const struct pool *p, const struct job *job, struct trial *t,
+			const char *folder, int fd)
+{
+	struct renderings r;
+	struct buf *all[] = {&r.command, &r.text, &r.junit, &r.json, &r.fails};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		buf_init(all[i], POOL_RESULT_MAX / 5);
+	render(p, job, t, folder, &r);
+	send_result(fd, t, &r);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		buf_release(all[i]);
 }
 
 static void run_case(const struct pool *p, const struct job *job, int fd)
@@ -203,7 +219,7 @@ static void run_case(const struct pool *p, const struct job *job, int fd)
 		return; /* the parent tells that nothing came */
 	empty_folder(folder, NULL);
 	trial_run(&config, &trial);
-	render(p, job, &trial, folder, fd);
+	tell_parent(p, job, &trial, folder, fd);
 	trial_release(&trial);
 }
 
@@ -263,6 +279,7 @@ static void tell_dead(struct pool *p, const struct worker *w, int wait_status)
 	r.text = str_of(text);
 	r.junit = str_of("");
 	r.json = str_of("");
+	r.fails = str_of("");
 	hand_over(p, &r);
 }
 
@@ -285,7 +302,7 @@ static void tell(struct pool *p, const struct worker *w, int wait_status)
 		return;
 	}
 	memcpy(&head, w->got.data, sizeof(head));
-	if (w->got.len != at + head.reason + head.text + head.junit + head.json) {
+	if (w->got.len != at + head.reason + head.text + head.junit + head.json + head.fails) {
 		tell_dead(p, w, wait_status);
 		return;
 	}
@@ -299,6 +316,7 @@ static void tell(struct pool *p, const struct worker *w, int wait_status)
 	r.text = cut(&w->got, &at, head.text);
 	r.junit = cut(&w->got, &at, head.junit);
 	r.json = cut(&w->got, &at, head.json);
+	r.fails = cut(&w->got, &at, head.fails);
 	hand_over(p, &r);
 }
 

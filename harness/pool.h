@@ -9,6 +9,8 @@
 #define POOL_JOBS_MAX	64
 #define POOL_RESULT_MAX ((size_t)16 << 20) /* bytes of one case's renderings */
 
+struct known;
+
 /* One case to be run. */
 struct job {
 	struct case_plan *plan;
@@ -21,6 +23,7 @@ struct job_result {
 	enum verdict verdict;
 	int64_t took_us;
 	struct str reason, text, junit, json;
+	struct str fails; /* names that it failed by, one a line (known.h) */
 };
 
 struct pool_config {
@@ -28,9 +31,10 @@ struct pool_config {
 	int32_t jobs_count;
 	int32_t side_by_side; /* 1..POOL_JOBS_MAX */
 	const struct clients *clients;
-	const char *out;     /* folder; made if absent */
-	bool keep_all;	     /* also the files of passed cases */
-	bool fail_fast;	     /* begin no case after a failed one */
+	const char *out;	   /* folder; made if absent */
+	const struct known *known; /* NULL: none */
+	bool keep_all;		   /* also the files of passed cases */
+	bool fail_fast;		   /* begin no case after a failed one */
 	const char *options; /* what a command that repeats a case needs beside scenario, case and
 				seed; "" none */
 	/* In the order in which they end. */

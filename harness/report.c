@@ -51,21 +51,14 @@ static void text_moments(const struct trial *t, const struct finding *f, struct 
 			   STR_ARG(f->moments[i].text));
 }
 
-static bool named_failure(const struct trial *t)
-{
-	for (int32_t i = 0; i < t->judgements_count; i++)
-		if (t->judgements[i].named && t->judgements[i].standing == STANDING_BAD)
-			return true;
-	return false;
-}
-
 static void text_judgement(const struct trial *t, const struct judgement *j, struct buf *out)
 {
 	const struct finding *f = &j->check->finding;
 	struct str label = check_label(t, j);
 	/* A universal rule that fails beside a named check tells the same story: one line will do.
 	 */
-	bool whole = (j->standing == STANDING_BAD && (j->named || !named_failure(t))) ||
+	bool whole = (j->standing == STANDING_BAD &&
+		      !verdict_told(t->judgements, t->judgements_count, j)) ||
 		     j->standing == STANDING_VACUOUS || j->standing == STANDING_INCONCLUSIVE;
 
 	if (!whole) {
@@ -132,7 +125,6 @@ void report_findings(const struct trial *t, bool silent, struct buf *out)
 void report_text(const struct report_context *c, struct buf *out)
 {
 	const struct trial *t = c->trial;
-	bool good = t->outcome.verdict == VERDICT_PASS || t->outcome.verdict == VERDICT_SKIPPED;
 
 	text_head(c, out);
 	if (t->outcome.verdict == VERDICT_SKIPPED)
@@ -140,7 +132,7 @@ void report_text(const struct report_context *c, struct buf *out)
 	for (int32_t i = 0; i < t->judgements_count; i++)
 		if (is_told(t, &t->judgements[i]) && t->outcome.verdict != VERDICT_ENVIRONMENT)
 			text_judgement(t, &t->judgements[i], out);
-	if (good)
+	if (verdict_good(t->outcome.verdict))
 		return;
 	if (t->outcome.verdict != VERDICT_ENVIRONMENT)
 		text_rules(t, out);
@@ -314,6 +306,7 @@ static const char *junit_element(enum verdict v)
 	case VERDICT_FAIL:
 		return "failure";
 	case VERDICT_SKIPPED:
+	case VERDICT_KNOWN:
 		return "skipped";
 	default:
 		return "error";
@@ -376,7 +369,7 @@ void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT],
 		   "skipped=\"%d\" time=\"%.3f\">\n",
 		   total, counts[VERDICT_FAIL],
 		   counts[VERDICT_INCONCLUSIVE] + counts[VERDICT_ENVIRONMENT],
-		   counts[VERDICT_SKIPPED], all_seconds);
+		   counts[VERDICT_SKIPPED] + counts[VERDICT_KNOWN], all_seconds);
 	buf_add(out, elements.data, (size_t)elements.len);
 	buf_text(out, "</testsuite>\n");
 }

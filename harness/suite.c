@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DEPTH_MAX_FOLDERS 8
 
@@ -27,15 +28,24 @@ static bool known(const struct suite *s, const char *path)
 	return false;
 }
 
+/* Below the working directory a path is shown from there. */
+static const char *shown_path(const char *path)
+{
+	char here[PATH_MAX];
+	size_t len = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+
+	return len > 1 && !strncmp(path, here, len) && path[len] == '/' ? path + len + 1 : path;
+}
+
 static int add_file(struct suite *s, const char *path, struct buf *out, struct error *e)
 {
 	struct scenario *scenario;
 
-	if (known(s, path))
+	if (known(s, shown_path(path)))
 		return 0;
 	if (s->count == SUITE_MAX)
 		return error_set(e, ERR_USAGE, "more than %d scenarios", SUITE_MAX);
-	scenario = scenario_load(path, path, out);
+	scenario = scenario_load(path, shown_path(path), out);
 	if (!scenario)
 		return ERR_MALFORMED;
 	s->list = realloc(s->list, ((size_t)s->count + 1) * sizeof(struct scenario *));

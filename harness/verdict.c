@@ -85,7 +85,9 @@ void verdict_reach(struct judgement *judgements, int32_t judgements_count,
 	const struct judgement *unclear;
 	char name[300];
 
-	*o = (struct outcome){.verdict = VERDICT_PASS};
+	*o = (struct outcome){.verdict = VERDICT_PASS,
+			      .timeline = c->timeline != NULL,
+			      .crash = c->crash != NULL};
 	for (int32_t i = 0; i < judgements_count; i++)
 		judgements[i].standing = standing_of(&judgements[i], c);
 	for (int32_t i = 0; i < rules_count; i++)
@@ -110,9 +112,23 @@ void verdict_reach(struct judgement *judgements, int32_t judgements_count,
 	}
 }
 
+bool verdict_told(const struct judgement *list, int32_t n, const struct judgement *j)
+{
+	const char *kin = j->check->type->kin;
+
+	if (j->named || !kin)
+		return false;
+	for (int32_t i = 0; i < n; i++)
+		if (list[i].named && list[i].standing == STANDING_BAD &&
+		    !strncmp(list[i].check->type->name, kin, strlen(kin)))
+			return true;
+	return false;
+}
+
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = {"pass", "FAIL", "inconclusive", "skipped", "error"};
+	static const char *const names[] = {"pass",    "FAIL",	"inconclusive",
+					    "skipped", "known", "error"};
 
 	return names[v];
 }
@@ -134,5 +150,5 @@ int verdict_exit(const int32_t counts[VERDICT_COUNT])
 		return 4;
 	if (counts[VERDICT_INCONCLUSIVE])
 		return 5;
-	return counts[VERDICT_SKIPPED] && !counts[VERDICT_PASS] ? 77 : 0;
+	return counts[VERDICT_SKIPPED] && !counts[VERDICT_PASS] && !counts[VERDICT_KNOWN] ? 77 : 0;
 }

@@ -11,6 +11,7 @@ enum verdict {
 	VERDICT_FAIL,
 	VERDICT_INCONCLUSIVE,
 	VERDICT_SKIPPED,
+	VERDICT_KNOWN, /* failed by nothing that is not known */
 	VERDICT_ENVIRONMENT,
 	VERDICT_COUNT
 };
@@ -54,7 +55,8 @@ struct circumstances {
 
 struct outcome {
 	enum verdict verdict;
-	char reason[1200]; /* one line: what decided it; "" for a pass */
+	bool timeline, crash; /* among what it failed by */
+	char reason[1200];    /* one line: what decided it; "" for a pass */
 };
 
 /* Sets each judgement's standing and each rule's vacuous, and sums up. */
@@ -62,13 +64,16 @@ void verdict_reach(struct judgement *judgements, int32_t judgements_count,
 		   struct rule_outcome *rules, int32_t rules_count, const struct circumstances *c,
 		   struct outcome *ret_outcome);
 
+/* Whether a universal rule's failure is told already by one that the scenario names. */
+bool verdict_told(const struct judgement *list, int32_t n, const struct judgement *j);
+
 const char *verdict_name(enum verdict v);   /* "pass" */
 const char *standing_name(enum standing s); /* "fail" */
 
-/* Passed or skipped: there is nothing to look into. */
+/* Passed, skipped or known: there is nothing to look into. */
 static inline bool verdict_good(enum verdict v)
 {
-	return v == VERDICT_PASS || v == VERDICT_SKIPPED;
+	return v == VERDICT_PASS || v == VERDICT_SKIPPED || v == VERDICT_KNOWN;
 }
 
 /* The exit status of a run with so many cases of each verdict. */

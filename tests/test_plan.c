@@ -1,5 +1,6 @@
 /* Scenarios as they are read: what becomes plain data, what is refused and where the finger points,
  * and the timeline against a stage made by hand in virtual time. */
+#include "harness/explain.h"
 #include "harness/timeline.h"
 #include "tests/test.h"
 
@@ -215,6 +216,62 @@ TEST(every_prefix_of_a_scenario_is_read_or_refused)
 		CHECK(p || out.len);
 		end_case(p, s);
 	}
+}
+
+#define CLIENT "client('p', { speaks = 'verifiable-producer', args = { topic = t } })\n"
+
+TEST(a_rule_that_can_not_act_is_refused)
+{
+	refuse(TOPIC CLIENT "rule('a', 'Produce -> close')\nrule('b', 'Produce topic=t nth=2 -> close')\n",
+	       "x.lua:5:11: this rule can't be reached: rule 'a' acts first on all that it matches\n"
+	       "    rule('b', 'Produce topic=t nth=2 -> close')\n"
+	       "              ^\n");
+	refuse(TOPIC CLIENT "rule('a', 'Produce topic=u -> close')\n", "x.lua:4:11: this rule can't act: there is no topic 'u'\n"
+								       "    rule('a', 'Produce topic=u -> close')\n"
+								       "              ^\n");
+	refuse(TOPIC CLIENT "rule('a', 'Produce client=q -> close')\n", "x.lua:4:11: this rule can't act: there is no client 'q'\n"
+									"    rule('a', 'Produce client=q -> close')\n"
+									"              ^\n");
+}
+
+TEST(rules_that_share_requests_by_count_can_both_act)
+{
+	struct scenario *s;
+	struct case_plan *p = load_case(TOPIC CLIENT "rule('a', 'Produce nth=1 -> close')\nrule('b', 'Produce -> close')\n", 0, &s);
+
+	CHECK_TEXT(messages(), "");
+	CHECK(p != NULL);
+	end_case(p, s);
+}
+
+TEST(a_plan_in_words_tells_once_what_all_cases_share)
+{
+	struct scenario *s = scenario_parse("x.lua", lost_ack, &out);
+	struct buf text;
+
+	buf_init(&text, 100000);
+	CHECK(explain_scenario(s, &text));
+	CHECK_TEXT(buf_cstr(&text),
+		   "produce/lost-ack\n"
+		   "  claim     A lost acknowledgement loses nothing.\n"
+		   "  file      x.lua\n"
+		   "  time-out  20.0 s\n"
+		   "  matrix    idempotent: true false\n"
+		   "  matrix    inflight: 1 5\n"
+		   "  cluster   3 brokers\n"
+		   "  topic     orders, 1 partition, led by broker 1\n"
+		   "  rule      lost: Produce topic=orders nth=3 -> close after\n"
+		   "  MUST      delivery.no_loss(p, orders): what the subject was told is written is in the log\n"
+		   "case idempotent=true,inflight=1\n"
+		   "case idempotent=true,inflight=5\n"
+		   "  client    p speaks verifiable-producer; max_messages=500 topic=orders; acks=all enable.idempotence=true\n"
+		   "  MUST      delivery.no_duplicates(p, orders): no value stands in the log more than once\n"
+		   "case idempotent=false,inflight=1\n"
+		   "case idempotent=false,inflight=5\n"
+		   "  client    p speaks verifiable-producer; max_messages=500 topic=orders; acks=all enable.idempotence=false\n"
+		   "  INFO      delivery.no_duplicates(p, orders): no value stands in the log more than once\n");
+	buf_release(&text);
+	scenario_free(s);
 }
 
 /* ---- timelines ---- */
