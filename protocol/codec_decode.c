@@ -155,8 +155,8 @@ static size_t element_wire_min(const struct schema_field *f, bool flexible)
 {
 	if (f->type == FIELD_STRUCT)
 		return f->child->wire_min;
-	if (field_opcode(f) < OP_SCALARS)
-		return field_size(f);
+	if (f->opcode < OP_SCALARS)
+		return f->size;
 	return flexible ? 1 : f->type == FIELD_STRING ? 2 : 4;
 }
 
@@ -177,7 +177,7 @@ static void decode_scalars(struct cursor *c, enum schema_opcode code, size_t ste
 static bool decode_elements(struct cursor *c, const struct schema_field *f, uint8_t *to,
 			    int32_t count, size_t step)
 {
-	enum schema_opcode code = field_opcode(f);
+	enum schema_opcode code = f->opcode;
 
 	if (code < OP_SCALARS) {
 		decode_scalars(c, code, step, to, count);
@@ -206,7 +206,7 @@ static bool decode_array(struct cursor *c, const struct schema_field *f, uint8_t
 {
 	int32_t *count = (int32_t *)(void *)(obj + f->count_offset);
 	uint8_t **elements = (uint8_t **)(void *)(obj + f->offset);
-	size_t step = field_size(f);
+	size_t step = f->size;
 	int64_t len;
 
 	if (!decode_length(c, f, true, false, &len))
@@ -264,8 +264,8 @@ static bool decode_pointer(struct cursor *c, const struct schema_field *f, uint8
 /* A tagged field, of any kind. */
 static bool decode_tagged(struct cursor *c, const struct schema_field *f, uint8_t *obj)
 {
-	enum schema_opcode code = field_opcode(f);
-	size_t size = field_size(f);
+	enum schema_opcode code = f->opcode;
+	size_t size = f->size;
 
 	if (f->array)
 		return decode_array(c, f, obj);

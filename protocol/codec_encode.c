@@ -204,8 +204,8 @@ static bool put_view(struct writer *w, const struct schema_field *f, bool elemen
 static bool put_elements(struct writer *w, const struct schema_field *f, const uint8_t *from,
 			 int32_t count)
 {
-	size_t step = field_size(f);
-	enum schema_opcode code = field_opcode(f);
+	size_t step = f->size;
+	enum schema_opcode code = f->opcode;
 
 	if (code < OP_SCALARS) {
 		if (!room(w, (size_t)count * step))
@@ -250,7 +250,7 @@ static bool put_pointer(struct writer *w, const struct schema_field *f, const ui
 
 static bool put_field(struct writer *w, const struct schema_field *f, const uint8_t *obj)
 {
-	enum schema_opcode code = field_opcode(f);
+	enum schema_opcode code = f->opcode;
 
 	if (f->array)
 		return put_array(w, f, obj);
@@ -260,10 +260,10 @@ static bool put_field(struct writer *w, const struct schema_field *f, const uint
 		return encode_struct(w, f->child, obj + f->offset) || unwind(w, f, -1);
 	if (code == OP_VIEW)
 		return put_view(w, f, false, obj + f->offset) || unwind(w, f, -1);
-	if (!room(w, field_size(f)))
+	if (!room(w, f->size))
 		return false;
 	store_scalar(obj + f->offset, w->at, code);
-	w->at += field_size(f);
+	w->at += f->size;
 	return true;
 }
 

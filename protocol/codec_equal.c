@@ -22,8 +22,8 @@ static bool one_equal(struct compare *cmp, const struct schema_field *f, const u
 {
 	if (f->type == FIELD_STRUCT)
 		return struct_equal(cmp, f->child, a, b);
-	if (field_opcode(f) < OP_SCALARS)
-		return memcmp(a, b, field_size(f)) == 0;
+	if (f->opcode < OP_SCALARS)
+		return memcmp(a, b, f->size) == 0;
 	return str_eq(*(const struct str *)(const void *)a, *(const struct str *)(const void *)b);
 }
 
@@ -33,7 +33,7 @@ static bool array_equal(struct compare *cmp, const struct schema_field *f, const
 	int32_t count = *(const int32_t *)(const void *)(a + f->count_offset);
 	const uint8_t *pa = *(uint8_t *const *)(const void *)(a + f->offset);
 	const uint8_t *pb = *(uint8_t *const *)(const void *)(b + f->offset);
-	size_t step = field_size(f);
+	size_t step = f->size;
 
 	if (count != *(const int32_t *)(const void *)(b + f->count_offset))
 		return differ(cmp, f, -1);

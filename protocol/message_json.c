@@ -95,7 +95,7 @@ static void write_array(struct json *j, const struct schema_field *f, int versio
 		return;
 	}
 	json_open(j, '[');
-	for (int32_t i = 0; i < count; i++, at += field_size(f))
+	for (int32_t i = 0; i < count; i++, at += f->size)
 		write_one(j, f, version, at);
 	json_close(j, ']');
 }
@@ -328,12 +328,12 @@ static bool read_array(struct reader *r, const struct schema_field *f, const jso
 
 	if (!json_is_array(v) || count > INT32_MAX)
 		return refuse(r, "an array", v) || error_within(r->error, f->name, -1);
-	at = take(r, count * field_size(f));
+	at = take(r, count * f->size);
 	if (!at)
 		return error_within(r->error, f->name, -1);
 	*(uint8_t **)(void *)(obj + f->offset) = at;
 	*(int32_t *)(void *)(obj + f->count_offset) = (int32_t)count;
-	for (size_t i = 0; i < count; i++, at += field_size(f))
+	for (size_t i = 0; i < count; i++, at += f->size)
 		if (!read_one(r, f, json_array_get(v, i), at))
 			return error_within(r->error, f->name, (int64_t)i);
 	return true;
@@ -350,7 +350,7 @@ static bool set_null(struct reader *r, const struct schema_field *f, uint8_t *ob
 	if (f->array || f->pointer)
 		*(void **)(void *)(obj + f->offset) = NULL;
 	else
-		memset(obj + f->offset, 0, field_size(f));
+		memset(obj + f->offset, 0, f->size);
 	return true;
 }
 

@@ -209,7 +209,7 @@ static bool follow_array(struct trip *t, int32_t step, uint8_t *obj)
 
 	for (int32_t i = wish < 0 ? 0 : wish; on && i < count && (wish < 0 || i == wish); i++) {
 		t->index[slot] = i;
-		on = arrive(t, step, elements + (size_t)i * field_size(f));
+		on = arrive(t, step, elements + (size_t)i * f->size);
 	}
 	t->index_count--;
 	return on;
@@ -401,7 +401,7 @@ static bool can_be_null(const struct schema_field *f, int version)
 static bool assign(void *user, const struct schema_field *field, void *value, const int32_t *index)
 {
 	(void)index;
-	memcpy(value, user, field_size(field));
+	memcpy(value, user, field->size);
 	return true;
 }
 
@@ -463,6 +463,6 @@ bool path_value_is(const struct schema_field *field, const void *value, struct s
 		return want.real <= *(const double *)value && want.real >= *(const double *)value;
 	default:
 		return read_value(field, text, NULL, &want, NULL) &&
-		       !memcmp(&want, value, field_size(field));
+		       !memcmp(&want, value, field->size);
 	}
 }

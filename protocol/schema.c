@@ -62,39 +62,6 @@ int api_find(struct str name_or_key)
 	return api_name(key) ? key : -1;
 }
 
-size_t field_size(const struct schema_field *f)
-{
-	static const uint8_t sizes[] = {
-		[FIELD_BOOL] = sizeof(bool),
-		[FIELD_INT8] = 1,
-		[FIELD_INT16] = 2,
-		[FIELD_UINT16] = 2,
-		[FIELD_INT32] = 4,
-		[FIELD_UINT32] = 4,
-		[FIELD_INT64] = 8,
-		[FIELD_FLOAT64] = sizeof(double),
-		[FIELD_UUID] = sizeof(struct uuid),
-		[FIELD_STRING] = sizeof(struct str),
-		[FIELD_BYTES] = sizeof(struct bytes),
-		[FIELD_RECORDS] = sizeof(struct records),
-	};
-
-	return f->type == FIELD_STRUCT ? f->child->size : sizes[f->type];
-}
-
-enum schema_opcode field_opcode(const struct schema_field *f)
-{
-	static const uint8_t codes[] = {
-		[FIELD_BOOL] = OP_BOOL,	    [FIELD_INT8] = OP_8,     [FIELD_INT16] = OP_16,
-		[FIELD_UINT16] = OP_16,	    [FIELD_INT32] = OP_32,   [FIELD_UINT32] = OP_32,
-		[FIELD_INT64] = OP_64,	    [FIELD_FLOAT64] = OP_64, [FIELD_UUID] = OP_UUID,
-		[FIELD_STRING] = OP_VIEW,   [FIELD_BYTES] = OP_VIEW, [FIELD_RECORDS] = OP_VIEW,
-		[FIELD_STRUCT] = OP_STRUCT,
-	};
-
-	return codes[f->type];
-}
-
 const struct schema_field *schema_find(const struct schema *s, struct str name)
 {
 	for (uint16_t i = 0; i < s->field_count; i++)

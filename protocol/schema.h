@@ -46,6 +46,10 @@ struct schema_field {
 	uint16_t offset;       /* of the value, or of the array's pointer, in the C struct */
 	uint16_t count_offset; /* of an array's count */
 	uint8_t type;	       /* enum field_type; of an array: of its elements */
+	uint8_t opcode; /* how the codec reads a value or element: a scalar's enum schema_opcode,
+			   OP_VIEW (string, bytes, records) or OP_STRUCT */
+	uint16_t size;	/* bytes that a value, or one element, takes in C; of a struct the struct
+			   itself */
 	bool array;
 	bool inflexible;  /* keeps its old form in flexible versions (RequestHeader.clientId) */
 	bool ignorable;	  /* may be dropped silently by a version that lacks it */
@@ -151,18 +155,16 @@ static inline bool field_in(const struct schema_field *f, int version)
 	return version >= f->since && version <= f->until;
 }
 
+/* Bytes that a value of the field, or one element of an array, takes in C. */
+static inline size_t field_size(const struct schema_field *f)
+{
+	return f->size;
+}
+
 static inline bool field_nullable(const struct schema_field *f, int version)
 {
 	return version >= f->null_since && version <= f->null_until;
 }
-
-/* Bytes that a value of the field, or one element of an array, takes in C; of a struct the struct
- * itself. */
-size_t field_size(const struct schema_field *f);
-
-/* How the codec reads a value of the field, or one element: a scalar's code, OP_VIEW (string,
- * bytes, records) or OP_STRUCT. */
-enum schema_opcode field_opcode(const struct schema_field *f);
 
 /* The field with that name in a schema, or NULL. */
 const struct schema_field *schema_find(const struct schema *s, struct str name);

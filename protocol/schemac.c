@@ -505,9 +505,46 @@ static void write_struct(FILE *out, const struct message *m, struct fields *fs)
 	fprintf(out, "}\n");
 }
 
+/* The scalar's opcode and width on the wire, or NULL. */
+static const char *scalar_opcode(const struct field *f, int *ret_size)
+{
+	static const struct {
+		const char *type, *code;
+		int size;
+	} scalars[] = {{"bool", "OP_BOOL", 1}, {"int8", "OP_8", 1},	{"int16", "OP_16", 2},
+		       {"uint16", "OP_16", 2}, {"int32", "OP_32", 4},	{"uint32", "OP_32", 4},
+		       {"int64", "OP_64", 8},  {"float64", "OP_64", 8}, {"uuid", "OP_UUID", 16}};
+
+	*ret_size = 0;
+	for (size_t i = 0; i < sizeof(scalars) / sizeof(*scalars); i++) {
+		if (strcmp(scalars[i].type, f->type))
+			continue;
+		*ret_size = scalars[i].size;
+		return scalars[i].code;
+	}
+	return NULL;
+}
+
+static const char *opcode(const struct field *f, bool flexible, int *ret_size)
+{
+	const char *scalar = scalar_opcode(f, ret_size);
+
+	if (f->array || is_struct(f))
+		*ret_size = 0;
+	if (f->array)
+		return "OP_ARRAY";
+	if (is_struct(f))
+		return f->nullable ? "OP_POINTER" : "OP_STRUCT";
+	if (!strcmp(f->type, "string"))
+		return flexible && !f->inflexible ? "OP_COMPACT_STRING" : "OP_STRING";
+	return scalar ? scalar : "OP_VIEW";
+}
+
 static void write_field(FILE *out, const struct fields *fs, const struct field *f)
 {
 	char name[2 * NAME_MAX_LEN], type[NAME_MAX_LEN] = "STRUCT";
+	int size;
+	const char *code = scalar_opcode(f, &size);
 
 	snake(name, f->name);
 	for (size_t i = 0; !is_struct(f) && i <= strlen(f->type); i++)
@@ -517,6 +554,10 @@ static void write_field(FILE *out, const struct fields *fs, const struct field *
 		".null_until = %d, .tag = %d,\n",
 		f->name, type, f->since, f->until, f->null_since, f->null_until, f->tag);
 	fprintf(out, "\t .offset = offsetof(struct %s, %s)", fs->cname, name);
+	fprintf(out, ", .size = sizeof(%s), .opcode = %s", ctype(f),
+		is_struct(f) ? "OP_STRUCT"
+		: code	     ? code
+			     : "OP_VIEW");
 	if (f->array)
 		fprintf(out, ", .array = true, .count_offset = offsetof(struct %s, %s_count)",
 			fs->cname, name);
@@ -601,31 +642,6 @@ static void plan_defaults(FILE *out, const struct message *m, const struct field
 			"\t{OP_DEFAULT, 0, sizeof(void *), offsetof(struct %s, unknown_tags), "
 			"0},\n",
 			fs->cname);
-}
-
-static const char *opcode(const struct field *f, bool flexible, int *ret_size)
-{
-	static const struct {
-		const char *type, *code;
-		int size;
-	} scalars[] = {{"bool", "OP_BOOL", 1}, {"int8", "OP_8", 1},	{"int16", "OP_16", 2},
-		       {"uint16", "OP_16", 2}, {"int32", "OP_32", 4},	{"uint32", "OP_32", 4},
-		       {"int64", "OP_64", 8},  {"float64", "OP_64", 8}, {"uuid", "OP_UUID", 16}};
-
-	*ret_size = 0;
-	if (f->array)
-		return "OP_ARRAY";
-	if (is_struct(f))
-		return f->nullable ? "OP_POINTER" : "OP_STRUCT";
-	if (!strcmp(f->type, "string"))
-		return flexible && !f->inflexible ? "OP_COMPACT_STRING" : "OP_STRING";
-	for (size_t i = 0; i < sizeof(scalars) / sizeof(*scalars); i++) {
-		if (strcmp(scalars[i].type, f->type))
-			continue;
-		*ret_size = scalars[i].size;
-		return scalars[i].code;
-	}
-	return "OP_VIEW";
 }
 
 static void write_plan(FILE *out, const struct message *m, const struct fields *fs, int version)
