@@ -317,7 +317,7 @@ def retention(client, name):
     got = client.describe_configs([resource] if OLD else [resource])
     if OLD:
         return got[0].resources[0][4][0][1]
-    return got["topic"][name]["retention.ms"]["value"]
+    return got["topic"][name].get("retention.ms", {}).get("value")  # only what is not at its default
 
 
 def configs():
