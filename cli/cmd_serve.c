@@ -5,6 +5,7 @@
 #include "decoder/text.h"
 #include "rules/words.h"
 #include "service/control.h"
+#include "service/properties.h"
 #include "trace/evidence.h"
 
 #include <signal.h>
@@ -13,9 +14,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define LIST_MAX 1000	 /* of one option that may stand several times */
-#define FLUSH_US 1000000 /* between writes of the capture */
-#define TEXT_MAX ((size_t)64 << 20)
+#define LIST_MAX       1000    /* of one option that may stand several times */
+#define FLUSH_US       1000000 /* between writes of the capture */
+#define PROPERTIES_MAX ((size_t)1 << 20)
+#define TEXT_MAX       ((size_t)64 << 20)
 
 static const char help[] =
 	"usage: ktrial serve [OPTION...]\n"
@@ -40,6 +42,10 @@ static const char help[] =
 	"  --control HOST:PORT|off the control interface (HTTP, JSON); 127.0.0.1 on a free port. "
 	"An\n"
 	"                          address that is not loopback needs KTRIAL_CONTROL_TOKEN set\n"
+	"  --properties FILE       Kafka's server.properties: listeners, log.*, group.* and so on; "
+	"what "
+	"has\n"
+	"                          no effect here is named in one line\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
 	"  --strict                exit status 1 at the end if some rule never acted\n"
 	"  --with-parent           ends when the parent process does\n"
@@ -62,6 +68,7 @@ enum {
 	OPT_CAPTURE,
 	OPT_MEMORY,
 	OPT_VERBOSE,
+	OPT_PROPERTIES,
 	OPT_NOT_BUILT,
 };
 
@@ -78,7 +85,7 @@ static const struct cmd_option options[] = {
 	{"--control", OPT_CONTROL, true},
 	{"--plan", OPT_NOT_BUILT, true},
 	{"--like", OPT_NOT_BUILT, true},
-	{"--properties", OPT_NOT_BUILT, true},
+	{"--properties", OPT_PROPERTIES, true},
 	{"--capture", OPT_CAPTURE, true},
 	{"--memory", OPT_MEMORY, true},
 	{"-v", OPT_VERBOSE, false},
@@ -96,6 +103,8 @@ struct serve {
 	bool strict, with_parent, verbose, no_control;
 	struct service_address control_at;
 	struct control *control;
+	struct properties properties;
+	bool has_properties;
 	struct event_sink lines; /* of -v */
 	struct buf text;
 	struct names *names;
@@ -149,6 +158,43 @@ static int set_number(struct serve *s, int id, const char *value)
 	return 0;
 }
 
+/* Options that come later on the command line win. */
+static int read_properties(struct serve *s, const char *path)
+{
+	struct error e = ERROR_INIT;
+	struct buf text;
+	FILE *in = fopen(path, "r");
+	size_t n = 1;
+	uint8_t *room;
+
+	if (!in || s->has_properties) {
+		if (in)
+			fclose(in);
+		return cmd_usage(&cmd_serve, in ? "--properties stands twice" : "can't open %s",
+				 path);
+	}
+	buf_init(&text, PROPERTIES_MAX);
+	while (n && (room = buf_room(&text, 4096))) {
+		n = fread(room, 1, 4096, in);
+		text.len += n;
+	}
+	fclose(in);
+	s->has_properties = true;
+	properties_read((struct str){buf_cstr(&text), (int32_t)text.len}, &s->config,
+			&s->properties, &e);
+	buf_release(&text);
+	if (e.code)
+		return cmd_usage(&cmd_serve, "%s:%zu: %s: %s", path, e.offset, e.field, e.text);
+	if (s->properties.has_listen)
+		s->listen = s->properties.listen;
+	if (s->properties.has_advertise)
+		s->advertise[s->advertise_count++] = s->properties.advertise;
+	if (s->properties.ignored.len)
+		fprintf(stderr, "ktrial serve: %s: no effect here: %s\n", path,
+			buf_cstr(&s->properties.ignored));
+	return 0;
+}
+
 static int set_option(struct serve *s, int id, const char *value, const char *word)
 {
 	switch (id) {
@@ -176,6 +222,8 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 	case OPT_CAPTURE:
 		s->capture = value;
 		return 0;
+	case OPT_PROPERTIES:
+		return read_properties(s, value);
 	case OPT_STRICT:
 		s->strict = true;
 		return 0;
@@ -482,6 +530,8 @@ static int run(int argc, char **argv)
 	if (close_capture(s))
 		status = EXIT_ENVIRONMENT;
 	service_free(s->service);
+	if (s->has_properties)
+		properties_release(&s->properties);
 	loop_free(s->loop);
 	names_free(s->names);
 	buf_release(&s->text);

@@ -74,13 +74,14 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	if (c->config.default_replication <= 0)
 		c->config.default_replication =
 			(int16_t)(config->brokers < 3 ? config->brokers : 3);
+	broker_config_fill(&c->config.broker);
 	c->now = now;
 	rand_seed(&c->rand, config->seed);
 	c->id = rand_uuid(&c->rand);
 	uuid_text(c->id, c->id_text);
 	c->brokers = mem_new((size_t)config->brokers * sizeof(c->brokers[0]));
 	for (int32_t i = 0; i < config->brokers; i++) {
-		c->brokers[i].address.node_id = i + 1;
+		c->brokers[i].address.node_id = cluster_node_id(c, i);
 		c->brokers[i].alive = true;
 	}
 	c->memory.max = c->config.memory_max;
@@ -118,16 +119,23 @@ void cluster_set_address(struct cluster *c, const struct broker_address *address
 	b->address = *address;
 }
 
+int32_t cluster_node_id(const struct cluster *c, int32_t index)
+{
+	return c->config.broker.first_node_id + index;
+}
+
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id)
 {
-	return node_id >= 1 && node_id <= c->config.brokers ? &c->brokers[node_id - 1] : NULL;
+	int64_t i = (int64_t)node_id - c->config.broker.first_node_id;
+
+	return i >= 0 && i < c->config.brokers ? &c->brokers[i] : NULL;
 }
 
 int32_t cluster_controller(const struct cluster *c)
 {
 	for (int32_t i = 0; i < c->config.brokers; i++)
 		if (c->brokers[i].alive)
-			return i + 1;
+			return cluster_node_id(c, i);
 	return -1;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/shared.h"
+#include "mock/broker_config.h"
 #include "mock/timer.h"
 #include "rules/rule.h"
 #include "trace/event.h"
@@ -23,13 +24,14 @@ struct broker_address {
 };
 
 struct cluster_config {
-	int32_t brokers; /* node ids 1..brokers */
+	int32_t brokers; /* node ids 1..brokers, or from broker.first_node_id on */
 	uint64_t seed;
 	bool auto_create;	     /* topics, on Metadata */
 	int32_t default_partitions;  /* num.partitions; 1 */
 	int16_t default_replication; /* default.replication.factor; min(3, brokers) when 0 */
 	size_t memory_max;	     /* bytes of log memory; 0: 1 GiB */
 	struct event_bus *bus;	     /* where log and cluster events go */
+	struct broker_config broker; /* server.properties; zero for Kafka's defaults */
 };
 
 struct cluster *cluster_new(const struct cluster_config *config, struct instant now);

@@ -218,7 +218,8 @@ static void on_rebalance_due(struct cluster *c, void *owner)
 
 void consumer_alive(struct cluster *c, struct consumer_member *m)
 {
-	timer_set(&c->timers, &m->session, c->now.mono_us + CONSUMER_SESSION_MS * INT64_C(1000));
+	timer_set(&c->timers, &m->session,
+		  c->now.mono_us + c->config.broker.consumer_session_ms * INT64_C(1000));
 }
 
 struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct str id,

@@ -7,9 +7,7 @@
 #include "mock/group.h"
 #include "mock/tp_set.h"
 
-#define CONSUMER_SESSION_MS   45000 /* group.consumer.session.timeout.ms */
-#define CONSUMER_HEARTBEAT_MS 5000  /* group.consumer.heartbeat.interval.ms */
-#define CONSUMER_INTERVAL_MS  1000  /* group.consumer.assignment.interval.ms (seen on 4.4.0) */
+#define CONSUMER_INTERVAL_MS 1000 /* group.consumer.assignment.interval.ms (seen on 4.4.0) */
 
 enum consumer_state {
 	CONSUMER_STABLE,

@@ -256,7 +256,7 @@ static struct refusal beat(struct cluster *c, struct call *call, struct group *g
 	tp_set_release(&owned);
 	r->member_id = call_str(call, m->id);
 	r->member_epoch = m->epoch;
-	r->heartbeat_interval_ms = CONSUMER_HEARTBEAT_MS;
+	r->heartbeat_interval_ms = c->config.broker.consumer_heartbeat_ms;
 	if (changed || q->member_epoch == EPOCH_JOIN || full_request(q))
 		put_assignment(call, m, r);
 	return accepted;

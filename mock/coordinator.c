@@ -26,7 +26,7 @@ int32_t coordinator_of(const struct cluster *c, struct str key)
 
 	for (int32_t i = 0; i < brokers; i++)
 		if (c->brokers[(first + i) % brokers].alive)
-			return (first + i) % brokers + 1;
+			return cluster_node_id(c, (first + i) % brokers);
 	return -1;
 }
 

@@ -178,7 +178,7 @@ static void put_configs(const struct creation *w, const struct topic_config *tc,
 
 		c->name = str_of(keys[i].name);
 		c->value = call_str(w->call, topic_config_get(tc, &keys[i], &set));
-		c->config_source = set ? CONFIG_SOURCE_TOPIC : CONFIG_SOURCE_DEFAULT;
+		c->config_source = (int8_t)topic_config_source(tc, &keys[i]);
 	}
 }
 
@@ -191,7 +191,7 @@ static void make(const struct creation *w, const struct create_topics_request_to
 	r->num_partitions = spec->partitions;
 	r->replication_factor = spec->replication;
 	if (w->request->validate_only) {
-		topic_config_init(&as_if);
+		topic_config_init(&as_if, w->c->config.broker.topics);
 		set_configs(&as_if, q);
 		put_configs(w, &as_if, r);
 		topic_config_release(&as_if);

@@ -427,12 +427,33 @@ static void end_sync(struct cluster *c, struct group *g)
 	}
 }
 
+/* group.initial.rebalance.delay.ms: a new group waits for its members to come, again as long as
+ * they do, at most a rebalance time-out in all. */
+static void gather(struct cluster *c, struct group *g)
+{
+	int64_t delay_us = c->config.broker.group_initial_delay_ms * INT64_C(1000);
+	int64_t due_us = c->now.mono_us + delay_us;
+
+	g->gathering = g->gathered < g->members_count && c->now.mono_us < g->gather_end_us;
+	g->gathered = g->members_count;
+	if (g->gathering)
+		timer_set(&c->timers, &g->rebalance,
+			  due_us < g->gather_end_us ? due_us : g->gather_end_us);
+	else
+		timer_set(&c->timers, &g->rebalance, c->now.mono_us + rebalance_timeout_us(g));
+}
+
 void group_rebalance(struct cluster *c, struct group *g, const char *reason)
 {
 	if (g->state != GROUP_PREPARING_REBALANCE) {
 		if (g->state == GROUP_COMPLETING_REBALANCE)
 			end_sync(c, g);
-		timer_set(&c->timers, &g->rebalance, c->now.mono_us + rebalance_timeout_us(g));
+		g->gathered = 0;
+		g->gather_end_us =
+			g->state == GROUP_EMPTY && c->config.broker.group_initial_delay_ms
+				? c->now.mono_us + rebalance_timeout_us(g)
+				: 0;
+		gather(c, g);
 		set_state(c, g, GROUP_PREPARING_REBALANCE, reason);
 	}
 	group_maybe_complete_join(c, g);
@@ -468,7 +489,7 @@ void group_maybe_complete_join(struct cluster *c, struct group *g)
 {
 	struct member *m, *next;
 
-	if (g->state != GROUP_PREPARING_REBALANCE || g->pending)
+	if (g->state != GROUP_PREPARING_REBALANCE || g->pending || g->gathering)
 		return;
 	HASH_ITER (by_id, g->members, m, next)
 		if (!m->awaiting_join)
@@ -519,10 +540,14 @@ static void on_rebalance_due(struct cluster *c, void *owner)
 {
 	struct group *g = owner;
 
-	if (g->state == GROUP_PREPARING_REBALANCE)
+	if (g->state == GROUP_PREPARING_REBALANCE && g->gathering) {
+		gather(c, g);
+		group_maybe_complete_join(c, g);
+	} else if (g->state == GROUP_PREPARING_REBALANCE) {
 		end_join(c, g);
-	else if (g->state == GROUP_COMPLETING_REBALANCE)
+	} else if (g->state == GROUP_COMPLETING_REBALANCE) {
 		end_pending_sync(c, g);
+	}
 }
 
 void group_assigned(struct cluster *c, struct group *g)

@@ -9,9 +9,7 @@
 
 #include <uthash.h>
 
-#define GROUP_SESSION_MIN_MS 6000    /* group.min.session.timeout.ms */
-#define GROUP_SESSION_MAX_MS 1800000 /* group.max.session.timeout.ms */
-#define GROUP_NEW_JOIN_MS    300000  /* how long a new member of v0-3 may wait for its first join */
+#define GROUP_NEW_JOIN_MS 300000 /* how long a new member of v0-3 may wait for its first join */
 
 enum group_state {
 	GROUP_EMPTY,
@@ -62,6 +60,9 @@ struct group {
 	struct member *members; /* by id, in the order of joining */
 	struct pending_member *pending;
 	int32_t members_count;
+	bool gathering;	  /* a new group waits a moment for more members */
+	int32_t gathered; /* members when that wait was last looked at */
+	int64_t gather_end_us;
 	struct timer rebalance; /* end of the join phase; then of the sync phase */
 	struct offset_entry *offsets;
 	struct consumer_group *consumer; /* its KIP-848 side; NULL: a classic group */

@@ -224,8 +224,8 @@ static int16_t join_check(const struct cluster *c, const struct call *call)
 		return ERROR_INVALID_GROUP_ID;
 	if (coordinator_check(c, call, q->group_id))
 		return ERROR_NOT_COORDINATOR;
-	if (q->session_timeout_ms < GROUP_SESSION_MIN_MS ||
-	    q->session_timeout_ms > GROUP_SESSION_MAX_MS)
+	if (q->session_timeout_ms < c->config.broker.group_session_min_ms ||
+	    q->session_timeout_ms > c->config.broker.group_session_max_ms)
 		return ERROR_INVALID_SESSION_TIMEOUT;
 	return ERROR_NONE;
 }

@@ -118,7 +118,7 @@ static int16_t commit_check(struct cluster *c, const struct call *call, struct g
 static int16_t commit_one(struct cluster *c, struct group *g, const struct topic *t,
 			  const struct offset_commit_request_topics_partitions *p)
 {
-	if (p->committed_metadata.len > OFFSET_METADATA_MAX)
+	if (p->committed_metadata.len > c->config.broker.offset_metadata_max)
 		return ERROR_OFFSET_METADATA_TOO_LARGE;
 	offset_commit(c, g, key_of(t->id, p->partition_index), p->committed_offset,
 		      p->committed_leader_epoch, p->committed_metadata);

@@ -4,8 +4,6 @@
 
 #include "mock/group.h"
 
-#define OFFSET_METADATA_MAX 4096 /* offset.metadata.max.bytes */
-
 /* One partition's committed offset; keyed by topic id, since a topic made anew has none. */
 struct offset_key {
 	struct uuid topic_id;

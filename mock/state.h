@@ -45,6 +45,9 @@ struct cluster {
 	struct buf plain;   /* records expanded */
 };
 
+/* The node id of the broker at an index, from 0. */
+int32_t cluster_node_id(const struct cluster *c, int32_t index);
+
 /* The broker of a node id, or NULL. */
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
 

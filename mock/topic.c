@@ -119,7 +119,7 @@ static int32_t nth_alive(const struct cluster *c, int32_t start, int32_t n)
 	n %= alive;
 	for (int32_t i = start;; i++)
 		if (c->brokers[i % brokers].alive && n-- == 0)
-			return i % brokers + 1;
+			return cluster_node_id(c, i % brokers);
 }
 
 static void place(struct cluster *c, struct partition *p, const struct topic_spec *spec,
@@ -133,7 +133,7 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 	p->replicas = mem_new(size);
 	p->isr = mem_new(size);
 	if (spec->leader > 0)
-		start = spec->leader - 1;
+		start = spec->leader - c->config.broker.first_node_id;
 	for (int32_t r = 0; r < p->replicas_count; r++) {
 		int32_t step = spec->leader > 0 ? r : p->index + r;
 
@@ -185,7 +185,7 @@ struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 	t->name = mem_str(spec->name);
 	t->id = rand_uuid(&c->rand);
 	t->internal = spec->internal;
-	topic_config_init(&t->config);
+	topic_config_init(&t->config, c->config.broker.topics);
 	t->partitions_count = spec->partitions;
 	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
 	for (int32_t i = 0; i < spec->partitions; i++)

@@ -178,7 +178,19 @@ struct str topic_config_get(const struct topic_config *tc, const struct config_k
 			return tc->overrides[i].value;
 		}
 	*ret_set = false;
-	return str_of(key->value);
+	return tc->base ? topic_config_get(tc->base, key, &(bool){false}) : str_of(key->value);
+}
+
+enum config_source topic_config_source(const struct topic_config *tc, const struct config_key *key)
+{
+	bool set;
+
+	topic_config_get(tc, key, &set);
+	if (set)
+		return CONFIG_SOURCE_TOPIC;
+	if (tc->base)
+		topic_config_get(tc->base, key, &set);
+	return set ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
 }
 
 static struct str get(const struct topic_config *tc, const char *name)
@@ -241,9 +253,9 @@ static void parse(struct topic_config *tc)
 	tc->unclean_election = str_is(get(tc, "unclean.leader.election.enable"), "true");
 }
 
-void topic_config_init(struct topic_config *tc)
+void topic_config_init(struct topic_config *tc, const struct topic_config *base)
 {
-	*tc = (struct topic_config){0};
+	*tc = (struct topic_config){.base = base};
 	parse(tc);
 }
 

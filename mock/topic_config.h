@@ -49,6 +49,7 @@ struct config_override {
 struct topic_config {
 	struct config_override *overrides;
 	size_t overrides_count, overrides_cap;
+	const struct topic_config *base; /* where values come from that are not set; NULL: Kafka */
 
 	/* What the cluster acts on, kept in step. */
 	bool compact, delete;
@@ -62,8 +63,8 @@ struct topic_config {
 	bool unclean_election;
 };
 
-/* All defaults. */
-void topic_config_init(struct topic_config *tc);
+/* Nothing set: the broker's values (base, which outlives it), or Kafka's defaults (NULL). */
+void topic_config_init(struct topic_config *tc, const struct topic_config *base);
 void topic_config_release(struct topic_config *tc);
 
 /* Sets one value that config_value_ok accepts; the null view goes back to the default. */
@@ -72,5 +73,8 @@ void topic_config_set(struct topic_config *tc, const struct config_key *key, str
 /* The value that holds, set or default; *ret_set tells which. */
 struct str topic_config_get(const struct topic_config *tc, const struct config_key *key,
 			    bool *ret_set);
+
+/* Where that value comes from. */
+enum config_source topic_config_source(const struct topic_config *tc, const struct config_key *key);
 
 #endif

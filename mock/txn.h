@@ -10,8 +10,7 @@
 
 #include <uthash.h>
 
-#define TXN_TIMEOUT_MAX_MS 900000 /* transaction.max.timeout.ms */
-#define TXN_SCAN_MS	   10000  /* how often a coordinator looks for transactions out of time */
+#define TXN_SCAN_MS 10000 /* how often a coordinator looks for transactions out of time */
 
 enum txn_state {
 	TXN_EMPTY,

@@ -25,7 +25,8 @@ static int16_t init(struct cluster *c, struct call *call, struct txn **ret)
 	code = coordinator_check(c, call, q->transactional_id);
 	if (code)
 		return code;
-	if (q->transaction_timeout_ms <= 0 || q->transaction_timeout_ms > TXN_TIMEOUT_MAX_MS)
+	if (q->transaction_timeout_ms <= 0 ||
+	    q->transaction_timeout_ms > c->config.broker.txn_timeout_max_ms)
 		return ERROR_INVALID_TRANSACTION_TIMEOUT;
 	code = txn_init(c, q->transactional_id, q->transaction_timeout_ms, claim, ret);
 	return fenced_for(call, 4, code);

@@ -131,7 +131,8 @@ static int16_t check_txn(struct cluster *c, const struct call *call)
 	return ERROR_NONE;
 }
 
-static int16_t commit_one(const struct call *call, struct group *g, const struct topic *t,
+static int16_t commit_one(const struct cluster *c, const struct call *call, struct group *g,
+			  const struct topic *t,
 			  const struct txn_offset_commit_request_topics_partitions *p, int16_t code)
 {
 	const struct txn_offset_commit_request *q = call->request;
@@ -143,7 +144,7 @@ static int16_t commit_one(const struct call *call, struct group *g, const struct
 		return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 	if (code)
 		return code;
-	if (p->committed_metadata.len > OFFSET_METADATA_MAX)
+	if (p->committed_metadata.len > c->config.broker.offset_metadata_max)
 		return ERROR_OFFSET_METADATA_TOO_LARGE;
 	put(g, q->producer_id, t, p);
 	return ERROR_NONE;
@@ -167,7 +168,7 @@ static void commit_topic(struct cluster *c, struct call *call, struct group *g, 
 		r->partitions[i].partition_index = p->partition_index;
 		*ret = call_fault(call, t ? t->name : q->name, p->partition_index);
 		if (!*ret)
-			*ret = commit_one(call, g, t, p, code);
+			*ret = commit_one(c, call, g, t, p, code);
 	}
 }
 

@@ -56,6 +56,7 @@ static void on_tick(void *ctx, struct instant now)
 struct service *service_new(struct loop *loop, const struct service_config *config, struct error *e)
 {
 	struct cluster_config cluster = config->cluster;
+	int32_t first = cluster.broker.has_node_id ? cluster.broker.first_node_id : 1;
 	struct service *s;
 
 	if (cluster.brokers < 1 || cluster.brokers > SERVICE_BROKERS_MAX) {
@@ -73,7 +74,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 		abort();
 	for (int32_t i = 0; i < s->brokers; i++) {
 		s->doors[i].s = s;
-		s->doors[i].broker = i + 1;
+		s->doors[i].broker = first + i;
 		s->doors[i].listen = config->listen[i];
 		s->doors[i].advertise =
 			config->advertise ? config->advertise[i] : (struct service_address){0};
@@ -97,9 +98,9 @@ void service_adopt(struct service *s, int32_t broker, int fd)
 {
 	struct net_address nowhere = {0};
 
-	assert(broker >= 1 && broker <= s->brokers);
+	assert(broker >= s->doors[0].broker && broker < s->doors[0].broker + s->brokers);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	peer_new(&s->doors[broker - 1], fd, &nowhere, &nowhere);
+	peer_new(&s->doors[broker - s->doors[0].broker], fd, &nowhere, &nowhere);
 }
 
 static const struct listener_callbacks door_callbacks = {on_accept};

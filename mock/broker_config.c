@@ -1,0 +1,123 @@
+/* One table for the numbers, the topics' own table for what they inherit, and the few keys of Kafka
+ * that say one thing in several units. */
+#include "mock/broker_config.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct {
+	const char *key;
+	size_t at;
+	int32_t value, min;
+} numbers[] = {
+	{"group.min.session.timeout.ms", offsetof(struct broker_config, group_session_min_ms), 6000,
+	 1},
+	{"group.max.session.timeout.ms", offsetof(struct broker_config, group_session_max_ms),
+	 1800000, 1},
+	{"group.initial.rebalance.delay.ms", offsetof(struct broker_config, group_initial_delay_ms),
+	 0, 0},
+	{"group.consumer.session.timeout.ms", offsetof(struct broker_config, consumer_session_ms),
+	 45000, 1},
+	{"group.consumer.heartbeat.interval.ms",
+	 offsetof(struct broker_config, consumer_heartbeat_ms), 5000, 1},
+	{"offset.metadata.max.bytes", offsetof(struct broker_config, offset_metadata_max), 4096, 1},
+	{"transaction.max.timeout.ms", offsetof(struct broker_config, txn_timeout_max_ms), 900000,
+	 1},
+};
+
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+/* Keys that are a topic's key in another unit. */
+static const struct {
+	const char *key, *topic_key;
+	int64_t factor;
+} units[] = {
+	{"log.retention.ms", "retention.ms", 1},
+	{"log.retention.minutes", "retention.ms", 60000},
+	{"log.retention.hours", "retention.ms", 3600000},
+	{"log.retention.bytes", "retention.bytes", 1},
+	{"log.roll.ms", "segment.ms", 1},
+	{"log.roll.hours", "segment.ms", 3600000},
+};
+
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+static int32_t *number_at(struct broker_config *bc, size_t i)
+{
+	return (int32_t *)(void *)((char *)bc + numbers[i].at);
+}
+
+void broker_config_fill(struct broker_config *bc)
+{
+	for (size_t i = 0; i < NUMBERS; i++)
+		if (!*number_at(bc, i))
+			*number_at(bc, i) = numbers[i].value;
+	if (!bc->has_node_id)
+		bc->first_node_id = 1;
+}
+
+static bool parse(struct str text, int64_t *ret)
+{
+	char copy[24], *end;
+
+	if (text.len < 1 || text.len >= (int32_t)sizeof(copy))
+		return false;
+	memcpy(copy, text.data, (size_t)text.len);
+	copy[text.len] = '\0';
+	*ret = strtoll(copy, &end, 10);
+	return *end == '\0' && copy[0] != ' ' && copy[0] != '+';
+}
+
+static int set_topic(struct topic_config *topics, const char *name, struct str value)
+{
+	const struct config_key *key = config_key_find(str_of(name));
+
+	if (!key || !config_value_ok(key, value))
+		return ERR_USAGE;
+	topic_config_set(topics, key, value);
+	return 1;
+}
+
+static int set_unit(struct topic_config *topics, size_t i, struct str value)
+{
+	char text[24];
+	int64_t n;
+
+	if (!parse(value, &n) || n > INT64_MAX / units[i].factor)
+		return ERR_USAGE;
+	snprintf(text, sizeof(text), "%lld", (long long)(n < 0 ? n : n * units[i].factor));
+	return set_topic(topics, units[i].topic_key, str_of(text));
+}
+
+int broker_config_set(struct broker_config *bc, struct topic_config *topics, struct str key,
+		      struct str value)
+{
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+	int64_t n;
+
+	if (str_is(key, "node.id") || str_is(key, "broker.id")) {
+		if (!parse(value, &n) || n < 0 || n > INT32_MAX - 1000)
+			return ERR_USAGE;
+		bc->first_node_id = (int32_t)n;
+		bc->has_node_id = true;
+		return 1;
+	}
+	for (size_t i = 0; i < NUMBERS; i++) {
+		if (!str_is(key, numbers[i].key))
+			continue;
+		if (!parse(value, &n) || n < numbers[i].min || n > INT32_MAX)
+			return ERR_USAGE;
+		*number_at(bc, i) = (int32_t)n;
+		return 1;
+	}
+	for (size_t i = 0; i < UNITS; i++)
+		if (str_is(key, units[i].key))
+			return set_unit(topics, i, value);
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].synonym && str_is(key, keys[i].synonym))
+			return set_topic(topics, keys[i].name, value);
+	return 0;
+}

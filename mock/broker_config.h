@@ -1,0 +1,36 @@
+/* What a broker's own configuration (server.properties) changes in the cluster. A plain value: zero
+ * means Kafka's default. */
+#ifndef MOCK_BROKER_CONFIG_H
+#define MOCK_BROKER_CONFIG_H
+
+#include "mock/topic_config.h"
+
+struct broker_config {
+	int32_t first_node_id; /* node.id or broker.id of the first broker; 0 counts as set only
+				  with has_node_id */
+	bool has_node_id;
+	int32_t group_session_min_ms;	/* group.min.session.timeout.ms; 6000 */
+	int32_t group_session_max_ms;	/* group.max.session.timeout.ms; 1800000 */
+	int32_t group_initial_delay_ms; /* group.initial.rebalance.delay.ms; 0 here, 3000 in Kafka
+					 */
+	int32_t consumer_session_ms;	/* group.consumer.session.timeout.ms; 45000 */
+	int32_t consumer_heartbeat_ms;	/* group.consumer.heartbeat.interval.ms; 5000 */
+	int32_t offset_metadata_max;	/* offset.metadata.max.bytes; 4096 */
+	int32_t txn_timeout_max_ms;	/* transaction.max.timeout.ms; 900000 */
+	/* What topics have unless they say otherwise (the log.* keys); NULL: Kafka's defaults. The
+	 * caller's; outlives the cluster. */
+	const struct topic_config *topics;
+};
+
+/* Puts Kafka's defaults where nothing is set. */
+void broker_config_fill(struct broker_config *bc);
+
+/*
+ * Sets what a key of server.properties stands for. topics takes the keys that are defaults of
+ * topics (bc->topics is not touched). Returns 1 if the key has an effect here, 0 if it is none that
+ * we act on, ERR_USAGE if the value can't be.
+ */
+int broker_config_set(struct broker_config *bc, struct topic_config *topics, struct str key,
+		      struct str value);
+
+#endif
