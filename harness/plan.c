@@ -15,8 +15,8 @@ static struct scenario *finish_header(struct scenario *s, struct buf *out)
 	script->header = s;
 	ok = script_run(script);
 	if (ok && !script->has_scenario) {
-		source_complain(&s->source, (struct place){0, 0},
-				"there is no scenario {...} in it", out);
+		source_complain(&s->source, (struct place){0}, "there is no scenario {...} in it",
+				out);
 		ok = false;
 	}
 	script_free(script);
@@ -91,6 +91,30 @@ struct str scenario_case_name(const struct scenario *s, int32_t case_index, stru
 	return name;
 }
 
+/* Two producers of one topic must write different values: whose a record is, is known by its value.
+ */
+static bool judge_values(const struct case_plan *p, struct buf *out)
+{
+	bool ok = true;
+
+	for (int32_t i = 0; i < p->clients_count; i++)
+		for (int32_t k = 0; k < i; k++) {
+			const struct plan_client *a = &p->clients[k], *b = &p->clients[i];
+
+			if (b->speaks == SPEAKS_CONSUMER || a->speaks != b->speaks ||
+			    !b->topic.data || !str_eq(a->topic, b->topic) ||
+			    !str_eq(a->prefix, b->prefix))
+				continue;
+			source_complain(&p->scenario->source, b->at,
+					"another producer writes the same values to this topic: "
+					"give each a "
+					"value_prefix",
+					out);
+			ok = false;
+		}
+	return ok;
+}
+
 /* What only the end of the text shows. */
 static bool judge_whole(struct case_plan *p, struct buf *out)
 {
@@ -106,10 +130,11 @@ static bool judge_whole(struct case_plan *p, struct buf *out)
 		ok = false;
 	}
 	if (!p->clients_count) {
-		source_complain(source, (struct place){0, 0},
+		source_complain(source, (struct place){0},
 				"there is no client(...) to put on trial", out);
 		ok = false;
 	}
+	ok &= judge_values(p, out);
 	return reach_judge(p, out) && ok;
 }
 

@@ -45,6 +45,7 @@ struct plan_topic {
 	int32_t partitions;  /* -1: the cluster's default */
 	int16_t replication; /* likewise */
 	int32_t leader;	     /* node id, -1: as usual */
+	int64_t records;     /* that are there from the start: values old.0, old.1, ... */
 	struct place at;
 };
 
@@ -63,6 +64,7 @@ struct plan_client {
 	int32_t args_count, config_count, environment_count;
 	struct str topic; /* of the args; null if none */
 	struct str group;
+	struct str prefix; /* of the values that it writes */
 	struct place at;
 };
 

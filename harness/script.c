@@ -52,7 +52,7 @@ static void on_steps(lua_State *lua, lua_Debug *ar)
 	if (s->steps <= SCRIPT_STEPS_MAX)
 		return;
 	lua_getinfo(lua, "l", ar);
-	script_complain(s, (struct place){ar->currentline, 0},
+	script_complain(s, (struct place){.line = ar->currentline},
 			"this takes too long: more than %d steps", SCRIPT_STEPS_MAX);
 	script_stop(lua);
 }
@@ -73,6 +73,35 @@ int script_line(lua_State *lua)
 	return ar.currentline > 0 ? ar.currentline : 0;
 }
 
+/* The source with that name: the scenario or one of its modules. */
+static const struct source *source_called(const struct script *s, const char *path, size_t len)
+{
+	for (int i = 0; i < s->modules_count; i++)
+		if (strlen(s->modules[i].path) == len && !memcmp(s->modules[i].path, path, len))
+			return &s->modules[i];
+	return strlen(s->source->path) == len && !memcmp(s->source->path, path, len) ? s->source
+										     : NULL;
+}
+
+const struct source *script_source(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+	const struct source *found = NULL;
+	lua_Debug ar;
+
+	if (lua_getstack(lua, 1, &ar)) {
+		lua_getinfo(lua, "S", &ar);
+		found = ar.source[0] == '@' ? source_called(s, ar.source + 1, strlen(ar.source + 1))
+					    : NULL;
+	}
+	return found ? found : s->source;
+}
+
+struct place script_place(lua_State *lua, const char *name)
+{
+	return source_name(script_source(lua), script_line(lua), name);
+}
+
 void script_complain(struct script *s, struct place at, const char *fmt, ...)
 {
 	char text[1000];
@@ -91,21 +120,19 @@ void script_complain(struct script *s, struct place at, const char *fmt, ...)
 	c[s->complaints_count++] = (struct complaint){at, strdup(text)};
 }
 
-/* "path:12: text" of this source becomes a place; Lua's "near 'x'" gives the column. */
+/* "path:12: text" becomes a place; Lua's "near 'x'" gives the column. */
 static void complain_text(struct script *s, const char *text)
 {
-	size_t shown = strlen(s->source->path);
-	struct place at = {0, 0};
-	const char *near;
+	const char *colon = strchr(text, ':'), *near = strstr(text, "near '");
+	const struct source *source = colon ? source_called(s, text, (size_t)(colon - text)) : NULL;
+	struct place at = {0, 0, source};
 	char word[100];
 	int used = 0;
 
-	if (!strncmp(text, s->source->path, shown) &&
-	    sscanf(text + shown, ":%d: %n", &at.line, &used) == 1 && used)
-		text += shown + (size_t)used;
-	near = strstr(text, "near '");
-	if (near && sscanf(near, "near '%99[^']'", word) == 1)
-		at = source_name(s->source, at.line, word);
+	if (source && sscanf(colon, ":%d: %n", &at.line, &used) == 1 && used)
+		text = colon + used;
+	if (source && near && sscanf(near, "near '%99[^']'", word) == 1)
+		at = source_name(source, at.line, word);
 	script_complain(s, at, "%s", text);
 }
 
@@ -116,7 +143,7 @@ void script_complain_error(struct script *s, lua_State *lua)
 	if (lua_isstring(lua, -1))
 		complain_text(s, lua_tostring(lua, -1));
 	else
-		script_complain(s, (struct place){0, 0}, "an error that is no text (%s)",
+		script_complain(s, (struct place){0}, "an error that is no text (%s)",
 				luaL_typename(lua, -1));
 }
 
@@ -127,7 +154,8 @@ void script_error_text(struct script *s, lua_State *lua, char *ret_text, size_t 
 
 	if (lua_touserdata(lua, -1) == &stop_tag && s->complaints_count) {
 		c = &s->complaints[s->complaints_count - 1];
-		snprintf(ret_text, size, "%s:%d: %s", s->source->path, c->at.line, c->text);
+		snprintf(ret_text, size, "%s:%d: %s",
+			 c->at.source ? c->at.source->path : s->source->path, c->at.line, c->text);
 	} else {
 		snprintf(ret_text, size, "%s", message ? message : "an error that is no text");
 	}
@@ -167,7 +195,7 @@ static int on_unknown(lua_State *lua)
 	lua_pushvalue(lua, 1);
 	push_nearest(lua, word);
 	nearest = lua_tostring(lua, -1);
-	script_complain(s, source_name(s->source, script_line(lua), word), "%s%s%s '%s'%s%s%s",
+	script_complain(s, script_place(lua, word), "%s%s%s '%s'%s%s%s",
 			*what ? "" : "there is no ", *what ? what : "name", *what ? " has no" : "",
 			word, nearest ? "; did you mean '" : "", nearest ? nearest : "",
 			nearest ? "'?" : "");
@@ -181,11 +209,10 @@ static int on_assign(lua_State *lua)
 	const char *word = luaL_tolstring(lua, 2, NULL);
 
 	if (*what)
-		script_complain(s, source_name(s->source, script_line(lua), word),
-				"%s can't be changed", what);
+		script_complain(s, script_place(lua, word), "%s can't be changed", what);
 	else
-		script_complain(s, source_name(s->source, script_line(lua), word),
-				"'%s' is not declared: write local %s", word, word);
+		script_complain(s, script_place(lua, word), "'%s' is not declared: write local %s",
+				word, word);
 	return script_stop(lua);
 }
 
@@ -240,6 +267,55 @@ static void open_libraries(struct script *s)
 	lua_pop(lua, 1);
 }
 
+/* ---- modules ---- */
+
+/* "_members" beside the scenario: its folder, the name, ".lua". */
+static void module_path(const struct script *s, const char *name, char *ret_path, size_t size)
+{
+	const char *slash = strrchr(s->source->path, '/');
+	int folder = slash ? (int)(slash - s->source->path) + 1 : 0;
+
+	snprintf(ret_path, size, "%.*s%s.lua", folder, s->source->path, name);
+}
+
+static int load_module(lua_State *lua, struct script *s, const char *path)
+{
+	struct source *m = &s->modules[s->modules_count];
+	struct error e = ERROR_INIT;
+	char chunk[1100];
+
+	if (s->modules_count == SCRIPT_MODULES_MAX)
+		return luaL_error(lua, "more than %d modules", SCRIPT_MODULES_MAX);
+	if (source_read(m, path, path, &e) < 0) {
+		script_complain(s, script_place(lua, "use"), "%s", e.text);
+		return script_stop(lua);
+	}
+	s->modules_count++;
+	snprintf(chunk, sizeof(chunk), "@%s", path);
+	if (luaL_loadbufferx(lua, m->text, m->size, chunk, "t"))
+		return lua_error(lua);
+	lua_call(lua, 0, 1);
+	if (lua_isnil(lua, -1))
+		return luaL_error(lua, "%s returns nothing: a module ends in return { ... }", path);
+	return 1;
+}
+
+/* use("NAME"): what the module beside the scenario returns, made once. */
+static int word_use(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+	char path[1000];
+
+	module_path(s, luaL_checkstring(lua, 1), path, sizeof(path));
+	luaL_getsubtable(lua, LUA_REGISTRYINDEX, "ktrial.modules");
+	if (lua_getfield(lua, -1, path) == LUA_TNIL) {
+		load_module(lua, s, path);
+		lua_pushvalue(lua, -1);
+		lua_setfield(lua, -4, path);
+	}
+	return 1;
+}
+
 /* ---- objects ---- */
 
 const char *object_kind_name(enum object_kind kind)
@@ -280,10 +356,9 @@ static int on_method(lua_State *lua)
 		if (lua_istable(lua, -1))
 			push_nearest(lua, word);
 		nearest = lua_tostring(lua, -1);
-		script_complain(s, source_name(s->source, script_line(lua), word),
-				"%s has no '%s'%s%s%s", object_kind_name(o->kind), word,
-				nearest ? "; did you mean '" : "", nearest ? nearest : "",
-				nearest ? "'?" : "");
+		script_complain(s, script_place(lua, word), "%s has no '%s'%s%s%s",
+				object_kind_name(o->kind), word, nearest ? "; did you mean '" : "",
+				nearest ? nearest : "", nearest ? "'?" : "");
 		return script_stop(lua);
 	}
 	return 1;
@@ -350,6 +425,8 @@ void script_free(struct script *s)
 	for (int i = 0; i < s->complaints_count; i++)
 		free(s->complaints[i].text);
 	free(s->complaints);
+	for (int i = 0; i < s->modules_count; i++)
+		source_release(&s->modules[i]);
 	free(s);
 }
 
@@ -368,6 +445,8 @@ static int open_world(lua_State *lua)
 
 	open_libraries(s);
 	add_object_type(lua);
+	lua_pushcfunction(lua, word_use);
+	lua_setglobal(lua, "use");
 	script_add_words(s);
 	script_add_timeline(s);
 	lua_pushglobaltable(lua);

@@ -6,7 +6,8 @@
 
 #include "harness/plan.h"
 
-#define SCRIPT_MEMORY_MAX ((size_t)64 << 20)
+#define SCRIPT_MODULES_MAX 32
+#define SCRIPT_MEMORY_MAX  ((size_t)64 << 20)
 #define SCRIPT_STEPS_MAX \
 	20000000 /* Lua instructions of a load, and of a timeline between two awaits */
 
@@ -20,19 +21,30 @@ enum object_kind {
 };
 
 enum condition_kind {
-	CONDITION_FIRED,
-	CONDITION_EXITED,
-	CONDITION_REPORTED,
-	CONDITION_ENDED,
-	CONDITION_TIME
+	CONDITION_FIRED,    /* a rule acted so many times */
+	CONDITION_HELD,	    /* a rule holds so many exchanges now */
+	CONDITION_EXITED,   /* a client ended with that status */
+	CONDITION_ENDED,    /* or with any */
+	CONDITION_REPORTED, /* it printed so many lines of a name */
+	CONDITION_SENT,	    /* so many of its requests of an API have ended */
+	CONDITION_RECORDS,  /* a topic's logs hold so many records together */
+	CONDITION_MEMBERS,  /* a group is stable and has so many members */
+	CONDITION_TIME,
+	CONDITION_ANY,
+	CONDITION_ALL,
 };
+
+#define CONDITION_PARTS_MAX 8
 
 /* What a timeline may wait for. */
 struct condition {
 	enum condition_kind kind;
-	int32_t index;	 /* of the rule or client */
-	int64_t number;	 /* FIRED: hits; EXITED: the status; REPORTED: how many lines */
-	struct str word; /* REPORTED: the line's name */
+	int32_t index;	 /* of the rule, client or topic */
+	int64_t number;	 /* FIRED: hits; EXITED: the status; else how many */
+	struct str word; /* REPORTED: the line's name; HELD: the hold's; MEMBERS: the group */
+	int api_key;	 /* SENT */
+	const struct condition *parts; /* of ANY and ALL */
+	int32_t parts_count;
 };
 
 /* What a Lua value of ours is. */
@@ -50,9 +62,11 @@ struct script {
 	struct lua_State *lua;
 	size_t memory;
 	uint64_t steps;
-	struct scenario *header; /* first phase: filled from scenario{}; else NULL */
-	struct case_plan *plan;	 /* second phase */
-	const struct source *source;
+	struct scenario *header;     /* first phase: filled from scenario{}; else NULL */
+	struct case_plan *plan;	     /* second phase */
+	const struct source *source; /* the scenario's */
+	struct source modules[SCRIPT_MODULES_MAX];
+	int modules_count;
 	struct buf *out;
 	struct complaint *complaints; /* sorted by place and written to out at the end of the run */
 	int complaints_count;
@@ -60,6 +74,7 @@ struct script {
 	struct stage *stage; /* while the timeline runs */
 	struct condition awaited;
 	int64_t awaited_us; /* limit of the await that is waited for, in µs from its start */
+	const struct source *awaited_source;
 	int awaited_line;
 };
 
@@ -86,6 +101,10 @@ void script_error_text(struct script *s, struct lua_State *lua, char *ret_text, 
 
 /* The line of the Lua code that called the C function which asks. */
 int script_line(struct lua_State *lua);
+/* The text of that code: the scenario, or a module of it. */
+const struct source *script_source(struct lua_State *lua);
+/* The place of a name on that line. */
+struct place script_place(struct lua_State *lua, const char *name);
 
 /* The object at a stack index, or NULL if it is not ours. */
 struct object *script_object(struct lua_State *lua, int index);

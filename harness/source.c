@@ -334,13 +334,13 @@ bool source_find(const struct source *s, int line, const char *name, const struc
 {
 	size_t at;
 
-	*ret_place = (struct place){line, 0};
+	*ret_place = (struct place){line, 0, s};
 	for (size_t i = 0; i + 1 < s->tokens_count && s->tokens[i].line <= line; i++) {
 		if (s->tokens[i].line != line || !token_is(s, i, name) || !opens_call(s, i + 1))
 			continue;
 		if (!follow(s, i + 1, steps, steps_count, value, &at))
 			continue;
-		*ret_place = (struct place){s->tokens[at].line, s->tokens[at].column};
+		*ret_place = (struct place){s->tokens[at].line, s->tokens[at].column, s};
 		return true;
 	}
 	return false;
@@ -350,8 +350,8 @@ struct place source_name(const struct source *s, int line, const char *name)
 {
 	for (size_t i = 0; i < s->tokens_count; i++)
 		if (s->tokens[i].line == line && token_is(s, i, name))
-			return (struct place){line, s->tokens[i].column};
-	return (struct place){line, 0};
+			return (struct place){line, s->tokens[i].column, s};
+	return (struct place){line, 0, s};
 }
 
 /* Whether a token may end an expression that a "(" after it would call. */
@@ -374,15 +374,18 @@ struct place source_surprise(const struct source *s)
 {
 	for (size_t i = 1; i < s->tokens_count; i++) {
 		if (s->tokens[i].first && token_is(s, i, "(") && ends_expression(s, i - 1))
-			return (struct place){s->tokens[i].line, s->tokens[i].column};
+			return (struct place){s->tokens[i].line, s->tokens[i].column, s};
 	}
-	return (struct place){0, 0};
+	return (struct place){0, 0, s};
 }
 
 void source_complain(const struct source *s, struct place at, const char *text, struct buf *out)
 {
-	const char *line = s->text, *end;
+	const char *line, *end;
 
+	if (at.source)
+		s = at.source;
+	line = s->text;
 	if (at.column)
 		buf_printf(out, "%s:%d:%d: %s\n", s->path, at.line, at.column, text);
 	else if (at.line)

@@ -10,8 +10,10 @@
 #define SOURCE_SIZE_MAX ((size_t)1 << 20)
 
 /* Counted from 1; column 0: the whole line. Columns count bytes, tabs as one. */
+struct source;
 struct place {
 	int line, column;
+	const struct source *source; /* NULL: of the scenario itself */
 };
 
 struct token;

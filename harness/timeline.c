@@ -3,6 +3,8 @@
  * passes inside. */
 #include "harness/timeline.h"
 
+#include "protocol/schema.h"
+
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static struct stage *stage_of(lua_State *lua, const char *word)
 	struct script *s = script_of(lua);
 
 	if (!s->stage) {
-		script_complain(s, source_name(s->source, script_line(lua), word),
+		script_complain(s, script_place(lua, word),
 				"%s belongs into timeline(function() ... end)", word);
 		script_stop(lua);
 	}
@@ -50,7 +52,7 @@ static int word_timeline(lua_State *lua)
 	struct script *s = script_of(lua);
 
 	if (!lua_isfunction(lua, 1) || s->plan->has_timeline) {
-		script_complain(s, source_name(s->source, script_line(lua), "timeline"),
+		script_complain(s, script_place(lua, "timeline"),
 				s->plan->has_timeline ? "there is one timeline in a scenario"
 						      : "timeline takes a function");
 		return script_stop(lua);
@@ -140,6 +142,104 @@ static int word_reported(lua_State *lua)
 						      .number = luaL_optinteger(lua, 3, 1)});
 }
 
+/* "hold NAME" in a rule's text. */
+static struct str hold_of(lua_State *lua, const struct object *o, const char *word)
+{
+	struct str text = script_of(lua)->plan->rules[o->index].text;
+	const char *at = memmem(text.data, (size_t)text.len, "-> hold ", 8), *end;
+
+	if (!at)
+		luaL_error(lua, "rule:%s is for rules that hold", word);
+	at += 8;
+	end = memchr(at, ' ', (size_t)(text.data + text.len - at));
+	return (struct str){at, (int32_t)((end ? end : text.data + text.len) - at)};
+}
+
+static int word_held(lua_State *lua)
+{
+	struct object *o = self_of(lua, OBJECT_RULE, "held");
+
+	return push_condition(lua, (struct condition){.kind = CONDITION_HELD,
+						      .index = o->index,
+						      .word = hold_of(lua, o, "held"),
+						      .number = luaL_optinteger(lua, 2, 1)});
+}
+
+static int word_release(lua_State *lua)
+{
+	struct object *o = self_of(lua, OBJECT_RULE, "release");
+	struct stage *stage = stage_of(lua, "release");
+
+	lua_pushinteger(lua, stage->release(stage, hold_of(lua, o, "release")));
+	return 1;
+}
+
+static int word_sent(lua_State *lua)
+{
+	struct object *o = self_of(lua, OBJECT_CLIENT, "sent");
+	const char *api = luaL_checkstring(lua, 2);
+	int key = api_find(str_of(api));
+
+	if (key < 0)
+		return luaL_error(lua, "there is no API '%s'", api);
+	return push_condition(lua, (struct condition){.kind = CONDITION_SENT,
+						      .index = o->index,
+						      .api_key = key,
+						      .number = luaL_optinteger(lua, 3, 1)});
+}
+
+static int word_has(lua_State *lua)
+{
+	struct object *o = self_of(lua, OBJECT_TOPIC, "has");
+
+	return push_condition(lua, (struct condition){.kind = CONDITION_RECORDS,
+						      .index = o->index,
+						      .number = luaL_checkinteger(lua, 2)});
+}
+
+static struct str keep_text(lua_State *lua, int index)
+{
+	size_t len;
+	const char *text = luaL_checklstring(lua, index, &len);
+
+	return arena_str(&script_of(lua)->plan->arena, (struct str){text, (int32_t)len});
+}
+
+static int word_members(lua_State *lua)
+{
+	return push_condition(lua, (struct condition){.kind = CONDITION_MEMBERS,
+						      .word = keep_text(lua, 1),
+						      .number = luaL_checkinteger(lua, 2)});
+}
+
+static int push_parts(lua_State *lua, enum condition_kind kind, const char *word)
+{
+	struct condition c = {.kind = kind, .parts_count = lua_gettop(lua)}, *parts;
+
+	parts = arena_zalloc(&script_of(lua)->plan->arena, CONDITION_PARTS_MAX * sizeof(*parts));
+	if (!c.parts_count || c.parts_count > CONDITION_PARTS_MAX || !parts)
+		return luaL_error(lua, "%s takes 1 to %d conditions", word, CONDITION_PARTS_MAX);
+	for (int i = 0; i < c.parts_count; i++) {
+		struct object *o = script_object(lua, i + 1);
+
+		if (!o || o->kind != OBJECT_CONDITION)
+			return luaL_error(lua, "%s takes conditions such as rule:fired()", word);
+		parts[i] = o->condition;
+	}
+	c.parts = parts;
+	return push_condition(lua, c);
+}
+
+static int word_any(lua_State *lua)
+{
+	return push_parts(lua, CONDITION_ANY, "any");
+}
+
+static int word_all(lua_State *lua)
+{
+	return push_parts(lua, CONDITION_ALL, "all");
+}
+
 static int64_t duration_argument(lua_State *lua, int index, int64_t otherwise)
 {
 	int64_t us = otherwise;
@@ -163,6 +263,7 @@ static int word_await(lua_State *lua)
 	s->awaited = o->condition;
 	s->awaited_us = duration_argument(lua, 2, AWAIT_DEFAULT_US);
 	s->awaited_line = script_line(lua);
+	s->awaited_source = script_source(lua);
 	return lua_yield(lua, 0);
 }
 
@@ -174,6 +275,7 @@ static int word_sleep(lua_State *lua)
 	s->awaited = (struct condition){.kind = CONDITION_TIME};
 	s->awaited_us = duration_argument(lua, 1, 0);
 	s->awaited_line = script_line(lua);
+	s->awaited_source = script_source(lua);
 	return lua_yield(lua, 0);
 }
 
@@ -185,27 +287,35 @@ static int word_mark(lua_State *lua)
 	return 0;
 }
 
+static void add_methods(lua_State *lua, enum object_kind kind, const luaL_Reg *methods)
+{
+	lua_newtable(lua);
+	luaL_setfuncs(lua, methods, 0);
+	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(kind));
+}
+
 void script_add_timeline(struct script *s)
 {
-	static const luaL_Reg words[] = {{"timeline", word_timeline},
-					 {"await", word_await},
-					 {"sleep", word_sleep},
-					 {"mark", word_mark},
-					 {NULL, NULL}};
-	static const luaL_Reg client[] = {{"start", word_start},       {"stop", word_stop},
-					  {"kill", word_kill},	       {"pause", word_pause},
-					  {"resume", word_resume},     {"exited", word_exited},
-					  {"reported", word_reported}, {NULL, NULL}};
-	static const luaL_Reg rule[] = {{"fired", word_fired}, {NULL, NULL}};
-	lua_State *lua = s->lua;
+	static const luaL_Reg words[] = {{"timeline", word_timeline}, {"await", word_await},
+					 {"sleep", word_sleep},	      {"mark", word_mark},
+					 {"members", word_members},   {"any", word_any},
+					 {"all", word_all},	      {NULL, NULL}};
+	static const luaL_Reg client[] = {
+		{"start", word_start},	     {"stop", word_stop},     {"kill", word_kill},
+		{"pause", word_pause},	     {"resume", word_resume}, {"exited", word_exited},
+		{"reported", word_reported}, {"sent", word_sent},     {NULL, NULL}};
+	static const luaL_Reg rule[] = {{"fired", word_fired},
+					{"held", word_held},
+					{"release", word_release},
+					{NULL, NULL}};
+	static const luaL_Reg topic[] = {{"has", word_has}, {NULL, NULL}};
 
-	lua_pushglobaltable(lua);
-	luaL_setfuncs(lua, words, 0);
-	lua_pop(lua, 1);
-	luaL_newlib(lua, client);
-	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_CLIENT));
-	luaL_newlib(lua, rule);
-	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_RULE));
+	lua_pushglobaltable(s->lua);
+	luaL_setfuncs(s->lua, words, 0);
+	lua_pop(s->lua, 1);
+	add_methods(s->lua, OBJECT_CLIENT, client);
+	add_methods(s->lua, OBJECT_RULE, rule);
+	add_methods(s->lua, OBJECT_TOPIC, topic);
 }
 
 /* ---- the coroutine ---- */
@@ -266,41 +376,86 @@ static enum timeline_state poll_default(struct timeline *t)
 	return t->state = TIMELINE_DONE;
 }
 
-static void describe(struct timeline *t)
+static void describe(const struct case_plan *p, const struct condition *c, struct buf *to)
 {
-	const struct condition *c = &t->script->awaited;
-	const struct case_plan *p = t->plan;
-	char *to = t->waiting;
-	size_t size = sizeof(t->waiting);
+	long long n = c->number;
 
 	switch (c->kind) {
 	case CONDITION_FIRED:
-		snprintf(to, size, STR_FMT ":fired(%lld)", STR_ARG(p->rules[c->index].name),
-			 (long long)c->number);
+		buf_printf(to, STR_FMT ":fired(%lld)", STR_ARG(p->rules[c->index].name), n);
+		break;
+	case CONDITION_HELD:
+		buf_printf(to, STR_FMT ":held(%lld)", STR_ARG(p->rules[c->index].name), n);
 		break;
 	case CONDITION_EXITED:
-		snprintf(to, size, STR_FMT ":exited(%lld)", STR_ARG(p->clients[c->index].name),
-			 (long long)c->number);
+		buf_printf(to, STR_FMT ":exited(%lld)", STR_ARG(p->clients[c->index].name), n);
 		break;
 	case CONDITION_ENDED:
-		snprintf(to, size, STR_FMT ":exited()", STR_ARG(p->clients[c->index].name));
+		buf_printf(to, STR_FMT ":exited()", STR_ARG(p->clients[c->index].name));
 		break;
 	case CONDITION_REPORTED:
-		snprintf(to, size, STR_FMT ":reported(\"" STR_FMT "\", %lld)",
-			 STR_ARG(p->clients[c->index].name), STR_ARG(c->word),
-			 (long long)c->number);
+		buf_printf(to, STR_FMT ":reported(\"" STR_FMT "\", %lld)",
+			   STR_ARG(p->clients[c->index].name), STR_ARG(c->word), n);
+		break;
+	case CONDITION_SENT:
+		buf_printf(to, STR_FMT ":sent(\"%s\", %lld)", STR_ARG(p->clients[c->index].name),
+			   api_name(c->api_key), n);
+		break;
+	case CONDITION_RECORDS:
+		buf_printf(to, STR_FMT ":has(%lld)", STR_ARG(p->topics[c->index].name), n);
+		break;
+	case CONDITION_MEMBERS:
+		buf_printf(to, "members(\"" STR_FMT "\", %lld)", STR_ARG(c->word), n);
 		break;
 	case CONDITION_TIME:
-		snprintf(to, size, "sleep");
+		buf_text(to, "sleep");
+		break;
+	case CONDITION_ANY:
+	case CONDITION_ALL:
+		buf_text(to, c->kind == CONDITION_ANY ? "any(" : "all(");
+		for (int32_t i = 0; i < c->parts_count; i++) {
+			buf_text(to, i ? ", " : "");
+			describe(p, &c->parts[i], to);
+		}
+		buf_text(to, ")");
 		break;
 	}
+}
+
+static void note_waiting(struct timeline *t)
+{
+	struct buf text;
+
+	buf_init(&text, sizeof(t->waiting) * 4);
+	describe(t->plan, &t->script->awaited, &text);
+	snprintf(t->waiting, sizeof(t->waiting), "%s", buf_cstr(&text));
+	buf_release(&text);
+}
+
+/* ANY holds with one part, ALL with every one; each can't come any more when all, or one, can't. */
+static enum holds judge(struct timeline *t, const struct condition *c, char *text, size_t size)
+{
+	int32_t yes = 0, never = 0;
+	bool any = c->kind == CONDITION_ANY;
+
+	if (!any && c->kind != CONDITION_ALL)
+		return t->stage->holds(t->stage, c, text, size);
+	for (int32_t i = 0; i < c->parts_count; i++) {
+		enum holds h = judge(t, &c->parts[i], text, size);
+
+		yes += h == HOLDS;
+		never += h == HOLDS_NEVER;
+	}
+	if (any ? yes > 0 : yes == c->parts_count)
+		return HOLDS;
+	return (any ? never == c->parts_count : never > 0) ? HOLDS_NEVER : HOLDS_NOT_YET;
 }
 
 static enum timeline_state fail_wait(struct timeline *t, const char *what)
 {
 	char text[900];
 
-	snprintf(text, sizeof(text), "%s:%d: await(%s): %s", t->script->source->path,
+	snprintf(text, sizeof(text), "%s:%d: await(%s): %s", t->script->awaited_source->path,
 		 t->script->awaited_line, t->waiting, what);
 	return fail(t, text);
 }
@@ -315,7 +470,7 @@ static bool wait_over(struct timeline *t, struct instant now)
 
 	if (c->kind == CONDITION_TIME)
 		return late;
-	holds = t->stage->holds(t->stage, c, text, sizeof(text));
+	holds = judge(t, c, text, sizeof(text));
 	if (holds == HOLDS)
 		return true;
 	if (holds == HOLDS_NEVER) {
@@ -343,7 +498,7 @@ static enum timeline_state resume(struct timeline *t)
 		return fail(t, message);
 	}
 	lua_pop(t->thread, results);
-	describe(t);
+	note_waiting(t);
 	return TIMELINE_RUNNING;
 }
 

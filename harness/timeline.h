@@ -15,9 +15,12 @@ struct stage {
 	int (*start)(struct stage *stage, int32_t client, struct error *e);
 	/* Sends a signal to a client's processes; nothing if it does not run. */
 	void (*signal)(struct stage *stage, int32_t client, int signal_number);
-	/* Whether a condition holds. NEVER: it can't come any more; why into text (size bytes). */
+	/* Whether a condition (never ANY or ALL) holds. NEVER: it can't come any more; why into
+	 * text (size bytes). */
 	enum holds (*holds)(struct stage *stage, const struct condition *c, char *text,
 			    size_t size);
+	/* Lets go what a rule holds under a name. How many there were. */
+	int32_t (*release)(struct stage *stage, struct str hold);
 	/* A mark for the evidence. */
 	void (*mark)(struct stage *stage, struct str text);
 };

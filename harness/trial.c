@@ -7,16 +7,19 @@
 #include "harness/command.h"
 #include "harness/exchanges.h"
 #include "harness/marks.h"
+#include "harness/preload.h"
 #include "harness/subject.h"
 #include "harness/timeline.h"
 #include "service/service.h"
 #include "trace/evidence.h"
 
 #include <arpa/inet.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +41,15 @@ struct actor {
 	struct subject *subject; /* its latest life; NULL before the first */
 	bool ours_to_kill;	 /* the timeline sent it a signal that may end it */
 	struct report_count *counts;
+	int64_t sent[API_KEY_MAX + 1]; /* exchanges that have ended, by API */
+};
+
+/* A group, as the cluster last told of it. */
+struct group_seen {
+	struct str name;
+	bool stable;
+	int64_t members;
+	struct group_seen *next;
 };
 
 struct run {
@@ -54,6 +66,8 @@ struct run {
 	struct event_sink wake;
 	struct stage stage;
 	struct actor *actors;
+	struct group_seen *groups;
+	bool begun; /* some subject was started */
 	char bootstrap[TRIAL_PATH_MAX];
 	char environment[600], unsupported[600], late[400], crash[300];
 	enum { PHASE_RUN, PHASE_STOP, PHASE_OVER } phase;
@@ -73,10 +87,39 @@ static void wake(struct run *r)
 	loop_timer_set(&r->poll, clock_now().mono_us);
 }
 
+static void note_group(struct run *r, struct str detail)
+{
+	json_t *root = json_loadb(detail.data, (size_t)detail.len, JSON_ALLOW_NUL, NULL);
+	const char *name = json_string_value(json_object_get(root, "group"));
+	const char *state = json_string_value(json_object_get(root, "state"));
+	struct group_seen *g = r->groups;
+
+	while (g && name && !str_is(g->name, name))
+		g = g->next;
+	if (name && !g && (g = arena_zalloc(&r->trial->arena, sizeof(*g)))) {
+		g->name = arena_str(&r->trial->arena, str_of(name));
+		g->next = r->groups;
+		r->groups = g;
+	}
+	if (name && g) {
+		g->stable = state && !strcasecmp(state, "stable");
+		g->members = (int64_t)json_array_size(json_object_get(root, "members"));
+	}
+	json_decref(root);
+}
+
 static void on_any_event(void *ctx, const struct event *ev)
 {
-	(void)ev;
-	wake(ctx);
+	struct run *r = ctx;
+
+	if (ev->kind == EVENT_CLUSTER && str_is(ev->cluster.name, "group-state"))
+		note_group(r, ev->cluster.detail);
+	for (int32_t i = 0; ev->kind == EVENT_EXCHANGE && i < r->plan->clients_count; i++)
+		if (str_eq(r->plan->clients[i].name, ev->exchange->header.client_id) &&
+		    ev->exchange->header.api_key >= 0 &&
+		    ev->exchange->header.api_key <= API_KEY_MAX)
+			r->actors[i].sent[ev->exchange->header.api_key]++;
+	wake(r);
 }
 
 static void count_report(struct actor *a, struct str name)
@@ -149,6 +192,7 @@ static int stage_start(struct stage *stage, int32_t client, struct error *e)
 				 STR_ARG(a->plan->name));
 	config.name = a->plan->name.data; /* arena texts end in NUL */
 	a->ours_to_kill = false;
+	r->begun = true;
 	if (!command_build(&a->command, r->config->plan, a->plan, r->config->clients, r->bootstrap,
 			   r->config->directory, e)) {
 		command_fill(&a->command, &config);
@@ -174,6 +218,12 @@ static bool nobody_runs(const struct run *r)
 	return subjects_running(r->subjects) == 0;
 }
 
+/* Nothing more can come: no subject runs, and what they sent has been read to its end. */
+static bool all_over(const struct run *r)
+{
+	return r->begun && nobody_runs(r) && !service_connections(r->service);
+}
+
 static int64_t reports_named(const struct actor *a, struct str name)
 {
 	const struct report_count *c = a->counts;
@@ -190,7 +240,7 @@ static enum holds rule_holds(struct run *r, const struct condition *c, char *tex
 
 	if (rule_hits(rule) >= (uint64_t)c->number)
 		return HOLDS;
-	if (!nobody_runs(r))
+	if (!all_over(r))
 		return HOLDS_NOT_YET;
 	miss = rule_nearest_miss(rule);
 	snprintf(text, size, "all subjects have ended and it fired %llu times%s" STR_FMT,
@@ -218,13 +268,58 @@ static enum holds client_holds(struct run *r, const struct condition *c, char *t
 	return HOLDS_NEVER;
 }
 
+/* Records that the logs of a topic have taken, by their offsets. */
+static int64_t records_of(const struct run *r, const struct plan_topic *topic)
+{
+	int64_t n = 0;
+
+	for (const struct history_partition *p = r->trial->checks.history->partitions; p;
+	     p = p->next)
+		if (str_eq(p->topic, topic->name))
+			n += p->end - p->start;
+	return n;
+}
+
+static enum holds group_holds(struct run *r, const struct condition *c)
+{
+	for (const struct group_seen *g = r->groups; g; g = g->next)
+		if (str_eq(g->name, c->word))
+			return g->stable && g->members == c->number ? HOLDS : HOLDS_NOT_YET;
+	return HOLDS_NOT_YET;
+}
+
 static enum holds stage_holds(struct stage *stage, const struct condition *c, char *text,
 			      size_t size)
 {
 	struct run *r = run_of(stage);
+	int64_t n;
 
-	return c->kind == CONDITION_FIRED ? rule_holds(r, c, text, size)
-					  : client_holds(r, c, text, size);
+	switch (c->kind) {
+	case CONDITION_FIRED:
+		return rule_holds(r, c, text, size);
+	case CONDITION_HELD:
+		n = service_held(r->service, c->word);
+		break;
+	case CONDITION_SENT:
+		n = r->actors[c->index].sent[c->api_key];
+		break;
+	case CONDITION_RECORDS:
+		n = records_of(r, &r->plan->topics[c->index]);
+		break;
+	case CONDITION_MEMBERS:
+		return group_holds(r, c);
+	default:
+		return client_holds(r, c, text, size);
+	}
+	if (n >= c->number)
+		return HOLDS;
+	snprintf(text, size, "all subjects have ended at %lld", (long long)n);
+	return all_over(r) ? HOLDS_NEVER : HOLDS_NOT_YET;
+}
+
+static int32_t stage_release(struct stage *stage, struct str hold)
+{
+	return service_release(run_of(stage)->service, hold);
 }
 
 static void on_mark(void *ctx, struct str text)
@@ -358,6 +453,8 @@ static int add_plan(struct run *r, struct error *e)
 	for (int32_t i = 0; i < p->topics_count && !rc; i++)
 		rc = service_create_topic(r->service, p->topics[i].name, p->topics[i].partitions,
 					  p->topics[i].replication, p->topics[i].leader, e);
+	for (int32_t i = 0; i < p->topics_count && !rc; i++)
+		rc = preload(r->service, &p->topics[i], p->brokers, e);
 	for (int32_t i = 0; i < p->rules_count && !rc; i++)
 		if (!service_add_rule(r->service, p->rules[i].name, p->rules[i].text, e))
 			rc = e->code;
@@ -427,7 +524,8 @@ static void set_up(struct run *r)
 	r->interrupts[1] = loop_watch_signal(r->loop, SIGTERM, on_interrupt, r);
 	r->subjects = subjects_new(r->loop);
 	r->wake = (struct event_sink){.on_event = on_any_event, .ctx = r};
-	r->stage = (struct stage){stage_start, stage_signal, stage_holds, stage_mark};
+	r->stage =
+		(struct stage){stage_start, stage_signal, stage_holds, stage_release, stage_mark};
 	r->actors = arena_zalloc(&r->trial->arena,
 				 ((size_t)r->plan->clients_count + 1) * sizeof(*r->actors));
 	for (int32_t i = 0; i < r->plan->clients_count; i++)

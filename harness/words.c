@@ -4,7 +4,7 @@
  * timeline.c's. */
 #include "harness/words.h"
 
-#include "harness/script.h"
+#include "harness/arguments.h"
 #include "rules/rule.h"
 
 #include <lauxlib.h>
@@ -33,6 +33,8 @@ static const struct key topic_keys[] = {
 	 "replicas of each; 3, or all brokers if there are fewer"},
 	{"leader", KEY_NUMBER, 1, PLAN_BROKERS_MAX,
 	 "node id that leads all partitions; spread if absent"},
+	{"records", KEY_NUMBER, 0, 1000000,
+	 "how many are there from the start: values old.0, old.1, ..."},
 	{0},
 };
 
@@ -120,257 +122,6 @@ const struct key *words_args(enum speaks speaks)
 	return args[speaks];
 }
 
-/* ---- reading arguments ---- */
-
-/* A call of a word: where complaints about its arguments belong. */
-struct call_site {
-	struct script *script;
-	lua_State *lua;
-	const char *word;
-	int line;
-};
-
-static struct call_site call_site(lua_State *lua, const char *word)
-{
-	return (struct call_site){script_of(lua), lua, word, script_line(lua)};
-}
-
-static struct place argument_place(const struct call_site *c, int index)
-{
-	struct place at;
-
-	source_find(c->script->source, c->line, c->word, &(struct step){NULL, index}, 1, true, &at);
-	if (!at.column)
-		at = source_name(c->script->source, c->line, c->word);
-	return at;
-}
-
-/* The place of a key (or its value) of the table that is argument `index`; outer: a key on the way,
- * or NULL. */
-static struct place key_place(const struct call_site *c, int index, const char *outer,
-			      const char *key, bool value)
-{
-	struct step steps[3] = {{NULL, index}, {outer ? outer : key, 0}, {key, 0}};
-	struct place at;
-
-	if (!source_find(c->script->source, c->line, c->word, steps, outer ? 3 : 2, value, &at))
-		at = argument_place(c, index);
-	return at;
-}
-
-static const struct key *find_key(const struct key *keys, const char *name)
-{
-	for (; keys->name; keys++)
-		if (!strcmp(keys->name, name))
-			return keys;
-	return NULL;
-}
-
-static const char *nearest_key(const struct key *keys, const char *name)
-{
-	const char *best = NULL;
-	int best_distance = 4;
-
-	for (; keys->name; keys++) {
-		int distance = str_distance(str_of(name), str_of(keys->name));
-
-		if (distance < best_distance) {
-			best_distance = distance;
-			best = keys->name;
-		}
-	}
-	return best;
-}
-
-/* What the value at the top should be, or NULL if it is. */
-static const char *wrong_kind(lua_State *lua, const struct key *k)
-{
-	static const char *const kinds[] = {
-		"a text",	 "a number",
-		"true or false", "a time such as \"500ms\" or \"20s\"",
-		"a table",	 "a text, a number, a topic, true or false"};
-	int64_t us;
-	bool right = false;
-
-	switch (k->kind) {
-	case KEY_TEXT:
-		right = lua_type(lua, -1) == LUA_TSTRING;
-		break;
-	case KEY_NUMBER:
-		right = lua_isinteger(lua, -1);
-		break;
-	case KEY_FLAG:
-		right = lua_isboolean(lua, -1);
-		break;
-	case KEY_DURATION:
-		right = lua_type(lua, -1) == LUA_TSTRING &&
-			plan_duration(str_of(lua_tostring(lua, -1)), &us);
-		break;
-	case KEY_TABLE:
-		right = lua_istable(lua, -1);
-		break;
-	case KEY_SETTING:
-		right = lua_isboolean(lua, -1) || lua_type(lua, -1) == LUA_TSTRING ||
-			lua_isinteger(lua, -1) || script_object(lua, -1);
-		break;
-	}
-	return right ? NULL : kinds[k->kind];
-}
-
-/* Judges the key below the top and the value at the top. */
-static void judge_key(const struct call_site *c, int index, const char *outer,
-		      const struct key *keys)
-{
-	lua_State *lua = c->lua;
-	const char *name, *nearest, *kind;
-	const struct key *k;
-
-	if (lua_type(lua, -2) != LUA_TSTRING) {
-		script_complain(c->script, argument_place(c, index), "%s has names, not a list",
-				c->word);
-		return;
-	}
-	name = lua_tostring(lua, -2);
-	k = find_key(keys, name);
-	if (!k) {
-		nearest = nearest_key(keys, name);
-		script_complain(c->script, key_place(c, index, outer, name, false),
-				"%s%s%s has no key '%s'%s%s%s", c->word, outer ? "'s " : "",
-				outer ? outer : "", name, nearest ? "; did you mean '" : "",
-				nearest ? nearest : "", nearest ? "'?" : "");
-		return;
-	}
-	kind = wrong_kind(lua, k);
-	if (kind)
-		script_complain(c->script, key_place(c, index, outer, name, true),
-				"%s is %s, not %s", name, kind,
-				lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1)
-								 : luaL_typename(lua, -1));
-	else if (k->kind == KEY_NUMBER &&
-		 (lua_tointeger(lua, -1) < k->min || lua_tointeger(lua, -1) > k->max))
-		script_complain(c->script, key_place(c, index, outer, name, true),
-				"%s lies between %lld and %lld", name, (long long)k->min,
-				(long long)k->max);
-}
-
-/* Checks the table at a stack index against its keys. Complains; the caller then reads what it
- * understands. */
-static void judge_table(const struct call_site *c, int stack, int index, const char *outer,
-			const struct key *keys)
-{
-	lua_pushnil(c->lua);
-	while (lua_next(c->lua, stack)) {
-		judge_key(c, index, outer, keys);
-		lua_pop(c->lua, 1);
-	}
-}
-
-/* Argument `index` must be a table (absent: an empty one is put there). */
-static void want_table(const struct call_site *c, int index, bool needed, const struct key *keys)
-{
-	if (!needed && lua_isnoneornil(c->lua, index)) {
-		lua_settop(c->lua, index - 1);
-		lua_newtable(c->lua);
-		return;
-	}
-	if (!lua_istable(c->lua, index)) {
-		script_complain(c->script, argument_place(c, index),
-				"%s takes a table here, not %s", c->word,
-				luaL_typename(c->lua, index));
-		script_stop(c->lua);
-	}
-	lua_settop(c->lua, index);
-	judge_table(c, index, index, NULL, keys);
-}
-
-static struct str keep(struct arena *arena, lua_State *lua, int index)
-{
-	size_t len;
-	const char *text = lua_tolstring(lua, index, &len);
-
-	return text ? arena_str(arena, (struct str){text, (int32_t)len}) : (struct str){0};
-}
-
-static struct str want_name(const struct call_site *c, int index, const char *what)
-{
-	struct str name;
-
-	if (lua_type(c->lua, index) != LUA_TSTRING || !lua_rawlen(c->lua, index)) {
-		script_complain(c->script, argument_place(c, index),
-				"%s takes %s here: a text, not %s", c->word, what,
-				luaL_typename(c->lua, index));
-		script_stop(c->lua);
-	}
-	name = keep(&c->script->plan->arena, c->lua, index);
-	for (int32_t i = 0; i < name.len; i++)
-		if (name.data[i] == '/' || (unsigned char)name.data[i] < ' ' || name.len > 200) {
-			script_complain(c->script, argument_place(c, index),
-					"%s has a character that a name can't have, or is "
-					"too long",
-					what);
-			script_stop(c->lua);
-		}
-	return name;
-}
-
-static struct str text_field(const struct call_site *c, struct arena *arena, int stack,
-			     const char *key)
-{
-	struct str text = {0};
-
-	if (lua_getfield(c->lua, stack, key) == LUA_TSTRING)
-		text = keep(arena, c->lua, -1);
-	lua_pop(c->lua, 1);
-	return text;
-}
-
-static int64_t number_field(const struct call_site *c, int stack, const char *key,
-			    int64_t otherwise)
-{
-	int64_t n = otherwise;
-
-	if (lua_getfield(c->lua, stack, key) == LUA_TNUMBER)
-		n = lua_tointeger(c->lua, -1);
-	lua_pop(c->lua, 1);
-	return n;
-}
-
-static bool flag_field(const struct call_site *c, int stack, const char *key)
-{
-	bool flag = lua_getfield(c->lua, stack, key) == LUA_TBOOLEAN && lua_toboolean(c->lua, -1);
-
-	lua_pop(c->lua, 1);
-	return flag;
-}
-
-/* Room for one more element of a list of the plan. */
-static void *add_item(const struct call_site *c, void *list, int32_t *count, size_t size)
-{
-	void **items = list;
-
-	if (!*items)
-		*items = arena_zalloc(&c->script->plan->arena, PLAN_ITEMS_MAX * size);
-	if (!*items || *count == PLAN_ITEMS_MAX) {
-		script_complain(c->script, source_name(c->script->source, c->line, c->word),
-				"more than %d of %s", PLAN_ITEMS_MAX, c->word);
-		script_stop(c->lua);
-	}
-	return (char *)*items + (size_t)(*count)++ * size;
-}
-
-/* Words that belong behind scenario{} in a case. */
-static struct call_site case_site(lua_State *lua, const char *word)
-{
-	struct call_site c = call_site(lua, word);
-
-	if (!c.script->has_scenario) {
-		script_complain(c.script, source_name(c.script->source, c.line, word),
-				"scenario {...} comes first");
-		script_stop(lua);
-	}
-	return c;
-}
-
 /* ---- scenario ---- */
 
 static bool matrix_value(const struct call_site *c, struct matrix_value *v)
@@ -389,7 +140,7 @@ static bool matrix_value(const struct call_site *c, struct matrix_value *v)
 		return false;
 	}
 	luaL_tolstring(lua, -1, NULL);
-	v->text = keep(&c->script->header->arena, lua, -1);
+	v->text = call_keep(&c->script->header->arena, lua, -1);
 	lua_pop(lua, 1);
 	return v->text.len > 0;
 }
@@ -401,9 +152,9 @@ static void matrix_axis(const struct call_site *c, struct matrix_axis *axis)
 	struct scenario *h = c->script->header;
 	size_t n = lua_istable(lua, -1) ? lua_rawlen(lua, -1) : 0;
 
-	axis->key =
-		lua_type(lua, -2) == LUA_TSTRING ? keep(&h->arena, lua, -2) : (struct str){"?", 1};
-	axis->at = key_place(c, 1, "matrix", axis->key.data, false);
+	axis->key = lua_type(lua, -2) == LUA_TSTRING ? call_keep(&h->arena, lua, -2)
+						     : (struct str){"?", 1};
+	axis->at = call_key_place(c, 1, "matrix", axis->key.data, false);
 	axis->values = arena_zalloc(&h->arena, (n + 1) * sizeof(*axis->values));
 	for (size_t i = 0; i < n && axis->values; i++) {
 		lua_rawgeti(lua, -1, (lua_Integer)i + 1);
@@ -447,24 +198,24 @@ static void read_matrix(const struct call_site *c)
 		cases *= h->axes[i].values_count;
 	h->cases_count = (int32_t)cases;
 	if (cases > PLAN_CASES_MAX)
-		script_complain(c->script, key_place(c, 1, NULL, "matrix", false),
+		script_complain(c->script, call_key_place(c, 1, NULL, "matrix", false),
 				"more than %d cases", PLAN_CASES_MAX);
 }
 
 static void read_header(const struct call_site *c)
 {
 	struct scenario *h = c->script->header;
-	struct str timeout = text_field(c, &h->arena, 1, "timeout");
+	struct str timeout = call_text(c, &h->arena, 1, "timeout");
 
-	h->name = text_field(c, &h->arena, 1, "name");
-	h->claim = text_field(c, &h->arena, 1, "claim");
-	h->see = text_field(c, &h->arena, 1, "see");
+	h->name = call_text(c, &h->arena, 1, "name");
+	h->claim = call_text(c, &h->arena, 1, "claim");
+	h->see = call_text(c, &h->arena, 1, "see");
 	h->timeout_us = PLAN_TIMEOUT_US;
 	h->cases_count = 1;
 	if (timeout.data)
 		plan_duration(timeout, &h->timeout_us);
 	if (!h->name.data || !h->claim.data)
-		script_complain(c->script, source_name(c->script->source, c->line, "scenario"),
+		script_complain(c->script, source_name(c->source, c->line, "scenario"),
 				"scenario needs a name and a claim");
 	if (lua_getfield(c->lua, 1, "matrix") == LUA_TTABLE)
 		read_matrix(c);
@@ -476,11 +227,11 @@ static int word_scenario(lua_State *lua)
 	struct call_site c = call_site(lua, "scenario");
 
 	if (c.script->has_scenario) {
-		script_complain(c.script, source_name(c.script->source, c.line, "scenario"),
+		script_complain(c.script, source_name(c.source, c.line, "scenario"),
 				"there is one scenario {...} in a file");
 		script_stop(lua);
 	}
-	want_table(&c, 1, true, scenario_keys);
+	call_table(&c, 1, true, scenario_keys);
 	c.script->has_scenario = true;
 	if (!c.script->header)
 		return 0;
@@ -495,14 +246,14 @@ static int word_cluster(lua_State *lua)
 	struct call_site c = case_site(lua, "cluster");
 	struct case_plan *p = c.script->plan;
 
-	want_table(&c, 1, false, cluster_keys);
+	call_table(&c, 1, false, cluster_keys);
 	if (c.script->has_cluster)
-		script_complain(c.script, source_name(c.script->source, c.line, "cluster"),
+		script_complain(c.script, source_name(c.source, c.line, "cluster"),
 				"there is one cluster in a scenario");
 	c.script->has_cluster = true;
-	p->brokers = (int32_t)number_field(&c, 1, "brokers", 1);
-	p->default_partitions = (int32_t)number_field(&c, 1, "default_partitions", 1);
-	p->auto_create = flag_field(&c, 1, "auto_create");
+	p->brokers = (int32_t)call_number(&c, 1, "brokers", 1);
+	p->default_partitions = (int32_t)call_number(&c, 1, "default_partitions", 1);
+	p->auto_create = call_flag(&c, 1, "auto_create");
 	script_push(lua, OBJECT_CLUSTER, 0);
 	return 1;
 }
@@ -516,29 +267,30 @@ static int word_topic(lua_State *lua)
 	struct str name;
 
 	if (!self || self->kind != OBJECT_CLUSTER) {
-		script_complain(c.script, source_name(c.script->source, c.line, "topic"),
+		script_complain(c.script, source_name(c.source, c.line, "topic"),
 				"write c:topic(...), with the cluster before "
 				"the colon");
 		script_stop(lua);
 	}
 	lua_remove(lua, 1); /* places count arguments as they are written */
-	name = want_name(&c, 1, "the name of a topic");
-	want_table(&c, 2, false, topic_keys);
+	name = call_name(&c, 1, "the name of a topic");
+	call_table(&c, 2, false, topic_keys);
 	for (int32_t i = 0; i < p->topics_count; i++)
 		if (str_eq(p->topics[i].name, name))
-			script_complain(c.script, argument_place(&c, 1),
+			script_complain(c.script, call_place(&c, 1),
 					"there is a topic '" STR_FMT "' already", STR_ARG(name));
-	t = add_item(&c, &p->topics, &p->topics_count, sizeof(*t));
+	t = call_add(&c, &p->topics, &p->topics_count, sizeof(*t));
 	t->name = name;
-	t->partitions = (int32_t)number_field(&c, 2, "partitions", -1);
-	t->replication = (int16_t)number_field(&c, 2, "replication", -1);
-	t->leader = (int32_t)number_field(&c, 2, "leader", -1);
-	t->at = argument_place(&c, 1);
+	t->partitions = (int32_t)call_number(&c, 2, "partitions", -1);
+	t->replication = (int16_t)call_number(&c, 2, "replication", -1);
+	t->leader = (int32_t)call_number(&c, 2, "leader", -1);
+	t->records = call_number(&c, 2, "records", 0);
+	t->at = call_place(&c, 1);
 	if (t->leader > p->brokers)
-		script_complain(c.script, key_place(&c, 2, NULL, "leader", true),
+		script_complain(c.script, call_key_place(&c, 2, NULL, "leader", true),
 				"there are %d brokers", p->brokers);
 	if (t->replication > p->brokers)
-		script_complain(c.script, key_place(&c, 2, NULL, "replication", true),
+		script_complain(c.script, call_key_place(&c, 2, NULL, "replication", true),
 				"there are %d brokers", p->brokers);
 	script_push(lua, OBJECT_TOPIC, p->topics_count - 1);
 	return 1;
@@ -592,13 +344,13 @@ static bool read_setting(const struct call_site *c, struct plan_setting *s, bool
 {
 	struct arena *arena = &c->script->plan->arena;
 
-	s->key = keep(arena, c->lua, -2);
+	s->key = call_keep(arena, c->lua, -2);
 	if (flags && lua_isboolean(c->lua, -1)) {
 		s->flag = true;
 		return lua_toboolean(c->lua, -1);
 	}
 	luaL_tolstring(c->lua, -1, NULL);
-	s->value = keep(arena, c->lua, -1);
+	s->value = call_keep(arena, c->lua, -1);
 	lua_pop(c->lua, 1);
 	return true;
 }
@@ -620,14 +372,14 @@ static int32_t read_settings(const struct call_site *c, const char *name, bool f
 	lua_pushnil(lua);
 	while (lua_next(lua, -2)) {
 		bool named = lua_type(lua, -2) == LUA_TSTRING;
-		const char *wrong = named ? wrong_kind(lua, &any) : "named";
+		const char *wrong = named ? call_wrong_kind(lua, &any) : "named";
 
 		if (wrong)
-			script_complain(
-				c->script,
-				key_place(c, 2, name, named ? lua_tostring(lua, -2) : "", true),
-				"%s: %s is %s", name,
-				named ? lua_tostring(lua, -2) : "every setting", wrong);
+			script_complain(c->script,
+					call_key_place(c, 2, name,
+						       named ? lua_tostring(lua, -2) : "", true),
+					"%s: %s is %s", name,
+					named ? lua_tostring(lua, -2) : "every setting", wrong);
 		else if (n < PLAN_ITEMS_MAX && *ret_list)
 			n += read_setting(c, &(*ret_list)[n], flags);
 		lua_pop(lua, 1);
@@ -648,28 +400,29 @@ static struct str setting(const struct plan_setting *list, int32_t count, const 
 
 static void read_client(const struct call_site *c, struct plan_client *k)
 {
-	struct str speaks = text_field(c, &c->script->plan->arena, 2, "speaks");
+	struct str speaks = call_text(c, &c->script->plan->arena, 2, "speaks");
 
 	if (!find_speaks(speaks, &k->speaks)) {
-		script_complain(c->script, key_place(c, 2, NULL, "speaks", true),
+		script_complain(c->script, call_key_place(c, 2, NULL, "speaks", true),
 				"a client speaks verifiable-producer, "
 				"verifiable-consumer, transactional or none; did you mean '%s'?",
 				nearest_speaks(speaks));
 		script_stop(c->lua);
 	}
 	if (lua_getfield(c->lua, 2, "args") == LUA_TTABLE)
-		judge_table(c, lua_gettop(c->lua), 2, "args", words_args(k->speaks));
+		call_judge_table(c, lua_gettop(c->lua), 2, "args", words_args(k->speaks));
 	lua_pop(c->lua, 1);
 	k->args_count = read_settings(c, "args", true, &k->args);
 	k->config_count = read_settings(c, "config", false, &k->config);
 	k->environment_count = read_settings(c, "environment", false, &k->environment);
 	k->topic = setting(k->args, k->args_count, "topic");
 	k->group = setting(k->args, k->args_count, "group_id");
+	k->prefix = setting(k->args, k->args_count, "value_prefix");
 	if (k->speaks != SPEAKS_NONE && !k->topic.data)
-		script_complain(c->script, argument_place(c, 1),
+		script_complain(c->script, call_place(c, 1),
 				"a client needs args = { topic = ... }");
 	if (k->speaks == SPEAKS_CONSUMER && !k->group.data)
-		script_complain(c->script, argument_place(c, 1),
+		script_complain(c->script, call_place(c, 1),
 				"a consumer needs args = { group_id = ... }");
 }
 
@@ -677,17 +430,17 @@ static int word_client(lua_State *lua)
 {
 	struct call_site c = case_site(lua, "client");
 	struct case_plan *p = c.script->plan;
-	struct str name = want_name(&c, 1, "the name of a client");
+	struct str name = call_name(&c, 1, "the name of a client");
 	struct plan_client *k;
 
-	want_table(&c, 2, true, client_keys);
+	call_table(&c, 2, true, client_keys);
 	for (int32_t i = 0; i < p->clients_count; i++)
 		if (str_eq(p->clients[i].name, name))
-			script_complain(c.script, argument_place(&c, 1),
+			script_complain(c.script, call_place(&c, 1),
 					"there is a client '" STR_FMT "' already", STR_ARG(name));
-	k = add_item(&c, &p->clients, &p->clients_count, sizeof(*k));
+	k = call_add(&c, &p->clients, &p->clients_count, sizeof(*k));
 	k->name = name;
-	k->at = argument_place(&c, 1);
+	k->at = call_place(&c, 1);
 	read_client(&c, k);
 	script_push(lua, OBJECT_CLIENT, p->clients_count - 1);
 	return 1;
@@ -699,8 +452,8 @@ static int word_client(lua_State *lua)
  */
 static struct place inside_text(const struct call_site *c, int index, size_t offset)
 {
-	struct place at = argument_place(c, index);
-	const char *line = c->script->source->text;
+	struct place at = call_place(c, index);
+	const char *line = c->source->text;
 	size_t len;
 	const char *text = lua_tolstring(c->lua, index, &len);
 
@@ -721,28 +474,28 @@ static int word_rule(lua_State *lua)
 {
 	struct call_site c = case_site(lua, "rule");
 	struct case_plan *p = c.script->plan;
-	struct str name = want_name(&c, 1, "the name of a rule"), text;
+	struct str name = call_name(&c, 1, "the name of a rule"), text;
 	struct error e = ERROR_INIT;
 	struct plan_rule *r;
 
 	if (lua_type(lua, 2) != LUA_TSTRING) {
-		script_complain(c.script, argument_place(&c, 2),
+		script_complain(c.script, call_place(&c, 2),
 				"rule takes the rule's text here, not %s", luaL_typename(lua, 2));
 		script_stop(lua);
 	}
-	text = keep(&p->arena, lua, 2);
-	want_table(&c, 3, false, rule_keys);
+	text = call_keep(&p->arena, lua, 2);
+	call_table(&c, 3, false, rule_keys);
 	for (int32_t i = 0; i < p->rules_count; i++)
 		if (str_eq(p->rules[i].name, name))
-			script_complain(c.script, argument_place(&c, 1),
+			script_complain(c.script, call_place(&c, 1),
 					"there is a rule '" STR_FMT "' already", STR_ARG(name));
 	if (rules_check(text, &e) < 0)
 		script_complain(c.script, inside_text(&c, 2, e.offset), "%s", e.text);
-	r = add_item(&c, &p->rules, &p->rules_count, sizeof(*r));
+	r = call_add(&c, &p->rules, &p->rules_count, sizeof(*r));
 	r->name = name;
 	r->text = text;
-	r->optional = flag_field(&c, 3, "optional");
-	r->at = argument_place(&c, 2);
+	r->optional = call_flag(&c, 3, "optional");
+	r->at = call_place(&c, 2);
 	script_push(lua, OBJECT_RULE, p->rules_count - 1);
 	return 1;
 }
@@ -768,7 +521,7 @@ static bool take_argument(const struct call_site *c, int index, enum check_arg w
 		return true;
 	case ARG_GROUP:
 		if (lua_type(c->lua, index) == LUA_TSTRING)
-			scope->group = keep(&c->script->plan->arena, c->lua, index);
+			scope->group = call_keep(&c->script->plan->arena, c->lua, index);
 		else if (o && o->kind == OBJECT_CLIENT)
 			scope->group = p->clients[o->index].group;
 		return scope->group.data != NULL;
@@ -796,7 +549,7 @@ static void read_scope(const struct call_site *c, const struct check_type *type,
 		       !take_argument(c, i, type->args[slot], scope))
 			slot++;
 		if (slot == CHECK_ARGS_MAX || !type->args[slot]) {
-			script_complain(c->script, argument_place(c, i),
+			script_complain(c->script, call_place(c, i),
 					"%s takes %s%s%s%s%s here, not %s", type->name,
 					wants[type->args[0]], type->args[1] ? ", " : "",
 					type->args[1] ? wants[type->args[1]] : "",
@@ -820,8 +573,8 @@ static int word_check(lua_State *lua)
 	struct case_plan *p = c.script->plan;
 
 	read_scope(&c, type, &k.scope);
-	k.at = source_name(c.script->source, c.line, c.word);
-	*(struct plan_check *)add_item(&c, &p->checks, &p->checks_count, sizeof(k)) = k;
+	k.at = source_name(c.source, c.line, c.word);
+	*(struct plan_check *)call_add(&c, &p->checks, &p->checks_count, sizeof(k)) = k;
 	script_push(lua, OBJECT_CHECK, p->checks_count - 1);
 	return 1;
 }
@@ -834,7 +587,7 @@ static int word_severity(lua_State *lua)
 	struct object *o = script_object(lua, 1);
 
 	if (!o || o->kind != OBJECT_CHECK || lua_gettop(lua) != 1) {
-		script_complain(c.script, argument_place(&c, 1),
+		script_complain(c.script, call_place(&c, 1),
 				"%s takes one check, such as delivery.no_loss(p, t)", c.word);
 		script_stop(lua);
 	}

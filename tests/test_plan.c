@@ -222,22 +222,28 @@ TEST(every_prefix_of_a_scenario_is_read_or_refused)
 
 TEST(a_rule_that_can_not_act_is_refused)
 {
-	refuse(TOPIC CLIENT "rule('a', 'Produce -> close')\nrule('b', 'Produce topic=t nth=2 -> close')\n",
-	       "x.lua:5:11: this rule can't be reached: rule 'a' acts first on all that it matches\n"
+	refuse(TOPIC CLIENT
+	       "rule('a', 'Produce -> close')\nrule('b', 'Produce topic=t nth=2 -> close')\n",
+	       "x.lua:5:11: this rule can't be reached: rule 'a' acts first on all that it "
+	       "matches\n"
 	       "    rule('b', 'Produce topic=t nth=2 -> close')\n"
 	       "              ^\n");
-	refuse(TOPIC CLIENT "rule('a', 'Produce topic=u -> close')\n", "x.lua:4:11: this rule can't act: there is no topic 'u'\n"
-								       "    rule('a', 'Produce topic=u -> close')\n"
-								       "              ^\n");
-	refuse(TOPIC CLIENT "rule('a', 'Produce client=q -> close')\n", "x.lua:4:11: this rule can't act: there is no client 'q'\n"
-									"    rule('a', 'Produce client=q -> close')\n"
-									"              ^\n");
+	refuse(TOPIC CLIENT "rule('a', 'Produce topic=u -> close')\n",
+	       "x.lua:4:11: this rule can't act: there is no topic 'u'\n"
+	       "    rule('a', 'Produce topic=u -> close')\n"
+	       "              ^\n");
+	refuse(TOPIC CLIENT "rule('a', 'Produce client=q -> close')\n",
+	       "x.lua:4:11: this rule can't act: there is no client 'q'\n"
+	       "    rule('a', 'Produce client=q -> close')\n"
+	       "              ^\n");
 }
 
 TEST(rules_that_share_requests_by_count_can_both_act)
 {
 	struct scenario *s;
-	struct case_plan *p = load_case(TOPIC CLIENT "rule('a', 'Produce nth=1 -> close')\nrule('b', 'Produce -> close')\n", 0, &s);
+	struct case_plan *p = load_case(
+		TOPIC CLIENT "rule('a', 'Produce nth=1 -> close')\nrule('b', 'Produce -> close')\n",
+		0, &s);
 
 	CHECK_TEXT(messages(), "");
 	CHECK(p != NULL);
@@ -251,25 +257,29 @@ TEST(a_plan_in_words_tells_once_what_all_cases_share)
 
 	buf_init(&text, 100000);
 	CHECK(explain_scenario(s, &text));
-	CHECK_TEXT(buf_cstr(&text),
-		   "produce/lost-ack\n"
-		   "  claim     A lost acknowledgement loses nothing.\n"
-		   "  file      x.lua\n"
-		   "  time-out  20.0 s\n"
-		   "  matrix    idempotent: true false\n"
-		   "  matrix    inflight: 1 5\n"
-		   "  cluster   3 brokers\n"
-		   "  topic     orders, 1 partition, led by broker 1\n"
-		   "  rule      lost: Produce topic=orders nth=3 -> close after\n"
-		   "  MUST      delivery.no_loss(p, orders): what the subject was told is written is in the log\n"
-		   "case idempotent=true,inflight=1\n"
-		   "case idempotent=true,inflight=5\n"
-		   "  client    p speaks verifiable-producer; max_messages=500 topic=orders; acks=all enable.idempotence=true\n"
-		   "  MUST      delivery.no_duplicates(p, orders): no value stands in the log more than once\n"
-		   "case idempotent=false,inflight=1\n"
-		   "case idempotent=false,inflight=5\n"
-		   "  client    p speaks verifiable-producer; max_messages=500 topic=orders; acks=all enable.idempotence=false\n"
-		   "  INFO      delivery.no_duplicates(p, orders): no value stands in the log more than once\n");
+	CHECK_TEXT(buf_cstr(&text), "produce/lost-ack\n"
+				    "  claim     A lost acknowledgement loses nothing.\n"
+				    "  file      x.lua\n"
+				    "  time-out  20.0 s\n"
+				    "  matrix    idempotent: true false\n"
+				    "  matrix    inflight: 1 5\n"
+				    "  cluster   3 brokers\n"
+				    "  topic     orders, 1 partition, led by broker 1\n"
+				    "  rule      lost: Produce topic=orders nth=3 -> close after\n"
+				    "  MUST      delivery.no_loss(p, orders): what the subject was "
+				    "told is written is in the log\n"
+				    "case idempotent=true,inflight=1\n"
+				    "case idempotent=true,inflight=5\n"
+				    "  client    p speaks verifiable-producer; max_messages=500 "
+				    "topic=orders; acks=all enable.idempotence=true\n"
+				    "  MUST      delivery.no_duplicates(p, orders): no value "
+				    "stands in the log more than once\n"
+				    "case idempotent=false,inflight=1\n"
+				    "case idempotent=false,inflight=5\n"
+				    "  client    p speaks verifiable-producer; max_messages=500 "
+				    "topic=orders; acks=all enable.idempotence=false\n"
+				    "  INFO      delivery.no_duplicates(p, orders): no value "
+				    "stands in the log more than once\n");
 	buf_release(&text);
 	scenario_free(s);
 }
@@ -279,7 +289,7 @@ TEST(a_plan_in_words_tells_once_what_all_cases_share)
 static struct stage_by_hand {
 	struct stage stage;
 	int started, signalled, fired, exited; /* exited: -1 runs */
-	int reports;
+	int reports, released;
 } hand;
 
 static int hand_start(struct stage *stage, int32_t client, struct error *e)
@@ -314,6 +324,13 @@ static enum holds hand_holds(struct stage *stage, const struct condition *c, cha
 	return HOLDS_NEVER;
 }
 
+static int32_t hand_release(struct stage *stage, struct str hold)
+{
+	(void)stage;
+	(void)hold;
+	return ++hand.released;
+}
+
 static void hand_mark(struct stage *stage, struct str text)
 {
 	(void)stage;
@@ -323,8 +340,8 @@ static void hand_mark(struct stage *stage, struct str text)
 static struct timeline *begin(const char *text, struct case_plan **ret_plan,
 			      struct scenario **ret_scenario)
 {
-	hand = (struct stage_by_hand){{hand_start, hand_signal, hand_holds, hand_mark},
-				      .exited = -1};
+	hand = (struct stage_by_hand){
+		{hand_start, hand_signal, hand_holds, hand_release, hand_mark}, .exited = -1};
 	*ret_plan = load_case(text, 0, ret_scenario);
 	CHECK_TEXT(messages(), "");
 	return timeline_new(*ret_plan, &hand.stage);
@@ -414,6 +431,32 @@ TEST(the_words_of_a_timeline_act_on_the_stage)
 	hand.reports = 2;
 	CHECK_EQ(timeline_poll(t, now), TIMELINE_FAILED);
 	CHECK_TEXT(timeline_why(t), "x.lua:5: enough");
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(any_of_several_and_all_of_several_can_be_awaited)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t =
+		begin(TOPIC "local a = client('a', { speaks = 'none' })\n"
+			    "local r = rule('r', 'Produce -> hold gate request')\n"
+			    "timeline(function() await(any(r:fired(), a:exited())); r:release();\n"
+			    "  await(all(r:fired(2), a:reported('x'))) end)\n",
+		      &p, &s);
+	struct instant now = {0, 0};
+
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_RUNNING);
+	CHECK_TEXT(timeline_waiting(t), "any(r:fired(1), a:exited())");
+	hand.fired = 1;
+	timeline_poll(t, now);
+	CHECK_EQ(hand.released, 1);
+	CHECK_TEXT(timeline_waiting(t), "all(r:fired(2), a:reported(\"x\", 1))");
+	hand.fired = 2;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_RUNNING);
+	hand.reports = 1;
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_DONE);
 	timeline_free(t);
 	end_case(p, s);
 }
