@@ -8,7 +8,26 @@ struct creation {
 	struct call *call;
 	const struct create_topics_request *request;
 	struct asked_name *names;
+	bool too_many; /* partitions, all topics together */
 };
+
+#define REQUEST_PARTITIONS_MAX 10000
+
+static bool too_many(const struct cluster *c, const struct create_topics_request *q)
+{
+	int64_t n = 0;
+
+	for (int32_t i = 0; i < q->topics_count; i++) {
+		const struct create_topics_request_topics *t = &q->topics[i];
+
+		if (t->assignments_count > 0)
+			n += t->assignments_count;
+		else
+			n += t->num_partitions < 0 ? c->config.default_partitions
+						   : t->num_partitions;
+	}
+	return n > REQUEST_PARTITIONS_MAX;
+}
 
 static int16_t refuse(const struct creation *w, struct create_topics_response_topics *r,
 		      int16_t code, struct str text)
@@ -195,6 +214,7 @@ static void make(const struct creation *w, const struct create_topics_request_to
 		set_configs(&as_if, q);
 		put_configs(w, &as_if, r);
 		topic_config_release(&as_if);
+		r->topic_id = rand_uuid(&w->c->rand);
 		return;
 	}
 	t = topic_new(w->c, spec);
@@ -210,12 +230,18 @@ static void create_one(const struct creation *w, const struct create_topics_requ
 
 	codec_init(&create_topics_response_topics_schema, r);
 	r->name = q->name;
+	r->error_message = (struct str){0};
 	spec.partitions =
 		q->num_partitions == -1 ? w->c->config.default_partitions : q->num_partitions;
 	spec.replication = q->replication_factor == -1 ? w->c->config.default_replication
 						       : q->replication_factor;
 	spec.internal = topic_is_internal(q->name);
 	r->error_code = call_fault(w->call, q->name, -1);
+	if (!r->error_code && w->too_many)
+		r->error_code =
+			refuse(w, r, ERROR_POLICY_VIOLATION,
+			       call_printf(w->call, "a request makes at most %d partitions",
+					   REQUEST_PARTITIONS_MAX));
 	if (!r->error_code)
 		r->error_code = check_name(w, q->name, r);
 	if (!r->error_code)
@@ -229,7 +255,7 @@ static void create_one(const struct creation *w, const struct create_topics_requ
 enum call_result create_topics_work(struct cluster *c, struct call *call)
 {
 	const struct create_topics_request *q = call->request;
-	struct creation w = {c, call, q, NULL};
+	struct creation w = {c, call, q, NULL, too_many(c, q)};
 	struct create_topics_response *r = call_response(call, &create_topics_response_schema);
 
 	r->topics = CALL_ARRAY(call, struct create_topics_response_topics, q->topics_count);

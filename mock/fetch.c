@@ -36,6 +36,31 @@ static int64_t limit_of(const struct fetch_work *w, const struct partition *p)
 						: partition_high_watermark(p);
 }
 
+/* Whether the reader's history is not ours from some point on (KIP-320, KIP-595). */
+static bool diverges(const struct partition *p, const struct fetch_want *want, int32_t *ret_epoch,
+		     int64_t *ret_end)
+{
+	if (want->asked.last_fetched_epoch == -1)
+		return false;
+	*ret_end = log_end_of_epoch(&p->log, want->asked.last_fetched_epoch, ret_epoch);
+	return *ret_epoch >= 0 && (*ret_epoch < want->asked.last_fetched_epoch ||
+				   *ret_end < want->asked.fetch_offset);
+}
+
+static int16_t range_error(const struct partition *p, const struct fetch_want *want)
+{
+	int32_t epoch = 0;
+	int64_t end;
+
+	if (want->asked.fetch_offset < p->log.start)
+		return ERROR_OFFSET_OUT_OF_RANGE;
+	if (diverges(p, want, &epoch, &end))
+		return ERROR_NONE;
+	return epoch < 0 || want->asked.fetch_offset > partition_high_watermark(p)
+		       ? ERROR_OFFSET_OUT_OF_RANGE
+		       : ERROR_NONE;
+}
+
 /* Why a partition can't be read: a Kafka code, or 0 with the partition. */
 static int16_t look_up(const struct fetch_work *w, const struct fetch_want *want,
 		       struct partition **ret)
@@ -53,21 +78,7 @@ static int16_t look_up(const struct fetch_work *w, const struct fetch_want *want
 	if (code == ERROR_NOT_LEADER_OR_FOLLOWER && w->call->header.api_version >= 11 &&
 	    is_replica(p, w->call->broker))
 		code = ERROR_NONE; /* followers serve consumers (KIP-392) */
-	if (!code && (want->asked.fetch_offset < p->log.start ||
-		      want->asked.fetch_offset > partition_high_watermark(p)))
-		code = ERROR_OFFSET_OUT_OF_RANGE;
-	return code;
-}
-
-/* Whether the reader's history is not ours from some point on (KIP-320, KIP-595). */
-static bool diverges(const struct partition *p, const struct fetch_want *want, int32_t *ret_epoch,
-		     int64_t *ret_end)
-{
-	if (want->asked.last_fetched_epoch < 0)
-		return false;
-	*ret_end = log_end_of_epoch(&p->log, want->asked.last_fetched_epoch, ret_epoch);
-	return *ret_epoch >= 0 &&
-	       (*ret_epoch < want->asked.last_fetched_epoch || *ret_end < want->asked.fetch_offset);
+	return code ? code : range_error(p, want);
 }
 
 /* True if the answer must go now: an error, or enough bytes. */
@@ -173,6 +184,13 @@ static int16_t read(struct fetch_work *w, const struct partition *p, const struc
 		       : ERROR_NONE;
 }
 
+/* Errors that a broker finds before it turns to the log. */
+static bool is_unknown(int16_t code)
+{
+	return code == ERROR_UNKNOWN_TOPIC_OR_PARTITION || code == ERROR_UNKNOWN_TOPIC_ID ||
+	       code == ERROR_UNKNOWN_SERVER_ERROR;
+}
+
 static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 			  struct fetch_response_responses_partitions *r)
 {
@@ -181,9 +199,9 @@ static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 
 	codec_init(&fetch_response_responses_partitions_schema, r);
 	r->partition_index = want->asked.partition;
-	if (w->request->isolation_level != 1)
+	code = w->fetch->error ? w->fetch->error : look_up(w, want, &p);
+	if (w->request->isolation_level != 1 && !is_unknown(code))
 		r->aborted_transactions_count = -1;
-	code = look_up(w, want, &p);
 	if (code) {
 		put_error(w, p, code, r);
 		return;
@@ -276,13 +294,14 @@ enum call_result fetch_work(struct cluster *c, struct call *call)
 	if (!w.fetch) {
 		w.fetch = call->state = call_alloc(call, sizeof(*w.fetch));
 		w.fetch->deadline_us = c->now.mono_us + (int64_t)q->max_wait_ms * 1000;
-		fetch_session_open(c, call, w.fetch);
+		if (q->isolation_level == 0 || q->isolation_level == 1)
+			fetch_session_open(c, call, w.fetch);
+		else
+			fetch_refuse(call, w.fetch);
 	}
 	if (!w.fetch->error && c->now.mono_us < w.fetch->deadline_us && !enough(&w))
 		return wait_for_more(&w);
 	w.response = call_response(call, &fetch_response_schema);
 	w.response->error_code = w.fetch->error;
-	if (w.fetch->error)
-		return CALL_ANSWER;
 	return answer(&w);
 }

@@ -33,6 +33,10 @@ struct fetch_sessions {
  * FETCH_SESSION_TOPIC_ID_ERROR, or 0. */
 void fetch_session_open(struct cluster *c, struct call *call, struct fetch *f);
 
+/* A request that makes no sense (UNKNOWN_SERVER_ERROR): its partitions are answered with that, before
+ * version 13. */
+void fetch_refuse(struct call *call, struct fetch *f);
+
 /* For an incremental answer: whether this partition is to be in it; notes what is answered. For a
  * full one notes only. */
 bool fetch_session_answer(struct cluster *c, const struct fetch *f, const struct fetch_want *want,

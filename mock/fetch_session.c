@@ -3,6 +3,7 @@
  * which they are to be served; who got records goes to the end. */
 #include "mock/fetch.h"
 
+#include "mock/asked.h"
 #include "mock/mem.h"
 #include "mock/state.h"
 
@@ -164,13 +165,28 @@ static int32_t count_asked(const struct fetch_request *q)
 static void wants_of_request(struct call *call, struct fetch *f)
 {
 	const struct fetch_request *q = call->request;
+	struct asked_list list;
 
-	f->wants = CALL_ARRAY(call, struct fetch_want, count_asked(q));
+	asked_init(&list, call, count_asked(q));
 	for (int32_t i = 0; i < q->topics_count; i++)
 		for (int32_t k = 0; k < q->topics[i].partitions_count; k++)
-			f->wants[f->wants_count++] =
-				(struct fetch_want){q->topics[i].topic, q->topics[i].topic_id,
-						    q->topics[i].partitions[k]};
+			asked_add(&list, q->topics[i].topic, q->topics[i].topic_id,
+				  q->topics[i].partitions[k].partition, i, k);
+	f->wants = CALL_ARRAY(call, struct fetch_want, list.count);
+	f->wants_count = list.count;
+	for (int32_t i = 0; i < list.count; i++) {
+		const struct asked *a = &list.items[i];
+
+		f->wants[i] = (struct fetch_want){a->topic, a->topic_id,
+						  q->topics[a->topic_at].partitions[a->at]};
+	}
+}
+
+void fetch_refuse(struct call *call, struct fetch *f)
+{
+	f->error = ERROR_UNKNOWN_SERVER_ERROR;
+	if (call->header.api_version < 13)
+		wants_of_request(call, f);
 }
 
 static void wants_of_session(struct call *call, const struct fetch_session *s, struct fetch *f)

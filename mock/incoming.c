@@ -6,9 +6,6 @@
 #include "protocol/records.h"
 #include "protocol/records_convert.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 /* Who is judged and where the reasons go. */
 struct judge {
 	struct cluster *c;
@@ -17,21 +14,6 @@ struct judge {
 	struct produce_response_responses_partition_responses *r;
 	int64_t now_ms;
 };
-
-static int16_t refuse(struct judge *j, int16_t code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int16_t refuse(struct judge *j, int16_t code, const char *fmt, ...)
-{
-	char text[256];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	j->r->error_message = call_str(j->call, str_of(text));
-	return code;
-}
 
 static void add_record_error(struct judge *j, int32_t index, int32_t records, const char *text)
 {
@@ -70,7 +52,7 @@ static int16_t check_records(struct judge *j, const struct batch *b, int64_t max
 	if (!j->config->compact && !times)
 		return ERROR_NONE;
 	if (record_iter_init(&it, b, &j->c->plain, NULL))
-		return refuse(j, ERROR_CORRUPT_MESSAGE, "the records can't be read");
+		return ERROR_CORRUPT_MESSAGE;
 	while (record_next(&it, &record, NULL) > 0) {
 		if (j->config->compact && !record.key.data) {
 			add_record_error(j, record.index, it.count,
@@ -83,20 +65,21 @@ static int16_t check_records(struct judge *j, const struct batch *b, int64_t max
 		}
 	}
 	if (code)
-		refuse(j, code, "%d records are refused", j->r->record_errors_count);
+		j->r->error_message = call_printf(j->call, "%d records are refused",
+						  j->r->record_errors_count);
 	return code;
 }
 
 static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding)
 {
 	if (b->raw.len > j->config->message_max)
-		return refuse(j, ERROR_MESSAGE_TOO_LARGE,
-			      "a batch of %d bytes, max.message.bytes is %lld", b->raw.len,
-			      (long long)j->config->message_max);
+		return ERROR_MESSAGE_TOO_LARGE;
 	if (!batch_validate(b, j->config->timestamp_type, &j->c->plain, finding)) {
-		if (finding->record_index >= 0)
+		if (finding->record_index >= 0) {
 			add_record_error(j, finding->record_index, 1, finding->text);
-		return refuse(j, finding->error_code, "%s", finding->text);
+			j->r->error_message = call_str(j->call, str_of(finding->text));
+		}
+		return finding->error_code;
 	}
 	return check_records(j, b, finding->max_timestamp);
 }
@@ -131,15 +114,13 @@ static int16_t rewrite(struct judge *j, struct records records, const struct bat
 	buf_reset(&j->c->batch);
 	if (records_rewrite(records.data, (size_t)records.len, &options, &j->c->plain, &j->c->batch,
 			    &in->records, &e))
-		return refuse(j,
-			      e.code == ERR_LIMIT ? ERROR_MESSAGE_TOO_LARGE : ERROR_CORRUPT_MESSAGE,
-			      "%s", e.text);
+		return e.code == ERR_LIMIT ? ERROR_MESSAGE_TOO_LARGE : ERROR_CORRUPT_MESSAGE;
 	in->append.frame = NULL;
 	in->append.batch = (struct bytes){j->c->batch.data, (int32_t)j->c->batch.len};
 	if (!j->c->batch.len)
 		return ERROR_NONE;
 	if (batch_read(j->c->batch.data, j->c->batch.len, &b, &e))
-		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
+		return ERROR_CORRUPT_MESSAGE;
 	stamp(j, in, b.attributes, b.max_timestamp);
 	return ERROR_NONE;
 }
@@ -156,10 +137,11 @@ static int16_t read_batch(struct judge *j, struct records records, struct incomi
 	records_reader_init(&reader, records.data, (size_t)records.len);
 	found = records_next(&reader, &b, &e);
 	if (found < 0)
-		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
-	if (found == 0 || b.magic != 2 || records_next(&reader, &second, NULL) > 0)
-		return refuse(j, ERROR_INVALID_RECORD,
-			      "from version 3 on a partition gets exactly one batch of magic 2");
+		return ERROR_CORRUPT_MESSAGE;
+	if (found == 0 || b.magic != 2 || records_next(&reader, &second, NULL) > 0) {
+		in->early = true;
+		return ERROR_INVALID_RECORD; /* exactly one batch of magic 2 (rule 14) */
+	}
 	code = check_batch(j, &b, &finding);
 	if (code)
 		return code;
@@ -190,7 +172,7 @@ static int16_t read_messages(struct judge *j, struct records records, struct inc
 			return code;
 	}
 	if (found < 0)
-		return refuse(j, ERROR_CORRUPT_MESSAGE, "%s", e.text);
+		return ERROR_CORRUPT_MESSAGE;
 	return rewrite(j, (struct records){records.data, (int32_t)reader.at, 0}, NULL, in);
 }
 
@@ -202,8 +184,9 @@ int16_t incoming_read(struct cluster *c, struct call *call, const struct partiti
 
 	*ret = (struct incoming){.claim = {.id = -1}};
 	ret->append.leader_epoch = p->leader_epoch;
+	ret->early = !records.data;
 	if (!records.data)
-		return refuse(&j, ERROR_INVALID_RECORD, "there are no records");
+		return ERROR_INVALID_RECORD;
 	return call->header.api_version < 3 ? read_messages(&j, records, ret)
 					    : read_batch(&j, records, ret);
 }

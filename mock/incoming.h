@@ -10,6 +10,7 @@ struct incoming {
 	struct log_append append;
 	struct producer_claim claim; /* id -1: none */
 	int32_t records;
+	bool early; /* refused for what the request is, before the partition was asked */
 };
 
 /*

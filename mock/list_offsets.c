@@ -1,5 +1,6 @@
 /* ListOffsets: where a partition begins and ends, and what stands at a time. Rule 22 of the
  * acceptance text. Owns nothing. */
+#include "mock/asked.h"
 #include "mock/fault.h"
 #include "mock/state.h"
 
@@ -98,24 +99,7 @@ static void find_old_style(const struct lookup *w, const struct partition *p,
 	r->old_style_offsets_count = n;
 }
 
-/* A partition that a request names twice is refused both times: one pass marks them. */
-static void mark(struct cluster *c, const struct list_offsets_request *q)
-{
-	c->topics.mark++;
-	for (int32_t i = 0; i < q->topics_count; i++)
-		for (int32_t k = 0; k < q->topics[i].partitions_count; k++) {
-			struct partition *p =
-				partition_find(topic_find(c, q->topics[i].name),
-					       q->topics[i].partitions[k].partition_index);
-
-			if (p && p->mark == c->topics.mark)
-				p->mark_twice = c->topics.mark;
-			if (p)
-				p->mark = c->topics.mark;
-		}
-}
-
-static int16_t look_up(const struct lookup *w, struct str topic,
+static int16_t look_up(const struct lookup *w, struct str topic, bool twice,
 		       const struct list_offsets_request_topics_partitions *q,
 		       struct list_offsets_response_topics_partitions *r)
 {
@@ -125,7 +109,9 @@ static int16_t look_up(const struct lookup *w, struct str topic,
 
 	if (code)
 		return code;
-	if (version >= 1 && p && p->mark_twice == w->c->topics.mark)
+	if (w->request->isolation_level != 0 && w->request->isolation_level != 1)
+		return ERROR_UNKNOWN_SERVER_ERROR;
+	if (version >= 1 && twice)
 		return ERROR_INVALID_REQUEST;
 	if (version >= 1 && (known_since(q->timestamp) < 0 || known_since(q->timestamp) > version))
 		return ERROR_UNSUPPORTED_VERSION;
@@ -141,30 +127,51 @@ static int16_t look_up(const struct lookup *w, struct str topic,
 	return ERROR_NONE;
 }
 
+static void put_one(const struct lookup *w, const struct asked *a,
+		    struct list_offsets_response_topics_partitions *r)
+{
+	const struct list_offsets_request_topics_partitions *q =
+		&w->request->topics[a->topic_at].partitions[a->at];
+
+	codec_init(&list_offsets_response_topics_partitions_schema, r);
+	r->partition_index = a->partition;
+	r->error_code = look_up(w, a->topic, a->twice, q, r);
+}
+
+static void ask(const struct list_offsets_request *q, struct call *call, struct asked_list *list)
+{
+	int32_t count = 0;
+
+	for (int32_t i = 0; i < q->topics_count; i++)
+		count += q->topics[i].partitions_count;
+	asked_init(list, call, count);
+	for (int32_t i = 0; i < q->topics_count; i++)
+		for (int32_t k = 0; k < q->topics[i].partitions_count; k++)
+			asked_add(list, q->topics[i].name, (struct uuid){0},
+				  q->topics[i].partitions[k].partition_index, i, k);
+}
+
 enum call_result list_offsets_work(struct cluster *c, struct call *call)
 {
 	const struct list_offsets_request *q = call->request;
 	struct list_offsets_response *r = call_response(call, &list_offsets_response_schema);
 	struct lookup w = {c, call, q};
+	struct asked_list list;
+	struct asked_topic *topics;
 
-	mark(c, q);
-	r->topics = CALL_ARRAY(call, struct list_offsets_response_topics, q->topics_count);
-	r->topics_count = q->topics_count;
-	for (int32_t i = 0; i < q->topics_count; i++) {
-		const struct list_offsets_request_topics *tq = &q->topics[i];
-		struct list_offsets_response_topics *t = &r->topics[i];
+	ask(q, call, &list);
+	topics = asked_by_topic(&list, call, &r->topics_count);
+	r->topics = CALL_ARRAY(call, struct list_offsets_response_topics, r->topics_count);
+	for (int32_t i = 0; i < r->topics_count; i++) {
+		r->topics[i].name = topics[i].name;
+		r->topics[i].partitions =
+			CALL_ARRAY(call, struct list_offsets_response_topics_partitions,
+				   topics[i].count);
+	}
+	for (int32_t i = 0; i < list.count; i++) {
+		struct list_offsets_response_topics *t = &r->topics[list.items[i].group];
 
-		t->name = tq->name;
-		t->partitions = CALL_ARRAY(call, struct list_offsets_response_topics_partitions,
-					   tq->partitions_count);
-		t->partitions_count = tq->partitions_count;
-		for (int32_t k = 0; k < tq->partitions_count; k++) {
-			struct list_offsets_response_topics_partitions *p = &t->partitions[k];
-
-			codec_init(&list_offsets_response_topics_partitions_schema, p);
-			p->partition_index = tq->partitions[k].partition_index;
-			p->error_code = look_up(&w, tq->name, &tq->partitions[k], p);
-		}
+		put_one(&w, &list.items[i], &t->partitions[t->partitions_count++]);
 	}
 	return CALL_ANSWER;
 }

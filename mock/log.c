@@ -257,12 +257,11 @@ int64_t log_end_of_epoch(const struct log *log, int32_t epoch, int32_t *ret_epoc
 {
 	size_t i = log->epochs_count;
 
+	*ret_epoch = -1;
+	if (epoch < 0 || i == 0 || log->epochs[i - 1].epoch < epoch)
+		return -1;
 	while (i > 0 && log->epochs[i - 1].epoch > epoch)
 		i--;
-	if (i == 0) {
-		*ret_epoch = -1;
-		return -1;
-	}
-	*ret_epoch = log->epochs[i - 1].epoch;
+	*ret_epoch = i > 0 ? log->epochs[i - 1].epoch : epoch;
 	return i < log->epochs_count ? log->epochs[i].start : log->end;
 }

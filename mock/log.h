@@ -85,8 +85,9 @@ int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int6
 /* Leader epochs: a new one begins at the end. */
 void log_start_epoch(struct log *log, int32_t epoch);
 
-/* The last offset of the largest epoch not above the asked one (KIP-320): that epoch in *ret_epoch
- * and where the next one starts; -1/-1 for an epoch that is unknown or older than the log. */
+/* Where the largest epoch not above the asked one ends (KIP-320): that epoch in *ret_epoch and the start of
+ * the next one; an epoch older than the log ends where the log's first begins; -1/-1 for one that is
+ * newer than all. */
 int64_t log_end_of_epoch(const struct log *log, int32_t epoch, int32_t *ret_epoch);
 
 /* The first offset of a record with a timestamp of at least ts, or -1; its timestamp and batch's

@@ -10,7 +10,7 @@ int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_
 {
 	if (!p)
 		return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-	if (client_epoch >= 0 && client_epoch < p->leader_epoch)
+	if (client_epoch != -1 && client_epoch < p->leader_epoch)
 		return ERROR_FENCED_LEADER_EPOCH;
 	if (client_epoch > p->leader_epoch)
 		return ERROR_UNKNOWN_LEADER_EPOCH;

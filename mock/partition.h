@@ -25,7 +25,6 @@ struct partition {
 	struct producers producers;
 	struct partition_aborted *aborted; /* by last_offset */
 	size_t aborted_count, aborted_cap;
-	uint64_t mark, mark_twice; /* of a request that must not name it twice (topics.mark) */
 	struct waitlist waiters;   /* woken when high watermark, leadership or log start move */
 };
 

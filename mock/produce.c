@@ -1,5 +1,6 @@
 /* Produce: each partition by itself, appended once, answered as acks ask. Rules 13 to 17 of the
  * acceptance text; which records are good is mock/incoming.c's. */
+#include "mock/asked.h"
 #include "mock/fault.h"
 #include "mock/incoming.h"
 #include "mock/leader_hint.h"
@@ -77,7 +78,9 @@ static int16_t append(struct produce *w, struct partition *p, struct incoming *i
 	return ERROR_NONE;
 }
 
+/* *ret_early: refused before the partition was looked at. */
 static int16_t produce_one(struct produce *w, struct partition *p, struct records records,
+			   bool *ret_early,
 			   struct produce_response_responses_partition_responses *r)
 {
 	struct incoming in;
@@ -91,6 +94,9 @@ static int16_t produce_one(struct produce *w, struct partition *p, struct record
 		code = ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 	if (!code)
 		code = incoming_read(w->c, w->call, p, records, &in, r);
+	else
+		in.early = false;
+	*ret_early = in.early;
 	return code ? code : append(w, p, &in, r);
 }
 
@@ -108,6 +114,7 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 			  struct produce_response_responses_partition_responses *r)
 {
 	struct partition *p = partition_find(t, q->index);
+	bool early = false;
 
 	codec_init(&produce_response_responses_partition_responses_schema, r);
 	r->index = q->index;
@@ -115,10 +122,12 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 	if (!r->error_code && !t && w->call->header.api_version >= 13)
 		r->error_code = ERROR_UNKNOWN_TOPIC_ID;
 	if (!r->error_code)
-		r->error_code = produce_one(w, p, q->records, r);
+		r->error_code = produce_one(w, p, q->records, &early, r);
 	r->log_start_offset = p && !start_is_unknown(r->error_code) ? p->log.start : -1;
 	if (!r->error_code)
 		return;
+	if (early)
+		r->log_start_offset = -1;
 	r->base_offset = -1;
 	w->errors = true;
 	if (r->error_code != ERROR_NOT_LEADER_OR_FOLLOWER || !p)
@@ -129,35 +138,56 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 			&w->response->node_endpoints_count);
 }
 
-static void put_topic(struct produce *w, const struct produce_request_topic_data *q,
-		      struct produce_response_responses *r)
+static void ask(struct produce *w, struct asked_list *list)
 {
-	const struct topic *t = topic_resolve(w->c, q->name, q->topic_id);
+	const struct produce_request *q = w->request;
+	int32_t count = 0;
 
-	codec_init(&produce_response_responses_schema, r);
-	r->name = q->name;
-	r->topic_id = q->topic_id;
-	r->partition_responses =
-		CALL_ARRAY(w->call, struct produce_response_responses_partition_responses,
-			   q->partition_data_count);
-	r->partition_responses_count = q->partition_data_count;
-	for (int32_t i = 0; i < q->partition_data_count; i++)
-		put_partition(w, t, t ? t->name : q->name, &q->partition_data[i],
-			      &r->partition_responses[i]);
+	for (int32_t i = 0; i < q->topic_data_count; i++)
+		count += q->topic_data[i].partition_data_count;
+	asked_init(list, w->call, count);
+	for (int32_t i = 0; i < q->topic_data_count; i++)
+		for (int32_t k = 0; k < q->topic_data[i].partition_data_count; k++)
+			asked_add(list, q->topic_data[i].name, q->topic_data[i].topic_id,
+				  q->topic_data[i].partition_data[k].index, i, k);
+}
+
+static void produce_all(struct produce *w)
+{
+	struct produce_response *r = w->response;
+	struct asked_list list;
+	struct asked_topic *topics;
+
+	ask(w, &list);
+	topics = asked_by_topic(&list, w->call, &r->responses_count);
+	r->responses = CALL_ARRAY(w->call, struct produce_response_responses, r->responses_count);
+	for (int32_t i = 0; i < r->responses_count; i++) {
+		codec_init(&produce_response_responses_schema, &r->responses[i]);
+		r->responses[i].name = topics[i].name;
+		r->responses[i].topic_id = topics[i].id;
+		r->responses[i].partition_responses = CALL_ARRAY(
+			w->call, struct produce_response_responses_partition_responses,
+			topics[i].count);
+	}
+	for (int32_t i = 0; i < list.count; i++) {
+		const struct asked *a = &list.items[i];
+		const struct topic *t = topic_resolve(w->c, a->topic, a->topic_id);
+		struct produce_response_responses *e = &r->responses[a->group];
+
+		put_partition(w, t, t ? t->name : a->topic,
+			      &w->request->topic_data[a->topic_at].partition_data[a->at],
+			      &e->partition_responses[e->partition_responses_count++]);
+	}
 }
 
 enum call_result produce_work(struct cluster *c, struct call *call)
 {
 	const struct produce_request *q = call->request;
-	struct produce w = {c,	   call, q, call_response(call, &produce_response_schema),
-			    false, false};
+	struct produce w = {.c = c, .call = call, .request = q};
 
+	w.response = call_response(call, &produce_response_schema);
 	w.unnamed = !q->transactional_id.data && has_transactional(q);
-	w.response->responses =
-		CALL_ARRAY(call, struct produce_response_responses, q->topic_data_count);
-	w.response->responses_count = q->topic_data_count;
-	for (int32_t i = 0; i < q->topic_data_count; i++)
-		put_topic(&w, &q->topic_data[i], &w.response->responses[i]);
+	produce_all(&w);
 	if (q->acks == 0) /* nobody reads an answer: an error ends the connection (rule 13) */
 		return w.errors ? CALL_CLOSE : CALL_NO_ANSWER;
 	return CALL_ANSWER;

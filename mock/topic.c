@@ -152,6 +152,7 @@ static struct partition *partition_new(struct cluster *c, struct topic *t, int32
 	p->index = index;
 	log_init(&p->log, &c->memory);
 	place(c, p, spec, start);
+	log_start_epoch(&p->log, p->leader_epoch);
 	return p;
 }
 

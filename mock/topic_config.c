@@ -76,6 +76,12 @@ const struct config_key *config_key_find(struct str name)
 	return NULL;
 }
 
+enum config_source config_default_source(const struct config_key *key)
+{
+	return strcmp(key->name, "min.insync.replicas") ? CONFIG_SOURCE_DEFAULT
+							: CONFIG_SOURCE_CLUSTER;
+}
+
 /* The next item of a list without the blanks around it; *list moves behind it. Null at the end. */
 static struct str next_item(struct str *list)
 {
@@ -190,7 +196,7 @@ enum config_source topic_config_source(const struct topic_config *tc, const stru
 		return CONFIG_SOURCE_TOPIC;
 	if (tc->base)
 		topic_config_get(tc->base, key, &set);
-	return set ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
+	return set ? CONFIG_SOURCE_BROKER : config_default_source(key);
 }
 
 static struct str get(const struct topic_config *tc, const char *name)

@@ -21,7 +21,8 @@ enum config_type {
 /* Where a value comes from, as DescribeConfigs numbers it. */
 enum config_source {
 	CONFIG_SOURCE_TOPIC = 1,
-	CONFIG_SOURCE_BROKER = 4, /* the properties file */
+	CONFIG_SOURCE_CLUSTER = 3, /* set for all brokers at run time */
+	CONFIG_SOURCE_BROKER = 4,  /* the properties file */
 	CONFIG_SOURCE_DEFAULT = 5,
 };
 
@@ -36,6 +37,10 @@ struct config_key {
 
 const struct config_key *config_keys(size_t *ret_count);
 const struct config_key *config_key_find(struct str name);
+
+/* Where the default comes from: a cluster with eligible leader replicas sets min.insync.replicas for
+ * all its brokers (KIP-966). */
+enum config_source config_default_source(const struct config_key *key);
 
 /* Whether the key takes the value. */
 bool config_value_ok(const struct config_key *key, struct str value);

@@ -92,8 +92,8 @@ TEST(rule_22_a_partition_asked_twice_is_refused)
 	t.partitions = p;
 	t.partitions_count = 2;
 	r = mock_ask(&f, 1, API_LIST_OFFSETS, 5, &q);
+	CHECK_EQ(r->topics[0].partitions_count, 1);
 	CHECK_EQ(r->topics[0].partitions[0].error_code, ERROR_INVALID_REQUEST);
-	CHECK_EQ(r->topics[0].partitions[1].error_code, ERROR_INVALID_REQUEST);
 	p[1].partition_index = 3;
 	p[0].current_leader_epoch = 5;
 	r = mock_ask(&f, 1, API_LIST_OFFSETS, 5, &q);
