@@ -73,6 +73,12 @@ static bool software_ok(struct str s)
 	return true;
 }
 
+/* Cluster and broker are said together or not at all. */
+static bool half_said(const struct api_versions_request *q)
+{
+	return !q->cluster_id.data != (q->node_id < 0);
+}
+
 /* A client that says which broker it expects is told to start over elsewhere (seen on 4.4.0). */
 static bool elsewhere(const struct cluster *c, const struct call *call)
 {
@@ -89,6 +95,10 @@ enum call_result api_versions_work(struct cluster *c, struct call *call)
 
 	if (call->header.api_version >= 3 &&
 	    (!software_ok(q->client_software_name) || !software_ok(q->client_software_version))) {
+		r->error_code = ERROR_INVALID_REQUEST;
+		return CALL_ANSWER;
+	}
+	if (call->header.api_version >= 5 && half_said(q)) {
 		r->error_code = ERROR_INVALID_REQUEST;
 		return CALL_ANSWER;
 	}

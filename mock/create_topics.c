@@ -238,10 +238,9 @@ static void create_one(const struct creation *w, const struct create_topics_requ
 	spec.internal = topic_is_internal(q->name);
 	r->error_code = call_fault(w->call, q->name, -1);
 	if (!r->error_code && w->too_many)
-		r->error_code =
-			refuse(w, r, ERROR_POLICY_VIOLATION,
-			       call_printf(w->call, "a request makes at most %d partitions",
-					   REQUEST_PARTITIONS_MAX));
+		r->error_code = refuse(w, r, ERROR_POLICY_VIOLATION,
+				       call_printf(w->call, "a request makes at most %d partitions",
+						   REQUEST_PARTITIONS_MAX));
 	if (!r->error_code)
 		r->error_code = check_name(w, q->name, r);
 	if (!r->error_code)

@@ -29,6 +29,13 @@ static bool is_replica(const struct partition *p, int32_t broker)
 	return false;
 }
 
+/* The broker that fetches in order to replicate, or a negative number for a consumer. */
+static int32_t follower(const struct fetch_work *w)
+{
+	return w->call->header.api_version < 15 ? w->request->replica_id
+						: w->request->replica_state.replica_id;
+}
+
 /* Up to where this reader may read. */
 static int64_t limit_of(const struct fetch_work *w, const struct partition *p)
 {
@@ -40,11 +47,11 @@ static int64_t limit_of(const struct fetch_work *w, const struct partition *p)
 static bool diverges(const struct partition *p, const struct fetch_want *want, int32_t *ret_epoch,
 		     int64_t *ret_end)
 {
-	if (want->asked.last_fetched_epoch == -1)
+	if (want->asked.last_fetched_epoch < 0)
 		return false;
 	*ret_end = log_end_of_epoch(&p->log, want->asked.last_fetched_epoch, ret_epoch);
-	return *ret_epoch >= 0 && (*ret_epoch < want->asked.last_fetched_epoch ||
-				   *ret_end < want->asked.fetch_offset);
+	return *ret_epoch >= 0 &&
+	       (*ret_epoch < want->asked.last_fetched_epoch || *ret_end < want->asked.fetch_offset);
 }
 
 static int16_t range_error(const struct partition *p, const struct fetch_want *want)
@@ -67,6 +74,7 @@ static int16_t look_up(const struct fetch_work *w, const struct fetch_want *want
 {
 	const struct topic *t = topic_resolve(w->c, want->topic, want->topic_id);
 	struct partition *p = partition_find(t, want->asked.partition);
+	int32_t epoch = want->asked.current_leader_epoch;
 	int16_t code = call_fault(w->call, t ? t->name : want->topic, want->asked.partition);
 
 	*ret = p;
@@ -74,7 +82,9 @@ static int16_t look_up(const struct fetch_work *w, const struct fetch_want *want
 		return code;
 	if (!t && w->call->header.api_version >= 13)
 		return ERROR_UNKNOWN_TOPIC_ID;
-	code = partition_leader_error(p, w->call->broker, want->asked.current_leader_epoch);
+	code = partition_leader_error(p, w->call->broker, epoch < 0 ? -1 : epoch);
+	if (!code && follower(w) >= 0 && !is_replica(p, follower(w)))
+		return ERROR_NOT_LEADER_OR_FOLLOWER;
 	if (code == ERROR_NOT_LEADER_OR_FOLLOWER && w->call->header.api_version >= 11 &&
 	    is_replica(p, w->call->broker))
 		code = ERROR_NONE; /* followers serve consumers (KIP-392) */
@@ -86,6 +96,7 @@ static bool enough(struct fetch_work *w)
 {
 	int64_t bytes = 0, end;
 	int32_t epoch;
+	bool closed;
 
 	for (int32_t i = 0; i < w->fetch->wants_count; i++) {
 		const struct fetch_want *want = &w->fetch->wants[i];
@@ -94,8 +105,8 @@ static bool enough(struct fetch_work *w)
 		if (look_up(w, want, &p) || diverges(p, want, &epoch, &end))
 			return true;
 		bytes += log_available(&p->log, want->asked.fetch_offset, limit_of(w, p),
-				       want->asked.partition_max_bytes);
-		if (bytes >= w->request->min_bytes)
+				       want->asked.partition_max_bytes, &closed);
+		if (closed || bytes >= w->request->min_bytes)
 			return true;
 	}
 	return w->fetch->wants_count == 0;
@@ -147,21 +158,31 @@ static int16_t down_convert(struct fetch_work *w, int64_t offset, struct records
 				     : ERROR_UNKNOWN_SERVER_ERROR;
 }
 
-static void put_error(struct fetch_work *w, const struct partition *p, int16_t code,
+/* Errors that a broker finds before it turns to the log. */
+static bool is_unknown(const struct fetch_work *w, int16_t code)
+{
+	return code == ERROR_UNKNOWN_TOPIC_OR_PARTITION || code == ERROR_UNKNOWN_TOPIC_ID ||
+	       w->fetch->error;
+}
+
+static void put_error(struct fetch_work *w, const struct partition *p, int32_t index, int16_t code,
 		      struct fetch_response_responses_partitions *r)
 {
+	codec_init(&fetch_response_responses_partitions_schema, r);
+	r->partition_index = index;
 	r->error_code = code;
 	r->high_watermark = -1;
 	r->records = (struct records){"", 0, 0};
-	if (!p || (code != ERROR_NOT_LEADER_OR_FOLLOWER && code != ERROR_FENCED_LEADER_EPOCH))
+	r->aborted_transactions_count = is_unknown(w, code) ? 0 : -1;
+	if (!p || w->call->header.api_version < 16 ||
+	    (code != ERROR_NOT_LEADER_OR_FOLLOWER && code != ERROR_FENCED_LEADER_EPOCH))
 		return;
 	r->current_leader.leader_id = p->leader;
 	r->current_leader.leader_epoch = p->leader_epoch;
-	if (w->call->header.api_version >= 16)
-		leader_hint_add(w->c, w->call, p->leader,
-				(struct produce_response_node_endpoints **)(void *)&w->response
-					->node_endpoints,
-				&w->response->node_endpoints_count);
+	leader_hint_add(
+		w->c, w->call, p->leader,
+		(struct produce_response_node_endpoints **)(void *)&w->response->node_endpoints,
+		&w->response->node_endpoints_count);
 }
 
 static int16_t read(struct fetch_work *w, const struct partition *p, const struct fetch_want *want,
@@ -170,9 +191,15 @@ static int16_t read(struct fetch_work *w, const struct partition *p, const struc
 	int64_t max = want->asked.partition_max_bytes;
 	int64_t got, next;
 
-	got = log_read(&p->log, w->call, want->asked.fetch_offset, limit_of(w, p),
-		       max < w->left ? max : w->left, w->one, &r->records, &next);
-	if (w->request->isolation_level == 1)
+	if (max > w->left)
+		max = w->left;
+	if (max < 0 && want->asked.fetch_offset < limit_of(w, p))
+		return ERROR_UNKNOWN_SERVER_ERROR; /* nobody asks for less than nothing */
+	got = log_read(&p->log, w->call, want->asked.fetch_offset, limit_of(w, p), max, w->one,
+		       &r->records, &next);
+	if (!got && max > 0 && want->asked.fetch_offset < limit_of(w, p))
+		r->aborted_transactions_count = -1; /* there was no room to look any further */
+	else if (w->request->isolation_level == 1)
 		r->aborted_transactions = marker_aborted(p, w->call, want->asked.fetch_offset, next,
 							 &r->aborted_transactions_count);
 	w->left -= got < w->left ? got : w->left;
@@ -184,13 +211,6 @@ static int16_t read(struct fetch_work *w, const struct partition *p, const struc
 		       : ERROR_NONE;
 }
 
-/* Errors that a broker finds before it turns to the log. */
-static bool is_unknown(int16_t code)
-{
-	return code == ERROR_UNKNOWN_TOPIC_OR_PARTITION || code == ERROR_UNKNOWN_TOPIC_ID ||
-	       code == ERROR_UNKNOWN_SERVER_ERROR;
-}
-
 static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 			  struct fetch_response_responses_partitions *r)
 {
@@ -200,10 +220,10 @@ static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 	codec_init(&fetch_response_responses_partitions_schema, r);
 	r->partition_index = want->asked.partition;
 	code = w->fetch->error ? w->fetch->error : look_up(w, want, &p);
-	if (w->request->isolation_level != 1 && !is_unknown(code))
+	if (w->request->isolation_level != 1)
 		r->aborted_transactions_count = -1;
 	if (code) {
-		put_error(w, p, code, r);
+		put_error(w, p, want->asked.partition, code, r);
 		return;
 	}
 	r->high_watermark = partition_high_watermark(p);
@@ -216,7 +236,7 @@ static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 	r->diverging_epoch.end_offset = -1;
 	code = read(w, p, want, r);
 	if (code)
-		put_error(w, p, code, r);
+		put_error(w, p, want->asked.partition, code, r);
 }
 
 static bool same_topic(const struct fetch_response_responses *r, const struct fetch_want *want)

@@ -33,8 +33,8 @@ struct fetch_sessions {
  * FETCH_SESSION_TOPIC_ID_ERROR, or 0. */
 void fetch_session_open(struct cluster *c, struct call *call, struct fetch *f);
 
-/* A request that makes no sense (UNKNOWN_SERVER_ERROR): its partitions are answered with that, before
- * version 13. */
+/* A request that makes no sense (UNKNOWN_SERVER_ERROR): its partitions are answered with that,
+ * before version 13. */
 void fetch_refuse(struct call *call, struct fetch *f);
 
 /* For an incremental answer: whether this partition is to be in it; notes what is answered. For a

@@ -237,11 +237,39 @@ static void open_full(struct cluster *c, struct call *call, struct fetch *f)
 	f->session_id = s->id;
 }
 
+/* A topic without a name must have an id. */
+static bool nameless(const struct call *call)
+{
+	const struct fetch_request *q = call->request;
+
+	for (int32_t i = 0; i < q->topics_count; i++)
+		if (call->header.api_version >= 13 && uuid_is_zero(q->topics[i].topic_id))
+			return true;
+	return false;
+}
+
+/* A real broker keeps sessions in eight parts by id and stumbles over ids past the last one. */
+static bool id_breaks(const struct fetch_request *q)
+{
+	int32_t part = q->session_id / (INT32_MAX / 8);
+
+	return q->session_id && (part < 0 || part > 7);
+}
+
 void fetch_session_open(struct cluster *c, struct call *call, struct fetch *f)
 {
 	const struct fetch_request *q = call->request;
 	struct fetch_session *s;
 
+	if (id_breaks(q)) {
+		f->session_id = q->session_id;
+		fetch_refuse(call, f);
+		return;
+	}
+	if (nameless(call)) {
+		fetch_refuse(call, f);
+		return;
+	}
 	if (q->session_epoch == EPOCH_INITIAL || q->session_epoch == EPOCH_SESSIONLESS) {
 		open_full(c, call, f);
 		return;

@@ -65,12 +65,14 @@ static int16_t check_records(struct judge *j, const struct batch *b, int64_t max
 		}
 	}
 	if (code)
-		j->r->error_message = call_printf(j->call, "%d records are refused",
-						  j->r->record_errors_count);
+		j->r->error_message =
+			call_printf(j->call, "%d records are refused", j->r->record_errors_count);
 	return code;
 }
 
-static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding)
+/* *ret_early: refused before the partition is asked. */
+static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding,
+			   bool *ret_early)
 {
 	if (b->raw.len > j->config->message_max)
 		return ERROR_MESSAGE_TOO_LARGE;
@@ -79,6 +81,8 @@ static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_
 			add_record_error(j, finding->record_index, 1, finding->text);
 			j->r->error_message = call_str(j->call, str_of(finding->text));
 		}
+		/* Before zstd was known (KIP-110), the codec was looked at with the request. */
+		*ret_early = finding->problem == BATCH_CODEC && j->call->header.api_version < 7;
 		return finding->error_code;
 	}
 	return check_records(j, b, finding->max_timestamp);
@@ -136,13 +140,15 @@ static int16_t read_batch(struct judge *j, struct records records, struct incomi
 
 	records_reader_init(&reader, records.data, (size_t)records.len);
 	found = records_next(&reader, &b, &e);
-	if (found < 0)
+	if (found < 0) {
+		j->r->error_message = call_str(j->call, str_of(e.text));
 		return ERROR_CORRUPT_MESSAGE;
+	}
 	if (found == 0 || b.magic != 2 || records_next(&reader, &second, NULL) > 0) {
 		in->early = true;
 		return ERROR_INVALID_RECORD; /* exactly one batch of magic 2 (rule 14) */
 	}
-	code = check_batch(j, &b, &finding);
+	code = check_batch(j, &b, &finding, &in->early);
 	if (code)
 		return code;
 	in->claim = (struct producer_claim){b.producer_id, b.producer_epoch, b.base_sequence,
@@ -166,7 +172,7 @@ static int16_t read_messages(struct judge *j, struct records records, struct inc
 
 	records_reader_init(&reader, records.data, (size_t)records.len);
 	while ((found = records_next(&reader, &b, &e)) > 0) {
-		int16_t code = check_batch(j, &b, &finding);
+		int16_t code = check_batch(j, &b, &finding, &in->early);
 
 		if (code)
 			return code;

@@ -164,9 +164,8 @@ enum call_result list_offsets_work(struct cluster *c, struct call *call)
 	r->topics = CALL_ARRAY(call, struct list_offsets_response_topics, r->topics_count);
 	for (int32_t i = 0; i < r->topics_count; i++) {
 		r->topics[i].name = topics[i].name;
-		r->topics[i].partitions =
-			CALL_ARRAY(call, struct list_offsets_response_topics_partitions,
-				   topics[i].count);
+		r->topics[i].partitions = CALL_ARRAY(
+			call, struct list_offsets_response_topics_partitions, topics[i].count);
 	}
 	for (int32_t i = 0; i < list.count; i++) {
 		struct list_offsets_response_topics *t = &r->topics[list.items[i].group];

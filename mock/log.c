@@ -38,6 +38,7 @@ void log_release(struct log *log)
 		drop(log, &log->batches[log->first + i]);
 	free(log->batches);
 	free(log->epochs);
+	free(log->segments);
 	shared_unref(log->chunk);
 	*log = (struct log){0};
 }
@@ -81,6 +82,42 @@ static struct log_batch *new_entry(struct log *log)
 	return &log->batches[log->first + log->count];
 }
 
+static void new_segment(struct log *log, const struct log_append *what)
+{
+	log->segments = mem_grow(log->segments, &log->segments_cap, log->segments_count + 1,
+				 sizeof(log->segments[0]));
+	log->segments[log->segments_count++] = (struct log_segment){.base_offset = log->end,
+								    .first_timestamp = -1,
+								    .largest_timestamp = -1,
+								    .created_ms = what->now_ms};
+}
+
+/* Whether the batch begins a new segment: by size, or by its time since the segment's first batch.
+ */
+static bool rolls(const struct log_segment *s, const struct log_append *what)
+{
+	int64_t waited = s->first_timestamp >= 0 ? what->max_timestamp - s->first_timestamp
+						 : what->now_ms - s->created_ms;
+
+	return s->size > what->segment_bytes - what->batch.len ||
+	       (s->size > 0 && waited > what->segment_ms);
+}
+
+static void note_in_segment(struct log *log, const struct log_append *what)
+{
+	struct log_segment *s =
+		log->segments_count ? &log->segments[log->segments_count - 1] : NULL;
+
+	if (!s || rolls(s, what))
+		new_segment(log, what);
+	s = &log->segments[log->segments_count - 1];
+	if (s->size == 0)
+		s->first_timestamp = what->max_timestamp;
+	if (what->max_timestamp > s->largest_timestamp)
+		s->largest_timestamp = what->max_timestamp;
+	s->size += what->batch.len;
+}
+
 static void write_header(uint8_t *head, const struct log_append *what, int64_t base_offset)
 {
 	const uint8_t *from = what->batch.data;
@@ -114,6 +151,7 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	uint8_t *head;
 
 	assert(size >= BATCH_AT_RECORDS);
+	note_in_segment(log, what);
 	if (log->epochs_count == 0 || log->epochs[log->epochs_count - 1].epoch < what->leader_epoch)
 		log_start_epoch(log, what->leader_epoch);
 	*b = (struct log_batch){.base_offset = log->end,
@@ -172,18 +210,31 @@ struct bytes log_flatten(const struct log_batch *b, struct buf *out)
 	return (struct bytes){out->data, (int32_t)out->len};
 }
 
+/* Where the segment that holds an offset ends; INT64_MAX for the one that is written to. */
+static int64_t segment_end(const struct log *log, int64_t offset)
+{
+	size_t i = log->segments_count;
+
+	while (i > 1 && log->segments[i - 1].base_offset > offset)
+		i--;
+	return i < log->segments_count ? log->segments[i].base_offset : INT64_MAX;
+}
+
 /* The batches [*ret_first, returned) that a read takes. */
 static size_t extent(const struct log *log, int64_t offset, int64_t limit, int64_t max, bool one,
 		     size_t *ret_first, int64_t *ret_size)
 {
 	size_t i = log_seek(log, offset);
-	int64_t size = 0;
+	int64_t size = 0, end = 0;
 
 	*ret_first = i;
+	if (i < log->count)
+		end = segment_end(log, log_at(log, i)->base_offset);
 	for (; i < log->count; i++) {
 		const struct log_batch *b = log_at(log, i);
 
-		if (b->last_offset >= limit || (size + b->size > max && !(one && size == 0)))
+		if (b->last_offset >= limit || b->base_offset >= end ||
+		    (size + b->size > max && !(one && size == 0)))
 			break;
 		size += b->size;
 	}
@@ -191,11 +242,13 @@ static size_t extent(const struct log *log, int64_t offset, int64_t limit, int64
 	return i;
 }
 
-int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max)
+int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max,
+		      bool *ret_closed)
 {
 	size_t first;
 	int64_t size;
 
+	*ret_closed = offset < limit && segment_end(log, offset) <= limit;
 	extent(log, offset, limit, max, true, &first, &size);
 	return size;
 }

@@ -27,6 +27,16 @@ struct log_batch {
 	int16_t attributes;
 };
 
+/* A run of batches that is deleted as a whole; a read never goes past its end, as on a real broker.
+ */
+struct log_segment {
+	int64_t base_offset;
+	int64_t size;		   /* bytes */
+	int64_t first_timestamp;   /* the first batch's greatest; -1 none */
+	int64_t largest_timestamp; /* -1 none */
+	int64_t created_ms;	   /* wall */
+};
+
 /* The offset at which a leader epoch began (KIP-101). */
 struct log_epoch {
 	int32_t epoch;
@@ -37,8 +47,11 @@ struct log {
 	struct log_memory *memory;
 	struct log_batch *batches; /* [first, first + count), by offset */
 	size_t first, count, cap;
-	int64_t start, end;   /* log start offset; the offset that the next record gets */
-	int64_t size;	      /* bytes of all batches */
+	int64_t start, end;	      /* log start offset; the offset that the next record gets */
+	int64_t size;		      /* bytes of all batches */
+	struct log_segment *segments; /* oldest first, the last one is written to; none before the
+					 first append */
+	size_t segments_count, segments_cap;
 	struct shared *chunk; /* where headers and small batches go */
 	size_t chunk_used;
 	struct log_epoch *epochs;
@@ -56,6 +69,7 @@ struct log_append {
 	int16_t attributes;    /* as they shall stand */
 	int64_t max_timestamp; /* the same; where either differs from the batch's, the CRC is
 				  renewed */
+	int64_t segment_bytes, segment_ms, now_ms; /* when a new segment begins */
 };
 
 /* True if the budget has room for a batch of this size. */
@@ -79,15 +93,17 @@ struct bytes log_flatten(const struct log_batch *b, struct buf *out);
 int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64_t limit,
 		 int64_t max, bool one, struct records *ret_records, int64_t *ret_next);
 
-/* The bytes that log_read would find, without reading: for whoever waits. */
-int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max);
+/* The bytes that log_read would find, without reading: for whoever waits. *ret_closed: the segment
+ * read from is no longer written to, so that waiting brings no more. */
+int64_t log_available(const struct log *log, int64_t offset, int64_t limit, int64_t max,
+		      bool *ret_closed);
 
 /* Leader epochs: a new one begins at the end. */
 void log_start_epoch(struct log *log, int32_t epoch);
 
-/* Where the largest epoch not above the asked one ends (KIP-320): that epoch in *ret_epoch and the start of
- * the next one; an epoch older than the log ends where the log's first begins; -1/-1 for one that is
- * newer than all. */
+/* Where the largest epoch not above the asked one ends (KIP-320): that epoch in *ret_epoch and the
+ * start of the next one; an epoch older than the log ends where the log's first begins; -1/-1 for
+ * one that is newer than all. */
 int64_t log_end_of_epoch(const struct log *log, int32_t epoch, int32_t *ret_epoch);
 
 /* The first offset of a record with a timestamp of at least ts, or -1; its timestamp and batch's

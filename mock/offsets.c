@@ -192,8 +192,10 @@ static void fetch_one(struct call *call, const struct group *g, const struct top
 	if (!r->error_code && q->require_stable && g && t &&
 	    txn_offset_pending(g, t->id, partition))
 		r->error_code = ERROR_UNSTABLE_OFFSET_COMMIT;
-	if (r->error_code)
-		r->committed_offset = r->committed_leader_epoch = -1;
+	if (!r->error_code)
+		return;
+	r->committed_offset = r->committed_leader_epoch = -1;
+	r->metadata = str_of("");
 }
 
 static void fetch_asked(struct cluster *c, struct call *call, const struct group *g,

@@ -58,8 +58,15 @@ static void emit_appended(struct cluster *c, const struct partition *p, const st
 int64_t partition_append(struct cluster *c, struct partition *p, const struct log_append *what,
 			 const struct call *call)
 {
-	const struct log_batch *b = log_append(&p->log, what);
-	int64_t base_offset = b->base_offset;
+	struct log_append full = *what;
+	const struct log_batch *b;
+	int64_t base_offset;
+
+	full.segment_bytes = p->topic->config.segment_bytes;
+	full.segment_ms = p->topic->config.segment_ms;
+	full.now_ms = instant_wall_ms(c->now);
+	b = log_append(&p->log, &full);
+	base_offset = b->base_offset;
 
 	emit_appended(c, p, b, call);
 	waitlist_wake(c, &p->waiters);

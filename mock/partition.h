@@ -25,7 +25,7 @@ struct partition {
 	struct producers producers;
 	struct partition_aborted *aborted; /* by last_offset */
 	size_t aborted_count, aborted_cap;
-	struct waitlist waiters;   /* woken when high watermark, leadership or log start move */
+	struct waitlist waiters; /* woken when high watermark, leadership or log start move */
 };
 
 /* Why a broker may not serve a partition as its leader: UNKNOWN_TOPIC_OR_PARTITION for none,
@@ -38,8 +38,8 @@ int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_
 int64_t partition_high_watermark(const struct partition *p);
 int64_t partition_stable_offset(const struct partition *p);
 
-/* Appends, tells the bus, wakes who waits. call: whose Produce it is, NULL for the cluster's own.
- * Returns the base offset. */
+/* Appends (when segments end is the topic's to say), tells the bus, wakes who waits. call: whose
+ * Produce it is, NULL for the cluster's own. Returns the base offset. */
 int64_t partition_append(struct cluster *c, struct partition *p, const struct log_append *what,
 			 const struct call *call);
 

@@ -51,6 +51,9 @@ static int16_t append(struct produce *w, struct partition *p, struct incoming *i
 					 (struct txn_claim){in->claim.id, in->claim.epoch}, p,
 					 w->call->header.api_version >= 12,
 					 w->call->header.api_version >= 11);
+	in->early = code != 0;
+	if (code == ERROR_INVALID_TXN_STATE || code == ERROR_NOT_ENOUGH_REPLICAS)
+		r->error_message = str_of("the partition can't be in this transaction now");
 	if (code)
 		return code;
 	if (in->claim.id >= 0)
@@ -96,8 +99,10 @@ static int16_t produce_one(struct produce *w, struct partition *p, struct record
 		code = incoming_read(w->c, w->call, p, records, &in, r);
 	else
 		in.early = false;
-	*ret_early = in.early;
-	return code ? code : append(w, p, &in, r);
+	if (!code)
+		code = append(w, p, &in, r);
+	*ret_early = in.early || w->unnamed;
+	return code;
 }
 
 /* Errors after which a broker does not say where its log starts. */
@@ -165,9 +170,9 @@ static void produce_all(struct produce *w)
 		codec_init(&produce_response_responses_schema, &r->responses[i]);
 		r->responses[i].name = topics[i].name;
 		r->responses[i].topic_id = topics[i].id;
-		r->responses[i].partition_responses = CALL_ARRAY(
-			w->call, struct produce_response_responses_partition_responses,
-			topics[i].count);
+		r->responses[i].partition_responses =
+			CALL_ARRAY(w->call, struct produce_response_responses_partition_responses,
+				   topics[i].count);
 	}
 	for (int32_t i = 0; i < list.count; i++) {
 		const struct asked *a = &list.items[i];

@@ -38,8 +38,8 @@ struct config_key {
 const struct config_key *config_keys(size_t *ret_count);
 const struct config_key *config_key_find(struct str name);
 
-/* Where the default comes from: a cluster with eligible leader replicas sets min.insync.replicas for
- * all its brokers (KIP-966). */
+/* Where the default comes from: a cluster with eligible leader replicas sets min.insync.replicas
+ * for all its brokers (KIP-966). */
 enum config_source config_default_source(const struct config_key *key);
 
 /* Whether the key takes the value. */

@@ -53,7 +53,6 @@ static void clear(struct cluster *c, struct txn *t)
 		free(g);
 	}
 	timer_unset(&c->timers, &t->timeout);
-	t->start_ms = -1;
 }
 
 void txns_release(struct cluster *c)
@@ -257,13 +256,13 @@ int16_t txn_end(struct cluster *c, struct txn *t, struct txn_claim claim, bool c
 
 static bool knows_itself(const struct txn *t, struct txn_claim claim)
 {
-	return claim.producer_id < 0 || t->epoch < 0 || claim.producer_id == t->producer_id ||
+	return claim.producer_id == -1 || t->epoch < 0 || claim.producer_id == t->producer_id ||
 	       (claim.producer_id == t->prev_producer_id && claim.epoch >= EPOCH_LAST);
 }
 
 static int16_t bump(struct cluster *c, struct txn *t, struct txn_claim claim)
 {
-	bool claims = claim.producer_id >= 0;
+	bool claims = claim.producer_id != -1;
 
 	if (t->epoch >= EPOCH_LAST && (!claims || claim.epoch == t->epoch)) {
 		t->prev_producer_id = t->producer_id;
@@ -276,6 +275,7 @@ static int16_t bump(struct cluster *c, struct txn *t, struct txn_claim claim)
 	} else if (claim.epoch != t->last_epoch) {
 		return ERROR_PRODUCER_FENCED;
 	}
+	t->start_ms = -1;
 	go(c, t, TXN_EMPTY);
 	return ERROR_NONE;
 }

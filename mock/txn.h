@@ -45,7 +45,7 @@ struct txn {
 	int64_t next_producer_id;  /* once the epochs of this one are used up; -1 none */
 	int16_t epoch, last_epoch; /* -1 none */
 	int32_t timeout_ms;
-	int64_t start_ms; /* wall, of the open transaction; -1 none */
+	int64_t start_ms; /* wall, of the open transaction or the last one; -1 none */
 	struct txn_partition *partitions;
 	struct txn_group *groups;
 	struct timer timeout;

@@ -39,7 +39,7 @@ enum call_result init_producer_id_work(struct cluster *c, struct call *call)
 		call_response(call, &init_producer_id_response_schema);
 	struct txn *t = NULL;
 
-	if ((q->producer_id < 0) != (q->producer_epoch < 0))
+	if ((q->producer_id == -1) != (q->producer_epoch == -1))
 		r->error_code = ERROR_INVALID_REQUEST;
 	if (!q->transactional_id.data && !r->error_code) {
 		r->producer_id = producer_id_new(c);

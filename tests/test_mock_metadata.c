@@ -60,6 +60,9 @@ TEST(rule_4_api_versions_refuses_a_bad_software_name)
 	CHECK(r->api_keys_count > 1);
 	q.node_id = 2;
 	r = mock_ask(&f, 1, API_API_VERSIONS, 5, &q);
+	CHECK_EQ(r->error_code, ERROR_INVALID_REQUEST); /* and no cluster id */
+	q.cluster_id = str_of("another");
+	r = mock_ask(&f, 1, API_API_VERSIONS, 5, &q);
 	CHECK_EQ(r->error_code, ERROR_REBOOTSTRAP_REQUIRED);
 	mock_end(&f);
 }
