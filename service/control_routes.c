@@ -2,6 +2,7 @@
  * exchanges and the service itself. Cluster state and records are control_cluster.c's. */
 #include "service/control_routes.h"
 
+#include "base/shared.h"
 #include "service/inside.h"
 
 #include <event2/buffer.h>
@@ -39,6 +40,8 @@ static int get_ready(struct ask *a)
 	json_key_text(&a->json, "bootstrap", service_bootstrap(s));
 	json_key_int(&a->json, "connections", service_connections(s));
 	json_key_int(&a->json, "connectionsTotal", service_connections_total(s));
+	json_key_int(&a->json, "buffers", (int64_t)shared_count());
+	json_key_int(&a->json, "bufferBytes", (int64_t)shared_bytes());
 	json_close(&a->json, '}');
 	return 200;
 }
@@ -293,7 +296,10 @@ static int reset_all(struct ask *a)
 
 const struct route control_routes[] = {
 	{"GET", "/", "these routes", list_routes},
-	{"GET", "/ready", "that clients are served, where, and how many are connected", get_ready},
+	{"GET", "/ready",
+	 "that clients are served, where, how many are connected, and the frames and log "
+	 "chunks held",
+	 get_ready},
 	{"GET", "/rules", "all rules in their order, with hits and nearest miss", get_rules},
 	{"POST", "/rules", "adds a rule behind the others: {\"rule\", \"name\"?}", add_rule},
 	{"DELETE", "/rules", "removes all rules", remove_rules},
