@@ -164,17 +164,20 @@ class Run:
                 {"partitionIndex": partition, "timestamp": -1}]}]}, 5, lambda a: not a["topics"][0]["partitions"][0]["errorCode"])
         return name
 
-    def wait(self, api, body, version, good, keep=None):
+    def brokers(self):
+        return min(len(one.addresses) for one in self.tally.sides)
+
+    def wait(self, api, body, version, good, keep=None, on="w", seconds=UNTIL_S):
         """Asks each side until its answer is good; nothing is compared."""
         if not self.has(api):
             return
         message = self.tally.requests[api]
         for one in self.tally.sides:
             data, _ = one.codec.encode(message.key, version, fill(message.fields, version, resolve(body, one)))
-            end = time.monotonic() + UNTIL_S
+            end = time.monotonic() + seconds
             while True:
-                one.send("w", message, version, data)
-                answer = one.receive("w", message, version).get("answer")
+                one.send(on, message, version, data)
+                answer = one.receive(on, message, version).get("answer")
                 if (answer and good(answer)) or time.monotonic() > end:
                     break
                 time.sleep(0.02)

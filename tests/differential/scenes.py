@@ -548,4 +548,63 @@ def other_admin(s):
     s.ask("ListGroups", {"statesFilter": ["Nowhere"], "typesFilter": []})
 
 
+def known_by(s, name, broker):
+    """All partitions have leaders as that broker sees it."""
+    s.wait("Metadata", named(name), 12, lambda a: all(p["errorCode"] == 0 and len(p["isrNodes"]) == 3 for t in a["topics"]
+           for p in t["partitions"] or [{"errorCode": 3}]), keep={"t": "topics[0].topicId"}, on=f"w{broker}")
 
+
+def at_broker(s, name, broker, wrong):
+    """What the leader of partition 0, or another, answers."""
+    on = f"a{broker}"
+    for batch in ([b"a", b"b"], [b"c"]):
+        s.ask("Produce", produce(s, name, Batch(batch)), on=on, wrong=wrong, broken=0.3)
+    s.ask("ListOffsets", offsets(name, -1), on=on, wrong=wrong, broken=0.3)
+    for epoch in (0, 1, 9):
+        s.ask("ListOffsets", offsets(name, -1, epoch=epoch), on=on, wrong=wrong or epoch == 9, broken=0)
+        s.ask("Fetch", fetch(name, row={"currentLeaderEpoch": epoch}), on=on, wrong=wrong or epoch == 9, broken=0)
+        s.ask("OffsetForLeaderEpoch", {"replicaId": -1, "topics": [{"topic": name, "partitions": [
+            {"partition": 0, "currentLeaderEpoch": epoch, "leaderEpoch": 0}]}]}, on=on, wrong=wrong, broken=0)
+    s.ask("DeleteRecords", {"timeoutMs": 5000, "topics": [{"name": name, "partitions": [{"partitionIndex": 0, "offset": 1}]}]},
+          on=on, wrong=wrong, broken=0)
+
+
+def caught_up(s, name, broker, offset):
+    """A follower has heard of the high watermark, so that it answers the same each time."""
+    if s.version("Fetch") >= 11:
+        s.wait("Fetch", fetch(name, offset), 12, lambda a: a["responses"][0]["partitions"][0]["highWatermark"] == offset,
+               on=f"w{broker}", seconds=1)
+
+
+# Needs three brokers: who is not the leader says so (6), who leads knows its epoch (74, 75), hints name the leader (KIP-951).
+@scene("Produce", "Fetch", "ListOffsets", "OffsetForLeaderEpoch", "DeleteRecords", "ElectLeaders", "AlterPartitionReassignments",
+       sound=FETCH_SOUND)
+def leaders(s):
+    if s.brokers() < 3:
+        return
+    name = s.name("t")
+    rows = [{"partitionIndex": 0, "brokerIds": [1, 2, 3]}, {"partitionIndex": 1, "brokerIds": [2, 3, 1]}]
+    s.ask("CreateTopics", {"timeoutMs": 5000, "topics": [{"name": name, "numPartitions": -1, "replicationFactor": -1,
+                                                         "assignments": rows}]}, broken=0)
+    for broker in (1, 2, 3):
+        known_by(s, name, broker)
+        s.ask("Metadata", named(name), on=f"a{broker}", broken=0)
+    at_broker(s, name, 1, wrong=False)
+    for broker in (2, 3):
+        caught_up(s, name, broker, 3)
+        at_broker(s, name, broker, wrong=True)
+    if s.has("AlterPartitionReassignments") and s.has("ElectLeaders"):
+        move_leader(s, name)
+
+
+def move_leader(s, name):
+    s.ask("AlterPartitionReassignments", {"timeoutMs": 5000, "topics": [{"name": name, "partitions": [
+        {"partitionIndex": 0, "replicas": [3, 1, 2]}]}]}, broken=0)
+    s.wait("ListPartitionReassignments", {"timeoutMs": 5000, "topics": None}, 0, lambda a: not a["topics"])
+    s.ask("ElectLeaders", {"electionType": 0, "timeoutMs": 5000, "topicPartitions": [{"topic": name, "partitions": [0]}]}, broken=0)
+    for broker in (1, 2, 3):
+        s.wait("Metadata", named(name), 12, lambda a: a["topics"][0]["partitions"][0]["leaderId"] == 3
+               or a["topics"][0]["partitions"][-1]["leaderId"] == 3, on=f"w{broker}")
+        s.ask("Metadata", named(name), on=f"a{broker}", broken=0)
+    at_broker(s, name, 3, wrong=False)
+    at_broker(s, name, 1, wrong=True)

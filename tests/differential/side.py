@@ -53,8 +53,9 @@ class Side:
     """A broker and the connections to it, by name. What a scene keeps of its answers is in `kept`."""
 
     def __init__(self, name, bootstrap, codec):
-        host, port = bootstrap.split(",")[0].rsplit(":", 1)
-        self.name, self.address, self.codec = name, (host, int(port)), codec
+        parts = [address.rsplit(":", 1) for address in bootstrap.split(",")]
+        self.addresses = [(host, int(port)) for host, port in parts]  # of the brokers 1, 2, ...
+        self.name, self.codec = name, codec
         self.connections, self.kept, self.correlation = {}, {}, 0
 
     def reset(self):
@@ -63,8 +64,10 @@ class Side:
         self.connections, self.kept = {}, {}
 
     def connection(self, name):
+        """A name that ends in a digit is a connection to that broker, others to the first."""
         if name not in self.connections:
-            self.connections[name] = socket.create_connection(self.address, ANSWER_S)
+            broker = int(name[-1]) if name[-1].isdigit() else 1
+            self.connections[name] = socket.create_connection(self.addresses[broker - 1], ANSWER_S)
             self.connections[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.connections[name]
 
