@@ -2,20 +2,10 @@
  * nothing. */
 #include "mock/state.h"
 
-struct feature {
-	const char *name;
-	int16_t min, max, finalized; /* finalized 0: not */
-};
-
-/* As a 4.4.0 broker has them, without those whose APIs are not simulated. */
-static const struct feature features[] = {
-	{"eligible.leader.replicas.version", 0, 1, 1},
-	{"kraft.version", 0, 1, 1},
-	{"metadata.version", 7, 33, 33},
-	{"transaction.version", 0, 2, 2},
-};
-#define FEATURES_EPOCH 16
-#define COUNT(array)   ((int32_t)(sizeof(array) / sizeof((array)[0])))
+static const struct profile *profile(const struct cluster *c)
+{
+	return c->config.like ? c->config.like : profile_newest();
+}
 
 static void put_key(const struct cluster *c, struct api_versions_response *r, int key)
 {
@@ -27,14 +17,17 @@ static void put_key(const struct cluster *c, struct api_versions_response *r, in
 	k->max_version = c->versions[key].max;
 }
 
-static void put_features(struct call *call, struct api_versions_response *r)
+static void put_features(const struct cluster *c, struct call *call,
+			 struct api_versions_response *r)
 {
-	r->supported_features =
-		CALL_ARRAY(call, struct api_versions_response_supported_features, COUNT(features));
-	r->finalized_features =
-		CALL_ARRAY(call, struct api_versions_response_finalized_features, COUNT(features));
-	for (int32_t i = 0; i < COUNT(features); i++) {
-		const struct feature *f = &features[i];
+	const struct profile_feature *list = profile(c)->features;
+
+	r->supported_features = CALL_ARRAY(call, struct api_versions_response_supported_features,
+					   PROFILE_FEATURES_MAX);
+	r->finalized_features = CALL_ARRAY(call, struct api_versions_response_finalized_features,
+					   PROFILE_FEATURES_MAX);
+	for (const struct profile_feature *f = list; f < list + PROFILE_FEATURES_MAX && f->name;
+	     f++) {
 		struct api_versions_response_supported_features *s =
 			&r->supported_features[r->supported_features_count];
 		struct api_versions_response_finalized_features *z =
@@ -53,7 +46,7 @@ static void put_features(struct call *call, struct api_versions_response *r)
 			r->finalized_features_count++;
 		}
 	}
-	r->finalized_features_epoch = FEATURES_EPOCH;
+	r->finalized_features_epoch = profile(c)->features_epoch;
 }
 
 /* Letters, digits, '-' and '.', none of these two at either end (KIP-511). */
@@ -110,7 +103,7 @@ enum call_result api_versions_work(struct cluster *c, struct call *call)
 	for (int key = 0; key <= API_KEY_MAX; key++)
 		if (c->versions[key].min <= c->versions[key].max)
 			put_key(c, r, key);
-	put_features(call, r);
+	put_features(c, call, r);
 	return CALL_ANSWER;
 }
 
@@ -121,6 +114,7 @@ enum call_result api_versions_fallback(struct cluster *c, struct call *call)
 	call->response_version = 0;
 	r->error_code = ERROR_UNSUPPORTED_VERSION;
 	r->api_keys = CALL_ARRAY(call, struct api_versions_response_api_keys, 1);
-	put_key(c, r, API_API_VERSIONS);
+	if (!profile(c)->bare_fallback)
+		put_key(c, r, API_API_VERSIONS);
 	return CALL_ANSWER;
 }

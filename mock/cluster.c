@@ -47,6 +47,12 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_LIST_TRANSACTIONS] = {list_transactions_work},
 };
 
+static void narrow(struct version_range *r, struct version_range to)
+{
+	r->min = r->min > to.min ? r->min : to.min;
+	r->max = r->max < to.max ? r->max : to.max;
+}
+
 static void set_versions(struct cluster *c)
 {
 	for (int key = 0; key <= API_KEY_MAX; key++) {
@@ -58,6 +64,8 @@ static void set_versions(struct cluster *c)
 			continue;
 		r->min = m->since;
 		r->max = m->until < m->unstable_since ? m->until : (int16_t)(m->unstable_since - 1);
+		if (c->config.like)
+			narrow(r, profile_versions(c->config.like, key));
 	}
 }
 
@@ -160,6 +168,23 @@ static void on_call_due(struct cluster *c, void *owner)
 	call_make_ready(c, owner);
 }
 
+/* Before KRaft, what changes the cluster was the controller's alone. */
+static bool elsewhere(const struct cluster *c, const struct call *call)
+{
+	switch (call->header.api_key) {
+	case API_CREATE_TOPICS:
+	case API_DELETE_TOPICS:
+	case API_CREATE_PARTITIONS:
+	case API_ELECT_LEADERS:
+	case API_ALTER_PARTITION_REASSIGNMENTS:
+	case API_LIST_PARTITION_REASSIGNMENTS:
+		return c->config.like && c->config.like->zookeeper &&
+		       call->broker != cluster_controller(c);
+	default:
+		return false;
+	}
+}
+
 static enum call_result work(struct cluster *c, struct call *call)
 {
 	const struct api *api = &cluster_apis[call->header.api_key];
@@ -168,6 +193,10 @@ static enum call_result work(struct cluster *c, struct call *call)
 	call->begun = true;
 	if (first && fault_before(c, call))
 		return CALL_ANSWER;
+	if (first && elsewhere(c, call)) {
+		fault_refuse(c, call, ERROR_NOT_CONTROLLER);
+		return CALL_ANSWER;
+	}
 	return api->work(c, call);
 }
 

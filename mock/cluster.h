@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/shared.h"
 #include "mock/broker_config.h"
+#include "mock/profile.h"
 #include "mock/timer.h"
 #include "rules/rule.h"
 #include "trace/event.h"
@@ -30,6 +31,8 @@ struct cluster_config {
 	int32_t default_partitions;  /* num.partitions; 1 */
 	int16_t default_replication; /* default.replication.factor; min(3, brokers) when 0 */
 	size_t memory_max;	     /* bytes of log memory; 0: 1 GiB */
+	const struct profile *like;  /* a release whose versions and ways it takes on; NULL: all
+					versions, the newest release's ways */
 	struct event_bus *bus;	     /* where log and cluster events go */
 	struct broker_config broker; /* server.properties; zero for Kafka's defaults */
 };

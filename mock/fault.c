@@ -161,6 +161,7 @@ static void reset(struct call *call, const struct schema *s, void *msg)
 struct descent {
 	struct cluster *c;
 	struct call *call;
+	int16_t code;
 	int depth_wanted;
 	bool hits_only; /* only what the rule hit; else everything */
 	int32_t put;	/* codes set so far */
@@ -192,7 +193,7 @@ static void put_code(struct descent *d, const struct schema *s, void *msg, struc
 		if (!is_hit(d, p))
 			return;
 		reset(d->call, s, msg);
-		*(int16_t *)field_at(error, msg) = d->call->plan->error_code;
+		*(int16_t *)field_at(error, msg) = d->code;
 		d->put++;
 		return;
 	}
@@ -209,10 +210,10 @@ static const struct schema *schema_of(const struct call *call, enum message_kind
 	return message_of_api(call->header.api_key, kind)->schema;
 }
 
-/* Puts the plan's code into the answer; returns how often. */
-static int32_t put_all(struct cluster *c, struct call *call, bool hits_only)
+/* Puts a code into the answer; returns how often. */
+static int32_t put_all(struct cluster *c, struct call *call, int16_t code, bool hits_only)
 {
-	struct descent d = {c, call, depth_of(call, call->plan->error_code), hits_only, 0};
+	struct descent d = {c, call, code, depth_of(call, code), hits_only, 0};
 	struct place nowhere = {.partition = -1};
 
 	put_code(&d, schema_of(call, MESSAGE_RESPONSE), call->response, nowhere, 0);
@@ -307,19 +308,30 @@ static void mirror(struct call *call, const struct schema *from, const void *src
 	}
 }
 
+static int32_t refuse(struct cluster *c, struct call *call, int16_t code)
+{
+	const struct schema *s = schema_of(call, MESSAGE_RESPONSE);
+
+	call_response(call, s);
+	mirror(call, schema_of(call, MESSAGE_REQUEST), call->request, s, call->response);
+	return put_all(c, call, code, false);
+}
+
+void fault_refuse(struct cluster *c, struct call *call, int16_t code)
+{
+	refuse(c, call, code);
+}
+
 bool fault_before(struct cluster *c, struct call *call)
 {
 	const struct plan *p = call->plan;
-	const struct schema *s = schema_of(call, MESSAGE_RESPONSE);
 
 	if (p->action != ACTION_ERROR || p->when != WHEN_BEFORE)
 		return false;
 	if (cluster_apis[call->header.api_key].by_topic && p->hit_count &&
 	    depth_of(call, p->error_code) > 0)
 		return false;
-	call_response(call, s);
-	mirror(call, schema_of(call, MESSAGE_REQUEST), call->request, s, call->response);
-	return put_all(c, call, false) > 0;
+	return refuse(c, call, p->error_code) > 0;
 }
 
 enum call_result fault_after(struct cluster *c, struct call *call, enum call_result result)
@@ -334,6 +346,6 @@ enum call_result fault_after(struct cluster *c, struct call *call, enum call_res
 		return result; /* call_fault has seen to it */
 	if (!call->response)
 		return result;
-	put = put_all(c, call, by_topic && p->hit_count);
+	put = put_all(c, call, p->error_code, by_topic && p->hit_count);
 	return result == CALL_NO_ANSWER && put ? CALL_CLOSE : result;
 }

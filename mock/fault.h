@@ -16,6 +16,10 @@ bool call_fault_later(const struct call *call, struct str topic, int32_t partiti
 /* True if the whole request is refused before the work; call->response is then there. */
 bool fault_before(struct cluster *c, struct call *call);
 
+/* Answers a request as one that fails as a whole, with this code wherever the API has room for it.
+ */
+void fault_refuse(struct cluster *c, struct call *call, int16_t code);
+
 /* After the work: puts the code into the answer. result is the handler's; returned is what holds
  * now (an error of an acks=0 Produce closes the connection). */
 enum call_result fault_after(struct cluster *c, struct call *call, enum call_result result);

@@ -102,7 +102,8 @@ static int16_t auto_create(struct cluster *c, const struct metadata_request *q, 
 	spec.partitions = c->config.default_partitions;
 	spec.replication = c->config.default_replication;
 	topic_new(c, &spec)->mark = c->topics.mark;
-	return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+	return profile_since(c->config.like, "2.8") ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+						    : ERROR_LEADER_NOT_AVAILABLE;
 }
 
 static void put_asked(struct cluster *c, struct call *call, struct metadata_response *r,

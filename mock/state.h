@@ -19,10 +19,6 @@ struct broker {
 	bool alive;
 };
 
-struct version_range {
-	int16_t min, max; /* min > max: not spoken */
-};
-
 struct cluster {
 	struct cluster_config config;
 	struct instant now; /* of the call or tick at work */
