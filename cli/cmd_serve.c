@@ -46,6 +46,8 @@ static const char help[] =
 	"what "
 	"has\n"
 	"                          no effect here is named in one line\n"
+	"  --like kafka-X.Y        versions, features and ways of that release, kafka-0.10.0 to "
+	"kafka-4.4\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
 	"  --strict                exit status 1 at the end if some rule never acted\n"
 	"  --with-parent           ends when the parent process does\n"
@@ -69,6 +71,7 @@ enum {
 	OPT_MEMORY,
 	OPT_VERBOSE,
 	OPT_PROPERTIES,
+	OPT_LIKE,
 	OPT_NOT_BUILT,
 };
 
@@ -84,7 +87,7 @@ static const struct cmd_option options[] = {
 	{"--with-parent", OPT_WITH_PARENT, false},
 	{"--control", OPT_CONTROL, true},
 	{"--plan", OPT_NOT_BUILT, true},
-	{"--like", OPT_NOT_BUILT, true},
+	{"--like", OPT_LIKE, true},
 	{"--properties", OPT_PROPERTIES, true},
 	{"--capture", OPT_CAPTURE, true},
 	{"--memory", OPT_MEMORY, true},
@@ -139,6 +142,14 @@ static int set_memory(struct serve *s, const char *value)
 		return cmd_usage(&cmd_serve, "--memory takes a size such as 512MiB, not %s", value);
 	s->config.cluster.memory_max = (size_t)n;
 	return 0;
+}
+
+static int set_like(struct serve *s, const char *value)
+{
+	struct error e = ERROR_INIT;
+
+	s->config.cluster.like = profile_find(str_of(value), &e);
+	return s->config.cluster.like ? 0 : cmd_usage(&cmd_serve, "--like %s", e.text);
 }
 
 static int set_number(struct serve *s, int id, const char *value)
@@ -222,6 +233,8 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 	case OPT_CAPTURE:
 		s->capture = value;
 		return 0;
+	case OPT_LIKE:
+		return set_like(s, value);
 	case OPT_PROPERTIES:
 		return read_properties(s, value);
 	case OPT_STRICT:
