@@ -8,7 +8,8 @@ scenario {
 
 local c = cluster { brokers = 3 }
 local t = c:topic("orders", { partitions = 6 })
-local p = client("p", { speaks = "verifiable-producer", args = { topic = t, max_messages = 300 } })
+-- Keys, because a producer may put all records without one into a single partition.
+local p = client("p", { speaks = "verifiable-producer", args = { topic = t, max_messages = 300, repeating_keys = 60 } })
 
 local function member(name)
   return client(name, {
