@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RECORDS_DEFAULT	 1000
-#define BATCH_MAX	 ((size_t)64 << 20)
-#define FETCH_VERSION	 12 /* the last that names topics */
-#define PRODUCE_VERSION	 9
-#define METADATA_VERSION 12
+#define RECORDS_DEFAULT		 1000
+#define BATCH_MAX		 ((size_t)64 << 20)
+#define FETCH_VERSION		 12 /* the last that names topics */
+#define PRODUCE_VERSION		 9
+#define METADATA_VERSION	 12
+#define FIND_COORDINATOR_VERSION 3
 
 static int status_of(int code)
 {
@@ -495,31 +496,73 @@ int control_add_records(struct ask *a)
 	return status;
 }
 
-/* ---- groups and the rest ---- */
+/* ---- groups and transactions ---- */
 
-static int forward_newest(struct ask *a, int api, json_t *request)
+/* Asks every broker and joins the lists of that name: each coordinator knows its own. */
+static int forward_to_all(struct ask *a, int api, const char *list, json_t *request)
 {
-	return forward(a, 1, api, inside_version(a->c->service, api), request);
+	int version = inside_version(a->c->service, api), status = 200;
+	json_t *all = json_array();
+
+	for (int32_t id = 1; id <= service_brokers(a->c->service) && status == 200; id++) {
+		json_t *answer = call(a, id, api, version, json_incref(request), &status);
+
+		if (answer)
+			json_array_extend(all, json_object_get(answer, list));
+		json_decref(answer);
+	}
+	json_decref(request);
+	if (status == 200) {
+		json_t *whole = json_pack("{s:O}", list, all);
+
+		put_json(a, whole);
+		json_decref(whole);
+	}
+	json_decref(all);
+	return status;
 }
 
 int control_get_groups(struct ask *a)
 {
-	return forward_newest(a, API_LIST_GROUPS,
+	return forward_to_all(a, API_LIST_GROUPS, "groups",
 			      json_pack("{s:[],s:[]}", "statesFilter", "typesFilter"));
-}
-
-int control_get_group(struct ask *a)
-{
-	return forward_newest(a, API_DESCRIBE_GROUPS,
-			      json_pack("{s:[s],s:b}", "groups", a->parts[1].data,
-					"includeAuthorizedOperations", 0));
 }
 
 int control_get_transactions(struct ask *a)
 {
-	return forward_newest(a, API_LIST_TRANSACTIONS,
+	return forward_to_all(a, API_LIST_TRANSACTIONS, "transactionStates",
 			      json_pack("{s:[],s:[],s:i,s:n}", "stateFilters", "producerIdFilters",
 					"durationFilter", -1, "transactionalIdPattern"));
+}
+
+/* The broker that coordinates the group; 0 with *ret_status. */
+static int32_t coordinator_of(struct ask *a, const char *group, int *ret_status)
+{
+	json_t *answer = call(a, 1, API_FIND_COORDINATOR, FIND_COORDINATOR_VERSION,
+			      json_pack("{s:s,s:i}", "key", group, "keyType", 0), ret_status);
+	int64_t code, node;
+
+	if (!answer)
+		return 0;
+	code = number(answer, "errorCode");
+	node = number(answer, "nodeId");
+	json_decref(answer);
+	if (code)
+		*ret_status = ask_fail(a, 409, "no coordinator: %s", kafka_error_name((int)code));
+	return code ? 0 : (int32_t)node;
+}
+
+int control_get_group(struct ask *a)
+{
+	int status;
+	int32_t broker = coordinator_of(a, a->parts[1].data, &status);
+
+	if (!broker)
+		return status;
+	return forward(a, broker, API_DESCRIBE_GROUPS,
+		       inside_version(a->c->service, API_DESCRIBE_GROUPS),
+		       json_pack("{s:[s],s:b}", "groups", a->parts[1].data,
+				 "includeAuthorizedOperations", 0));
 }
 
 int control_call_api(struct ask *a)

@@ -6,8 +6,10 @@
 #include "protocol/messages.h"
 #include "rules/grammar.h"
 #include "rules/possible.h"
+#include "rules/reference.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What a rule is asked about, with room for changes. */
 struct made {
@@ -87,6 +89,26 @@ TEST(every_action_has_an_example_that_parses)
 		arena_reset(&arena);
 	}
 	arena_release(&arena);
+}
+
+/* KTRIAL_ACCEPT=1 unit-tests test_rules writes the page anew. */
+TEST(the_reference_says_what_the_tables_say)
+{
+	struct buf text;
+	char *page;
+	size_t len;
+	FILE *out;
+
+	buf_init(&text, 1 << 20);
+	rules_reference(&text);
+	if (getenv("KTRIAL_ACCEPT")) {
+		out = fopen("docs/rules.md", "wb");
+		CHECK(out && fwrite(text.data, 1, text.len, out) == text.len && !fclose(out));
+	}
+	page = test_file("docs/rules.md", &len);
+	CHECK(page && len == text.len && !memcmp(page, text.data, len));
+	free(page);
+	buf_release(&text);
 }
 
 TEST(a_rule_is_read_in_full)
