@@ -26,6 +26,7 @@ static const char help[] =
 	"  ready                                    that it serves, and how many are connected\n"
 	"  rule add 'RULE' [--name NAME]            rule list | show NAME | remove NAME | clear\n"
 	"  rule wait NAME [--count N] [--timeout T] rule reset [NAME]\n"
+	"  event broker-down broker=2               event list: what can happen\n"
 	"  hold NAME                                how many exchanges are held; release NAME\n"
 	"  topic add NAME[:PARTITIONS[:RF]]         topic show NAME\n"
 	"  log TOPIC PARTITION [--offset N] [--limit N]\n"
@@ -314,6 +315,23 @@ static int build_call(struct ctl *c, const char **words, int count)
 	return 0;
 }
 
+/* The words joined: one line of the events' grammar. */
+static int build_event(struct ctl *c, const char **words, int count)
+{
+	struct buf line;
+
+	if (!strcmp(words[0], "list"))
+		return get(c, "/events");
+	buf_init(&line, 1 << 16);
+	for (int i = 0; i < count; i++)
+		buf_printf(&line, "%s%s", i ? " " : "", words[i]);
+	json_open(&c->json, '{');
+	json_key_text(&c->json, "event", buf_cstr(&line));
+	json_close(&c->json, '}');
+	buf_release(&line);
+	return post(c, "/events");
+}
+
 static int build_mark(struct ctl *c, const char **words, int count)
 {
 	(void)count;
@@ -346,6 +364,7 @@ static const struct form forms[] = {
 	{"rule", "clear", 0, 0, build_rule_clear},
 	{"rule", "wait", 1, 1, build_rule_wait},
 	{"rule", "reset", 0, 1, build_rule_reset},
+	{"event", NULL, 1, WORDS_OF_CTL_MAX, build_event},
 	{"hold", NULL, 1, 1, build_hold},
 	{"release", NULL, 1, 1, build_release},
 	{"topic", "add", 1, 1, build_topic_add},

@@ -8,6 +8,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_serve,
+	&cmd_ctl,
 	&cmd_run,
 	&cmd_list,
 	&cmd_check,
@@ -16,7 +17,6 @@ static const struct command *const commands[] = {
 	&cmd_decode,
 	&cmd_verify,
 	&cmd_message, /* the comma keeps one a line */
-	&cmd_decode, &cmd_message, &cmd_run, &cmd_serve, &cmd_ctl, &cmd_verify,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

@@ -110,6 +110,7 @@ void cluster_free(struct cluster *c)
 	groups_release(c);
 	fetch_sessions_drop(c, -1);
 	txns_release(c);
+	coordination_release(c);
 	topics_release(c);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);

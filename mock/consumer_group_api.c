@@ -280,6 +280,13 @@ static struct refusal find_group(struct cluster *c, const heartbeat *q, struct g
 	return accepted;
 }
 
+static struct refusal not_coordinator(int16_t code)
+{
+	return (struct refusal){code, code == ERROR_NOT_COORDINATOR
+					      ? "This is not the correct coordinator."
+					      : "The coordinator is loading."};
+}
+
 enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *call)
 {
 	heartbeat q = *(const heartbeat *)call->request;
@@ -290,8 +297,7 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 	struct refusal no = check(call, &q);
 
 	if (!no.code && coordinator_check(c, call, q.group_id))
-		no = (struct refusal){ERROR_NOT_COORDINATOR,
-				      "This is not the correct coordinator."};
+		no = not_coordinator(coordinator_check(c, call, q.group_id));
 	if (!no.code)
 		no = find_group(c, &q, &g);
 	if (!no.code && q.member_epoch == EPOCH_JOIN && !q.member_id.len) {

@@ -2,7 +2,10 @@
  * acceptance text. Owns nothing. */
 #include "mock/coordinator.h"
 
+#include "mock/mem.h"
 #include "mock/state.h"
+
+#include <stdlib.h>
 
 #define INTERNAL_PARTITIONS \
 	50 /* offsets.topic.num.partitions, transaction.state.log.num.partitions */
@@ -19,11 +22,70 @@ static uint32_t java_hash(struct str s)
 	return hash;
 }
 
+struct coordinator_change {
+	struct coordinator_change *next;
+	struct str key;
+	int32_t node_id; /* -1: as the hash says */
+	int64_t loading_until_us;
+};
+
+static struct coordinator_change *change_find(const struct cluster *c, struct str key)
+{
+	struct coordinator_change *change = c->coordination.changes;
+
+	while (change && !str_eq(change->key, key))
+		change = change->next;
+	return change;
+}
+
+static struct coordinator_change *change_of(struct cluster *c, struct str key)
+{
+	struct coordinator_change *change = change_find(c, key);
+
+	if (change)
+		return change;
+	change = mem_new(sizeof(*change));
+	change->key = mem_str(key);
+	change->node_id = -1;
+	change->next = c->coordination.changes;
+	c->coordination.changes = change;
+	return change;
+}
+
+void coordination_release(struct cluster *c)
+{
+	struct coordinator_change *change;
+
+	while ((change = c->coordination.changes)) {
+		c->coordination.changes = change->next;
+		mem_str_free(change->key);
+		free(change);
+	}
+}
+
+void coordinator_set(struct cluster *c, struct str key, int32_t node_id)
+{
+	change_of(c, key)->node_id = node_id;
+}
+
+void coordinator_loads(struct cluster *c, struct str key, int64_t until_us)
+{
+	change_of(c, key)->loading_until_us = until_us;
+}
+
+bool coordinators_cold(const struct cluster *c)
+{
+	return c->now.mono_us < c->coordination.cold_until_us;
+}
+
 int32_t coordinator_of(const struct cluster *c, struct str key)
 {
+	const struct coordinator_change *change = change_find(c, key);
 	int32_t brokers = c->config.brokers;
 	int32_t first = (int32_t)((java_hash(key) & INT32_MAX) % INTERNAL_PARTITIONS) % brokers;
 
+	if (change && change->node_id > 0 && c->brokers[change->node_id - 1].alive)
+		return change->node_id;
 	for (int32_t i = 0; i < brokers; i++)
 		if (c->brokers[(first + i) % brokers].alive)
 			return cluster_node_id(c, (first + i) % brokers);
@@ -32,6 +94,10 @@ int32_t coordinator_of(const struct cluster *c, struct str key)
 
 int16_t coordinator_check(const struct cluster *c, const struct call *call, struct str key)
 {
+	const struct coordinator_change *change = change_find(c, key);
+
+	if (coordinators_cold(c) || (change && c->now.mono_us < change->loading_until_us))
+		return ERROR_COORDINATOR_LOAD_IN_PROGRESS;
 	return coordinator_of(c, key) == call->broker ? ERROR_NONE : ERROR_NOT_COORDINATOR;
 }
 
@@ -67,7 +133,7 @@ static void put_coordinator(struct cluster *c, struct call *call, int8_t type, s
 		r->error_code = ERROR_INVALID_REQUEST;
 	else
 		node = coordinator_of(c, key);
-	if (!r->error_code && node < 0)
+	if (!r->error_code && (node < 0 || coordinators_cold(c)))
 		r->error_code = ERROR_COORDINATOR_NOT_AVAILABLE;
 	if (r->error_code)
 		return;

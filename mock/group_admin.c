@@ -234,7 +234,7 @@ static int16_t delete_group(struct cluster *c, const struct call *call, struct s
 	struct group *g = group_find(c, id);
 
 	if (coordinator_check(c, call, id))
-		return ERROR_NOT_COORDINATOR;
+		return coordinator_check(c, call, id);
 	if (!g)
 		return ERROR_GROUP_ID_NOT_FOUND;
 	if (has_members(g))
@@ -326,7 +326,7 @@ static int16_t offset_delete_check(const struct cluster *c, const struct call *c
 	const struct offset_delete_request *q = call->request;
 
 	if (coordinator_check(c, call, q->group_id))
-		return ERROR_NOT_COORDINATOR;
+		return coordinator_check(c, call, q->group_id);
 	if (!g)
 		return ERROR_GROUP_ID_NOT_FOUND;
 	if (g->members && !str_is(g->protocol_type, "consumer"))

@@ -223,7 +223,7 @@ static int16_t join_check(const struct cluster *c, const struct call *call)
 	if (q->group_id.len == 0)
 		return ERROR_INVALID_GROUP_ID;
 	if (coordinator_check(c, call, q->group_id))
-		return ERROR_NOT_COORDINATOR;
+		return coordinator_check(c, call, q->group_id);
 	if (q->session_timeout_ms < c->config.broker.group_session_min_ms ||
 	    q->session_timeout_ms > c->config.broker.group_session_max_ms)
 		return ERROR_INVALID_SESSION_TIMEOUT;
@@ -323,8 +323,10 @@ static int16_t sync_check(const struct cluster *c, const struct call *call, cons
 
 	if (q->group_id.len == 0)
 		return ERROR_INVALID_GROUP_ID;
-	if (coordinator_check(c, call, q->group_id))
-		return ERROR_NOT_COORDINATOR;
+	code = coordinator_check(c, call, q->group_id);
+	if (code) /* the rebalance was lost with the coordinator's memory */
+		return code == ERROR_COORDINATOR_LOAD_IN_PROGRESS ? ERROR_REBALANCE_IN_PROGRESS
+								  : code;
 	code = group_check_member(g, q->member_id, q->group_instance_id);
 	if (code)
 		return code;
@@ -398,8 +400,9 @@ static int16_t beat(struct cluster *c, const struct call *call)
 
 	if (q->group_id.len == 0)
 		return ERROR_INVALID_GROUP_ID;
-	if (coordinator_check(c, call, q->group_id))
-		return ERROR_NOT_COORDINATOR;
+	code = coordinator_check(c, call, q->group_id);
+	if (code) /* a beat that can't be judged yet is taken for a good one */
+		return code == ERROR_COORDINATOR_LOAD_IN_PROGRESS ? ERROR_NONE : code;
 	code = group_check_member(g, q->member_id, q->group_instance_id);
 	if (code)
 		return code;

@@ -180,6 +180,31 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	return b;
 }
 
+void log_truncate(struct log *log, int64_t offset)
+{
+	int64_t end = offset < log->end ? offset : log->end;
+
+	while (log->count && log->batches[log->first + log->count - 1].last_offset >= offset) {
+		struct log_batch *last = &log->batches[log->first + --log->count];
+
+		end = last->base_offset < end ? last->base_offset : end;
+		drop(log, last);
+	}
+	log->end = end > log->start ? end : log->start;
+	while (log->epochs_count && log->epochs[log->epochs_count - 1].start >= log->end &&
+	       log->epochs_count > 1)
+		log->epochs_count--;
+}
+
+void log_move_start(struct log *log, int64_t offset)
+{
+	while (log->count && log->batches[log->first].last_offset < offset) {
+		drop(log, &log->batches[log->first++]);
+		log->count--;
+	}
+	log->start = offset;
+}
+
 const struct log_batch *log_at(const struct log *log, size_t index)
 {
 	assert(index < log->count);

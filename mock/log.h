@@ -78,6 +78,13 @@ bool log_has_room(const struct log *log, size_t size);
 /* Appends at log->end and returns the entry, valid until the log changes. */
 const struct log_batch *log_append(struct log *log, const struct log_append *what);
 
+/* Drops all batches that reach to offset or beyond, and leader epochs that began there. The log
+ * then ends where the last batch does, at most at offset. */
+void log_truncate(struct log *log, int64_t offset);
+
+/* Moves the start to offset (between start and end) and drops whole batches before it. */
+void log_move_start(struct log *log, int64_t offset);
+
 /* Index (from 0) of the batch that holds offset, or the first one behind it; log->count if there is
  * none. */
 size_t log_seek(const struct log *log, int64_t offset);

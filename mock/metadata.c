@@ -78,6 +78,12 @@ static struct metadata_response_topics *next_topic(struct metadata_response *r)
 	return t;
 }
 
+static bool is_hidden(const struct cluster *c, const struct call *call, const struct topic *t)
+{
+	return t->hidden_until_us > c->now.mono_us &&
+	       (t->hidden_by < 0 || t->hidden_by == call->broker);
+}
+
 static void put_all(struct cluster *c, struct call *call, struct metadata_response *r)
 {
 	struct topic *t, *next;
@@ -85,7 +91,8 @@ static void put_all(struct cluster *c, struct call *call, struct metadata_respon
 	r->topics = CALL_ARRAY(call, struct metadata_response_topics,
 			       HASH_CNT(by_name, c->topics.by_name));
 	HASH_ITER (by_name, c->topics.by_name, t, next)
-		put_topic(c, call, t, next_topic(r));
+		if (!is_hidden(c, call, t))
+			put_topic(c, call, t, next_topic(r));
 }
 
 /* The topic is there for the next call, as on a real cluster, where making it takes a moment. */
@@ -111,12 +118,13 @@ static void put_asked(struct cluster *c, struct call *call, struct metadata_resp
 {
 	bool by_id = !uuid_is_zero(asked->topic_id);
 	struct topic *t = by_id ? topic_by_id(c, asked->topic_id) : topic_find(c, asked->name);
+	bool hidden = t && is_hidden(c, call, t);
 	struct metadata_response_topics *out;
 
 	if (t && t->mark == c->topics.mark)
 		return;
 	out = next_topic(r);
-	if (t) {
+	if (t && !hidden) {
 		t->mark = c->topics.mark;
 		put_topic(c, call, t, out);
 		return;
@@ -127,6 +135,8 @@ static void put_asked(struct cluster *c, struct call *call, struct metadata_resp
 		out->error_code = ERROR_UNKNOWN_TOPIC_ID;
 	else
 		out->error_code = call_fault(call, asked->name, -1);
+	if (!out->error_code && hidden)
+		out->error_code = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 	if (!out->error_code)
 		out->error_code = auto_create(c, call->request, asked->name);
 }

@@ -92,7 +92,7 @@ static int16_t commit_check(struct cluster *c, const struct call *call, struct g
 	int16_t code;
 
 	if (coordinator_check(c, call, q->group_id))
-		return ERROR_NOT_COORDINATOR;
+		return coordinator_check(c, call, q->group_id);
 	if (!g && !simple)
 		return call->header.api_version >= 9 ? ERROR_GROUP_ID_NOT_FOUND
 						     : ERROR_ILLEGAL_GENERATION;

@@ -137,6 +137,8 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 	w->errors = true;
 	if (r->error_code != ERROR_NOT_LEADER_OR_FOLLOWER || !p)
 		return;
+	if (w->call->header.api_version < 10)
+		return; /* it has no place for the leader */
 	r->current_leader.leader_id = p->leader;
 	r->current_leader.leader_epoch = p->leader_epoch;
 	leader_hint_add(w->c, w->call, p->leader, &w->response->node_endpoints,

@@ -117,3 +117,21 @@ void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t c
 	p->coordinator_epoch = coordinator_epoch;
 	p->last_timestamp = timestamp;
 }
+
+void producers_truncate(struct producers *ps, int64_t end)
+{
+	struct producer *p, *next;
+
+	HASH_ITER (hh, ps->by_id, p, next) {
+		while (p->batches_count && p->batches[p->batches_count - 1].first_offset >= end)
+			p->batches_count--;
+		if (p->txn_first_offset >= end) {
+			p->txn_first_offset = -1;
+			ps->open_txns--;
+		}
+		if (p->batches_count)
+			continue;
+		HASH_DEL(ps->by_id, p);
+		free(p);
+	}
+}

@@ -53,6 +53,10 @@ int16_t producer_check(const struct producers *ps, const struct producer_claim *
 struct producer *producer_note(struct producers *ps, const struct producer_claim *claim,
 			       int64_t first_offset, int64_t timestamp);
 
+/* The log now ends at that offset: what was written beyond it is forgotten, and producers of which
+ * nothing is left. */
+void producers_truncate(struct producers *ps, int64_t end);
+
 /* A marker ended the producer's transaction, if one is open, under its epoch. */
 void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t coordinator_epoch,
 		      int64_t timestamp);

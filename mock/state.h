@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "mock/call.h"
 #include "mock/cluster.h"
+#include "mock/coordinator.h"
 #include "mock/fetch.h"
 #include "mock/group.h"
 #include "mock/timer.h"
@@ -31,6 +32,7 @@ struct cluster {
 	struct call *ready_first, *ready_last;
 	struct topics topics;
 	struct groups groups;
+	struct coordination coordination;
 	struct txns txns;
 	struct fetch_sessions fetch_sessions;
 	struct log_memory memory;

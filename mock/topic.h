@@ -19,7 +19,9 @@ struct topic {
 	struct topic_config config;
 	struct partition **partitions;
 	int32_t partitions_count;
-	uint64_t mark; /* of a request that must not list a topic twice */
+	uint64_t mark;		 /* of a request that must not list a topic twice */
+	int64_t hidden_until_us; /* Metadata does not know it until then; 0 */
+	int32_t hidden_by;	 /* of this broker only; -1 all */
 	UT_hash_handle by_name, by_id;
 };
 

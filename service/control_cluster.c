@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/hex.h"
+#include "mock/happen.h"
 #include "protocol/batch_builder.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
@@ -563,6 +564,40 @@ int control_get_group(struct ask *a)
 		       inside_version(a->c->service, API_DESCRIBE_GROUPS),
 		       json_pack("{s:[s],s:b}", "groups", a->parts[1].data,
 				 "includeAuthorizedOperations", 0));
+}
+
+int control_list_events(struct ask *a)
+{
+	const char *name, *args, *what;
+
+	json_open(&a->json, '{');
+	json_key(&a->json, "events");
+	json_open(&a->json, '[');
+	for (size_t i = 0; happening_list(i, &name, &args, &what); i++) {
+		json_open(&a->json, '{');
+		json_key_text(&a->json, "event", name);
+		json_key_text(&a->json, "args", args);
+		json_key_text(&a->json, "what", what);
+		json_close(&a->json, '}');
+	}
+	json_close(&a->json, ']');
+	json_close(&a->json, '}');
+	return 200;
+}
+
+int control_happen(struct ask *a)
+{
+	struct error e = ERROR_INIT;
+	struct str text = ask_text(a, "event");
+
+	if (!text.data)
+		return ask_fail(a, 400, "the body lacks \"event\"");
+	if (service_happen(a->c->service, text, &e))
+		return ask_error(a, 400, &e);
+	json_open(&a->json, '{');
+	json_key_str(&a->json, "event", text);
+	json_close(&a->json, '}');
+	return 201;
 }
 
 int control_call_api(struct ask *a)

@@ -13,6 +13,8 @@ int control_add_records(struct ask *a);
 int control_get_groups(struct ask *a);
 int control_get_group(struct ask *a);
 int control_get_transactions(struct ask *a);
+int control_list_events(struct ask *a);
+int control_happen(struct ask *a);
 int control_call_api(struct ask *a);
 
 #endif

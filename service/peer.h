@@ -62,6 +62,7 @@ struct door {
 	struct listener *listener;
 	struct service_address listen, advertise;
 	int32_t broker;
+	struct loop_timer up; /* of a restart */
 };
 
 /* A topic or rule from before the start, for service_reset. */

@@ -2,7 +2,9 @@
  * Owns the cluster, the rules, and all connections; the loop is the caller's. */
 #include "service/service.h"
 
+#include "base/log.h"
 #include "base/rand.h"
+#include "mock/happen.h"
 #include "rules/words.h"
 #include "service/peer.h"
 
@@ -47,6 +49,8 @@ int service_address_parse(struct str text, uint16_t default_port,
 	return 0;
 }
 
+static void on_up(void *ctx, struct instant now);
+
 static void on_tick(void *ctx, struct instant now)
 {
 	(void)now;
@@ -75,6 +79,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	for (int32_t i = 0; i < s->brokers; i++) {
 		s->doors[i].s = s;
 		s->doors[i].broker = first + i;
+		loop_timer_init(&s->doors[i].up, loop, on_up, &s->doors[i]);
 		s->doors[i].listen = config->listen[i];
 		s->doors[i].advertise =
 			config->advertise ? config->advertise[i] : (struct service_address){0};
@@ -176,6 +181,7 @@ void service_stop(struct service *s)
 	while (s->peers)
 		peer_end(s->peers, CLOSE_BY_BROKER);
 	for (int32_t i = 0; i < s->brokers; i++) {
+		loop_timer_clear(&s->doors[i].up);
 		listener_free(s->doors[i].listener);
 		s->doors[i].listener = NULL;
 	}
@@ -296,6 +302,25 @@ int service_create_topic(struct service *s, struct str name, int32_t partitions,
 	return code;
 }
 
+/* The broker's process is gone: its connections end, its port refuses. */
+static int door_close(struct door *d, struct error *e)
+{
+	struct service *s = d->s;
+
+	for (struct peer *p = s->peers, *next; p; p = next) {
+		next = p->next;
+		if (p->info.broker == d->broker)
+			peer_end(p, CLOSE_BY_BROKER);
+	}
+	return d->listener ? listener_down(d->listener, e) : 0;
+}
+
+static int door_open(struct door *d, struct error *e)
+{
+	loop_timer_clear(&d->up);
+	return d->listener ? listener_up(d->listener, e) : 0;
+}
+
 void service_reset(struct service *s)
 {
 	struct cluster_config config = s->config;
@@ -308,8 +333,10 @@ void service_reset(struct service *s)
 	cluster_free(s->cluster);
 	config.seed = hash_u64(config.seed, ++s->resets);
 	s->cluster = cluster_new(&config, clock_now());
-	for (int32_t i = 0; i < s->brokers; i++)
+	for (int32_t i = 0; i < s->brokers; i++) {
 		set_address(&s->doors[i]);
+		door_open(&s->doors[i], NULL);
+	}
 	for (size_t i = 0; i < s->given_count; i++) {
 		const struct given *g = &s->given[i];
 
@@ -320,6 +347,45 @@ void service_reset(struct service *s)
 					     g->replication, g->leader, clock_now(), NULL);
 	}
 	service_pump(s);
+}
+
+/* The end of a restart. */
+static void on_up(void *ctx, struct instant now)
+{
+	struct door *d = ctx;
+	struct happening h;
+	struct error e = ERROR_INIT;
+	char text[64];
+
+	snprintf(text, sizeof(text), "broker-up broker=%d", d->broker);
+	if (happening_parse(str_of(text), &h, &e) || cluster_happen(d->s->cluster, &h, now, &e) ||
+	    door_open(d, &e))
+		log_line(LOG_ERROR, "broker %d does not come up again: %s", d->broker, e.text);
+	service_pump(d->s);
+}
+
+int service_happen(struct service *s, struct str text, struct error *e)
+{
+	struct happening h;
+	struct instant now = clock_now();
+	const char *name;
+	struct door *d;
+	int code = happening_parse(text, &h, e);
+
+	if (!code)
+		code = cluster_happen(s->cluster, &h, now, e);
+	if (code)
+		return code;
+	name = happening_name(&h);
+	d = h.broker > 0 ? &s->doors[h.broker - 1] : NULL;
+	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart"))
+		code = door_close(d, e);
+	if (!strcmp(name, "broker-up"))
+		code = door_open(d, e);
+	if (!strcmp(name, "broker-restart"))
+		loop_timer_set(&d->up, h.for_us > 0 ? now.mono_us + h.for_us : 0);
+	service_pump(s);
+	return code;
 }
 
 static struct job *oldest_held(const struct service *s, struct str name)

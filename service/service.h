@@ -86,6 +86,13 @@ struct rule *service_add_rule(struct service *s, struct str name, struct str tex
 int service_create_topic(struct service *s, struct str name, int32_t partitions,
 			 int16_t replication, int32_t leader, struct error *e);
 
+/*
+ * Lets something happen to the cluster, as one line of mock/happen.h's grammar: "broker-down
+ * broker=2". What a broker's life means for its connections and its port is done here. 0, or
+ * ERR_USAGE with the column in e->offset, or ERR_OS.
+ */
+int service_happen(struct service *s, struct str text, struct error *e);
+
 /* Lets go of all exchanges that a rule holds under that name; how many there were. */
 int32_t service_release(struct service *s, struct str hold);
 
