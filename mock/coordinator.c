@@ -84,7 +84,7 @@ int32_t coordinator_of(const struct cluster *c, struct str key)
 	int32_t brokers = c->config.brokers;
 	int32_t first = (int32_t)((java_hash(key) & INT32_MAX) % INTERNAL_PARTITIONS) % brokers;
 
-	if (change && change->node_id > 0 && c->brokers[change->node_id - 1].alive)
+	if (change && change->node_id >= 0 && cluster_broker(c, change->node_id)->alive)
 		return change->node_id;
 	for (int32_t i = 0; i < brokers; i++)
 		if (c->brokers[(first + i) % brokers].alive)

@@ -20,6 +20,12 @@
 #define METADATA_VERSION	 12
 #define FIND_COORDINATOR_VERSION 3
 
+/* The broker that is asked where any will do. */
+static int32_t first(const struct ask *a)
+{
+	return service_first_broker(a->c->service);
+}
+
 static int status_of(int code)
 {
 	return code == ERR_UNSUPPORTED ? 501 : code == ERR_LIMIT ? 409 : 400;
@@ -69,7 +75,7 @@ static json_t *metadata_request(const char *topic)
 
 int control_get_cluster(struct ask *a)
 {
-	return forward(a, 1, API_METADATA, METADATA_VERSION, metadata_request(NULL));
+	return forward(a, first(a), API_METADATA, METADATA_VERSION, metadata_request(NULL));
 }
 
 /* The topic's part of a Metadata answer (a new reference); NULL with *ret_status. */
@@ -78,8 +84,8 @@ static json_t *find_topic(struct ask *a, int *ret_status)
 	json_t *answer, *topic;
 	int64_t code;
 
-	answer = call(a, 1, API_METADATA, METADATA_VERSION, metadata_request(a->parts[1].data),
-		      ret_status);
+	answer = call(a, first(a), API_METADATA, METADATA_VERSION,
+		      metadata_request(a->parts[1].data), ret_status);
 	if (!answer)
 		return NULL;
 	topic = json_incref(json_array_get(json_object_get(answer, "topics"), 0));
@@ -160,7 +166,7 @@ static bool find_partition(struct ask *a, int32_t *ret_leader, int64_t *ret_inde
 	if (!found)
 		*ret_status =
 			ask_fail(a, 404, "the topic has no partition %lld", (long long)*ret_index);
-	if (found && *ret_leader < 1) {
+	if (found && *ret_leader < 0) {
 		*ret_status = ask_fail(a, 409, "the partition has no leader now");
 		return false;
 	}
@@ -505,8 +511,8 @@ static int forward_to_all(struct ask *a, int api, const char *list, json_t *requ
 	int version = inside_version(a->c->service, api), status = 200;
 	json_t *all = json_array();
 
-	for (int32_t id = 1; id <= service_brokers(a->c->service) && status == 200; id++) {
-		json_t *answer = call(a, id, api, version, json_incref(request), &status);
+	for (int32_t i = 0; i < service_brokers(a->c->service) && status == 200; i++) {
+		json_t *answer = call(a, first(a) + i, api, version, json_incref(request), &status);
 
 		if (answer)
 			json_array_extend(all, json_object_get(answer, list));
@@ -536,21 +542,21 @@ int control_get_transactions(struct ask *a)
 					"durationFilter", -1, "transactionalIdPattern"));
 }
 
-/* The broker that coordinates the group; 0 with *ret_status. */
+/* The broker that coordinates the group; -1 with *ret_status. */
 static int32_t coordinator_of(struct ask *a, const char *group, int *ret_status)
 {
-	json_t *answer = call(a, 1, API_FIND_COORDINATOR, FIND_COORDINATOR_VERSION,
+	json_t *answer = call(a, first(a), API_FIND_COORDINATOR, FIND_COORDINATOR_VERSION,
 			      json_pack("{s:s,s:i}", "key", group, "keyType", 0), ret_status);
 	int64_t code, node;
 
 	if (!answer)
-		return 0;
+		return -1;
 	code = number(answer, "errorCode");
 	node = number(answer, "nodeId");
 	json_decref(answer);
 	if (code)
 		*ret_status = ask_fail(a, 409, "no coordinator: %s", kafka_error_name((int)code));
-	return code ? 0 : (int32_t)node;
+	return code ? -1 : (int32_t)node;
 }
 
 int control_get_group(struct ask *a)
@@ -558,7 +564,7 @@ int control_get_group(struct ask *a)
 	int status;
 	int32_t broker = coordinator_of(a, a->parts[1].data, &status);
 
-	if (!broker)
+	if (broker < 0)
 		return status;
 	return forward(a, broker, API_DESCRIBE_GROUPS,
 		       inside_version(a->c->service, API_DESCRIBE_GROUPS),
@@ -604,14 +610,15 @@ int control_call_api(struct ask *a)
 {
 	const char *version = ask_query(a, "version"), *broker = ask_query(a, "broker");
 	int api = api_find(a->parts[1]);
-	int64_t v, node = 1;
+	int64_t v, node = first(a);
 
 	if (api < 0)
 		return ask_fail(a, 404, "there is no API '" STR_FMT "'", STR_ARG(a->parts[1]));
 	v = inside_version(a->c->service, api);
 	if (version && !parse_int(str_of(version), 0, INT16_MAX, &v))
 		return ask_fail(a, 400, "version takes a whole number, not '%s'", version);
-	if (broker && !parse_int(str_of(broker), 1, service_brokers(a->c->service), &node))
+	if (broker && !parse_int(str_of(broker), first(a),
+				 first(a) + service_brokers(a->c->service) - 1, &node))
 		return ask_fail(a, 400, "there is no broker '%s'", broker);
 	return forward(a, (int32_t)node, api, (int)v,
 		       a->body ? json_incref(a->body) : json_object());

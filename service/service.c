@@ -377,7 +377,7 @@ int service_happen(struct service *s, struct str text, struct error *e)
 	if (code)
 		return code;
 	name = happening_name(&h);
-	d = h.broker > 0 ? &s->doors[h.broker - 1] : NULL;
+	d = h.broker >= 0 ? &s->doors[h.broker - s->doors[0].broker] : NULL;
 	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart"))
 		code = door_close(d, e);
 	if (!strcmp(name, "broker-up"))
@@ -428,6 +428,11 @@ int32_t service_held(const struct service *s, struct str name)
 int32_t service_brokers(const struct service *s)
 {
 	return s->brokers;
+}
+
+int32_t service_first_broker(const struct service *s)
+{
+	return s->doors[0].broker;
 }
 
 int64_t service_connections(const struct service *s)

@@ -99,7 +99,9 @@ int32_t service_release(struct service *s, struct str hold);
 /* How many exchanges are held under that name now. */
 int32_t service_held(const struct service *s, struct str hold);
 
+/* How many brokers, and the node id of the first; the others' follow it. */
 int32_t service_brokers(const struct service *s);
+int32_t service_first_broker(const struct service *s);
 
 /*
  * As after service_start, for use between two tests: ends all connections, makes the cluster anew
