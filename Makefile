@@ -17,7 +17,7 @@ Q    := $(if $(filter 1,$(V)),,@)
 # What Debian 12 calls the things we build and test with. `make deps` installs them; KTRIAL_NO_INSTALL=1 only names them.
 PKGS := libevent libevent_pthreads lua5.4 zlib liblz4 libzstd libisal jansson libpcre2-8 libpcap
 DEPS := gcc make pkg-config libevent-dev libcunit1-dev libpcap-dev liblua5.4-dev zlib1g-dev liblz4-dev libzstd-dev \
-        libsnappy-dev libisal-dev libjansson-dev uthash-dev libpcre2-dev python3 python3-kafka python3-msgpack iproute2 procps
+        libsnappy-dev libisal-dev libjansson-dev uthash-dev libpcre2-dev python3 python3-kafka python3-msgpack iproute2 procps curl
 EXTRA := $(if $(filter interop,$(MAKECMDGOALS)),tshark tcpdump python3-venv maven openjdk-17-jdk-headless) $(if $(filter fuzz,$(MAKECMDGOALS)),clang libclang-rt-14-dev)
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
