@@ -336,7 +336,7 @@ int64_t log_end_of_epoch(const struct log *log, int32_t epoch, int32_t *ret_epoc
 	size_t i = log->epochs_count;
 
 	*ret_epoch = -1;
-	if (epoch < 0 || i == 0 || log->epochs[i - 1].epoch < epoch)
+	if (epoch == -1 || i == 0 || log->epochs[i - 1].epoch < epoch)
 		return -1;
 	while (i > 0 && log->epochs[i - 1].epoch > epoch)
 		i--;

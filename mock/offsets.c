@@ -55,6 +55,17 @@ void offset_delete(struct group *g, struct offset_entry *o)
 	free(o);
 }
 
+void offsets_forget_topic(struct cluster *c, struct uuid topic_id)
+{
+	struct group *g, *next;
+	struct offset_entry *o, *after;
+
+	HASH_ITER (by_id, c->groups.by_id, g, next)
+		HASH_ITER (hh, g->offsets, o, after)
+			if (uuid_eq(o->key.topic_id, topic_id))
+				offset_delete(g, o);
+}
+
 void offsets_release(struct group *g)
 {
 	struct offset_entry *o, *next;

@@ -25,6 +25,8 @@ struct offset_entry *offset_find(const struct group *g, struct uuid topic_id, in
 void offset_commit(struct cluster *c, struct group *g, struct offset_key key, int64_t offset,
 		   int32_t leader_epoch, struct str metadata);
 void offset_delete(struct group *g, struct offset_entry *o);
+/* No group has offsets of that topic any more. */
+void offsets_forget_topic(struct cluster *c, struct uuid topic_id);
 void offsets_release(struct group *g);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "mock/mem.h"
+#include "mock/offsets.h"
 #include "mock/state.h"
 
 #include <assert.h>
@@ -122,10 +123,10 @@ static int32_t nth_alive(const struct cluster *c, int32_t start, int32_t n)
 			return cluster_node_id(c, i % brokers);
 }
 
+/* asked: its replicas as somebody wants them, or NULL. */
 static void place(struct cluster *c, struct partition *p, const struct topic_spec *spec,
-		  int32_t start)
+		  const struct placement *asked, int32_t start)
 {
-	const struct placement *asked = spec->placement ? &spec->placement[p->index] : NULL;
 	size_t size;
 
 	p->replicas_count = p->isr_count = asked ? asked->count : spec->replication;
@@ -144,19 +145,20 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 }
 
 static struct partition *partition_new(struct cluster *c, struct topic *t, int32_t index,
-				       const struct topic_spec *spec, int32_t start)
+				       const struct topic_spec *spec, const struct placement *asked,
+				       int32_t start)
 {
 	struct partition *p = mem_new(sizeof(*p));
 
 	p->topic = t;
 	p->index = index;
 	log_init(&p->log, &c->memory);
-	place(c, p, spec, start);
+	place(c, p, spec, asked, start);
 	log_start_epoch(&p->log, p->leader_epoch);
 	return p;
 }
 
-static void emit_created(struct cluster *c, const struct topic *t)
+static void emit(struct cluster *c, const char *event, const struct topic *t)
 {
 	char id[UUID_TEXT_SIZE];
 	struct json j;
@@ -174,7 +176,7 @@ static void emit_created(struct cluster *c, const struct topic *t)
 		json_int(&j, t->partitions[i]->leader);
 	json_close(&j, ']');
 	json_close(&j, '}');
-	cluster_event(c, "topic-created", &c->scratch);
+	cluster_event(c, event, &c->scratch);
 }
 
 struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
@@ -190,12 +192,40 @@ struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 	t->partitions_count = spec->partitions;
 	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
 	for (int32_t i = 0; i < spec->partitions; i++)
-		t->partitions[i] = partition_new(c, t, i, spec, start);
+		t->partitions[i] = partition_new(
+			c, t, i, spec, spec->placement ? &spec->placement[i] : NULL, start);
 	c->topics.next_start = (start + 1) % c->config.brokers;
 	HASH_ADD_KEYPTR(by_name, c->topics.by_name, t->name.data, (unsigned)t->name.len, t);
 	HASH_ADD(by_id, c->topics.by_id, id, sizeof(t->id), t);
-	emit_created(c, t);
+	emit(c, "topic-created", t);
 	return t;
+}
+
+void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
+			  const struct placement *placement)
+{
+	const struct partition *first = t->partitions[0];
+	struct topic_spec spec = {.replication = (int16_t)first->replicas_count, .leader = -1};
+	int32_t start = first->replicas[0] - c->config.broker.first_node_id;
+	int32_t old = t->partitions_count;
+	size_t cap = (size_t)old;
+
+	assert(count > old);
+	t->partitions = mem_grow(t->partitions, &cap, (size_t)count, sizeof(t->partitions[0]));
+	for (int32_t i = old; i < count; i++)
+		t->partitions[i] = partition_new(c, t, i, &spec,
+						 placement ? &placement[i - old] : NULL, start);
+	t->partitions_count = count;
+	emit(c, "partitions-added", t);
+}
+
+void topic_delete(struct cluster *c, struct topic *t)
+{
+	emit(c, "topic-deleted", t);
+	HASH_DELETE(by_name, c->topics.by_name, t);
+	HASH_DELETE(by_id, c->topics.by_id, t);
+	offsets_forget_topic(c, t->id);
+	topic_free(c, t);
 }
 
 static int32_t alive_count(const struct cluster *c)

@@ -69,4 +69,13 @@ struct topic_spec {
 /* Creates what is checked already (name free and allowed, counts possible). */
 struct topic *topic_new(struct cluster *c, const struct topic_spec *spec);
 
+/* Up to count partitions, which is more than there are, with as many replicas as the first one has;
+ * placement of the new ones alone, NULL: by us. */
+void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
+			  const struct placement *placement);
+
+/* The topic goes with its logs and with the offsets that groups committed for it; whoever waits for
+ * it is woken. */
+void topic_delete(struct cluster *c, struct topic *t);
+
 #endif
