@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "decoder/decode.h"
+#include "decoder/filter.h"
 #include "decoder/jsonl.h"
 #include "decoder/text.h"
 #include "decoder/tree.h"
@@ -29,6 +30,8 @@ static const char help[] =
 	"  -o tree         all fields with their place in the frame\n"
 	"  -o json         JSON Lines: an object for each message\n"
 	"  -o exchange     JSON Lines: an object for each request with its answer\n"
+	"  -Y FILTER       only exchanges that match, such as 'api == Produce && latency > 50ms'; "
+	"docs/filter.md tells more\n"
 	"  -i INTERFACE    capture there until a signal\n"
 	"  --bpf FILTER    only packets that match, as tcpdump has it\n"
 	"  --from TIME, --to TIME   only packets from then, until then: 2026-11-22T20:41:17Z, "
@@ -55,6 +58,7 @@ enum {
 	OPT_VALUES,
 	OPT_VERBOSE,
 	OPT_STRICT,
+	OPT_FILTER,
 	OPT_NOT_BUILT,
 };
 
@@ -69,7 +73,7 @@ static const struct cmd_option options[] = {
 	{"--values", OPT_VALUES, true},
 	{"-v", OPT_VERBOSE, false},
 	{"--strict", OPT_STRICT, false},
-	{"-Y", OPT_NOT_BUILT, true},
+	{"-Y", OPT_FILTER, true},
 	{"-w", OPT_NOT_BUILT, true},
 	{"--streams", OPT_NOT_BUILT, false},
 	{"--two-pass", OPT_NOT_BUILT, false},
@@ -99,7 +103,8 @@ struct job {
 	struct names *names;
 	struct event_sink sink;
 	struct event_bus bus;
-	uint64_t malformed;
+	struct filter *filter; /* NULL: all */
+	uint64_t malformed, unresolved;
 	bool closed; /* nobody reads our output any more */
 };
 
@@ -131,26 +136,54 @@ static void write_out(struct job *job)
 		decode_stop(job->decode);
 }
 
+static void put_exchange(struct job *job, struct exchange *x, const struct summary *s)
+{
+	switch (job->output) {
+	case OUTPUT_LINE:
+		text_exchange(&job->out, x, s);
+		break;
+	case OUTPUT_TREE:
+		tree_exchange(&job->out, x, s, job->values);
+		break;
+	case OUTPUT_JSON:
+		jsonl_exchange(&job->out, x, s, JSONL_MESSAGES);
+		break;
+	case OUTPUT_EXCHANGE:
+		jsonl_exchange(&job->out, x, s, JSONL_EXCHANGES);
+		break;
+	}
+}
+
+static void on_exchange(struct job *job, struct exchange *x)
+{
+	struct summary s;
+
+	summarize(x, job->names, &s);
+	if (job->filter && !filter_matches(job->filter, x, &s))
+		return;
+	job->malformed += s.malformed;
+	job->unresolved += s.unresolved > 0;
+	put_exchange(job, x, &s);
+}
+
+/* What is no exchange: no filter can be asked of it. */
+static void on_other(struct job *job, const struct event *ev)
+{
+	if (job->output == OUTPUT_LINE || job->output == OUTPUT_TREE)
+		text_event(&job->out, ev, job->names, job->verbose);
+	else
+		jsonl_event(&job->out, ev, job->names,
+			    job->output == OUTPUT_JSON ? JSONL_MESSAGES : JSONL_EXCHANGES);
+}
+
 static void on_event(void *context, const struct event *ev)
 {
 	struct job *job = context;
-	bool malformed = false;
 
-	switch (job->output) {
-	case OUTPUT_LINE:
-		malformed = text_event(&job->out, ev, job->names, job->verbose);
-		break;
-	case OUTPUT_TREE:
-		malformed = tree_event(&job->out, ev, job->names, job->values, job->verbose);
-		break;
-	case OUTPUT_JSON:
-		malformed = jsonl_event(&job->out, ev, job->names, JSONL_MESSAGES);
-		break;
-	case OUTPUT_EXCHANGE:
-		malformed = jsonl_event(&job->out, ev, job->names, JSONL_EXCHANGES);
-		break;
-	}
-	job->malformed += malformed;
+	if (ev->kind == EVENT_EXCHANGE)
+		on_exchange(job, ev->exchange);
+	else if (!job->filter)
+		on_other(job, ev);
 	if (job->out.len >= OUTPUT_FLUSH || job->interface)
 		write_out(job);
 }
@@ -249,6 +282,23 @@ static int add_file(struct job *job, const char *value)
 	return 0;
 }
 
+static int set_filter(struct job *job, const char *value)
+{
+	struct error e = ERROR_INIT;
+	struct buf point;
+
+	if (job->filter)
+		return cmd_usage(&cmd_decode, "-Y stands twice; && makes one of two");
+	job->filter = filter_new(str_of(value), &e);
+	if (job->filter)
+		return 0;
+	buf_init(&point, 4 * FILTER_TEXT_MAX);
+	filter_point(&point, str_of(value), e.offset);
+	fprintf(stderr, "ktrial decode: -Y: %s\n%s", e.text, buf_cstr(&point));
+	buf_release(&point);
+	return EXIT_USAGE;
+}
+
 static int set_option(struct job *job, int id, const char *value, const char *word)
 {
 	int64_t n;
@@ -283,6 +333,8 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 	case OPT_STRICT:
 		job->strict = true;
 		return 0;
+	case OPT_FILTER:
+		return set_filter(job, value);
 	default:
 		return cmd_usage(&cmd_decode, "%s is not built yet", word);
 	}
@@ -397,6 +449,7 @@ static int decode(int argc, char **argv)
 		names_free(job->names);
 		buf_release(&job->out);
 	}
+	filter_free(job->filter);
 	free(job);
 	return status == CMD_HELP ? EXIT_FINE : status;
 }

@@ -236,6 +236,19 @@ static void put_unmatched(struct buf *out, const struct event *ev, enum jsonl_ki
 	buf_byte(out, '\n');
 }
 
+void jsonl_exchange(struct buf *out, struct exchange *x, const struct summary *s,
+		    enum jsonl_kind kind)
+{
+	if (kind == JSONL_EXCHANGES) {
+		put_pair(out, x, s);
+		return;
+	}
+	if (x->state != EXCHANGE_ORPHAN)
+		put_message(out, x, s, false);
+	if (x->response_us)
+		put_message(out, x, s, true);
+}
+
 bool jsonl_event(struct buf *out, const struct event *ev, struct names *names, enum jsonl_kind kind)
 {
 	struct summary s;
@@ -245,13 +258,6 @@ bool jsonl_event(struct buf *out, const struct event *ev, struct names *names, e
 	if (ev->kind != EVENT_EXCHANGE)
 		return false;
 	summarize(ev->exchange, names, &s);
-	if (kind == JSONL_EXCHANGES) {
-		put_pair(out, ev->exchange, &s);
-		return s.malformed;
-	}
-	if (ev->exchange->state != EXCHANGE_ORPHAN)
-		put_message(out, ev->exchange, &s, false);
-	if (ev->exchange->response_us)
-		put_message(out, ev->exchange, &s, true);
+	jsonl_exchange(out, ev->exchange, &s, kind);
 	return s.malformed;
 }

@@ -27,4 +27,8 @@ enum jsonl_kind { JSONL_MESSAGES, JSONL_EXCHANGES };
 bool jsonl_event(struct buf *out, const struct event *ev, struct names *names,
 		 enum jsonl_kind kind);
 
+/* The same of an exchange that is summarized already. */
+void jsonl_exchange(struct buf *out, struct exchange *x, const struct summary *s,
+		    enum jsonl_kind kind);
+
 #endif

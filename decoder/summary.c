@@ -7,81 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
-
-#define NAMES_MAX 200000
-
-struct name {
-	struct uuid id;
-	char *text;
-	UT_hash_handle hh;
-};
-
-struct names {
-	struct name *table;
-};
-
-/* Names. */
-
-struct names *names_new(void)
-{
-	struct names *n = calloc(1, sizeof(*n));
-
-	if (!n)
-		abort();
-	return n;
-}
-
-void names_free(struct names *n)
-{
-	struct name *one, *next;
-
-	if (!n)
-		return;
-	HASH_ITER (hh, n->table, one, next) {
-		HASH_DELETE(hh, n->table, one);
-		free(one->text);
-		free(one);
-	}
-	free(n);
-}
-
-static struct name *find_name(const struct names *n, struct uuid id)
-{
-	struct name *one = NULL;
-
-	if (n)
-		HASH_FIND(hh, n->table, &id, sizeof(id), one);
-	return one;
-}
-
-struct str names_find(const struct names *n, struct uuid id)
-{
-	struct name *one = find_name(n, id);
-
-	return str_of(one ? one->text : NULL);
-}
-
-static void learn(struct names *n, struct uuid id, struct str text)
-{
-	struct name *one = find_name(n, id);
-
-	if (!n || (one && str_is(text, one->text)))
-		return;
-	if (!one && HASH_COUNT(n->table) >= NAMES_MAX)
-		return;
-	if (!one) {
-		one = calloc(1, sizeof(*one));
-		if (!one)
-			abort();
-		one->id = id;
-		HASH_ADD(hh, n->table, id, sizeof(one->id), one);
-	}
-	free(one->text);
-	one->text = strndup(text.data, (size_t)text.len);
-	if (!one->text)
-		abort();
-}
 
 /* Problems. */
 
@@ -141,7 +66,35 @@ static void add_trailing(struct summary *s, const struct exchange *x, bool respo
 	snprintf(p->text, sizeof(p->text), "%u bytes behind the message", n);
 }
 
-/* What is found where. */
+/* What is found where. A field's role is worked out once a process, for each schema and the field
+ * that led to it: comparing names for each message would take longer than reading it. */
+
+enum role {
+	ROLE_NONE,
+	ROLE_TOPIC,
+	ROLE_TOPIC_ID,
+	ROLE_TOPICS, /* array of names */
+	ROLE_GROUP,
+	ROLE_GROUPS,
+	ROLE_MEMBER,
+	ROLE_TXN,
+	ROLE_ERROR,
+	ROLE_THROTTLE,
+	ROLE_PARTITION,
+	ROLE_PARTITIONS, /* array of numbers */
+	ROLE_RECORDS,
+	ROLE_DEEP, /* a struct, or an array of them, with something inside */
+};
+
+struct roles {
+	const struct schema *schema; /* NULL: a free slot */
+	const struct schema_field *outer;
+	uint8_t *list; /* NULL: none of its fields has one */
+};
+
+#define ROLES_SLOTS 8192 /* more than there are schemas; a power of two */
+
+static struct roles roles_table[ROLES_SLOTS];
 
 struct finder {
 	struct summary *s;
@@ -151,28 +104,74 @@ struct finder {
 	bool response;
 	struct str topic; /* of the struct at hand */
 	struct uuid topic_id;
+	int32_t topic_index; /* of the struct around it; -1: none */
+	int32_t partition;
+	int16_t error;
 };
 
-static void add_topic(struct summary *s, struct str topic)
+/* Makes room for one more of an array in the exchange's arena; false when there is none. */
+static bool grow(struct arena *a, void **list, int32_t count, int32_t *cap, size_t size,
+		 int32_t max)
 {
-	if (!topic.data || s->topics_count == SUMMARY_TOPICS_MAX)
-		return;
-	for (int32_t i = 0; i < s->topics_count; i++)
-		if (str_eq(s->topics[i], topic))
-			return;
-	s->topics[s->topics_count++] = topic;
+	int32_t want = *cap ? *cap * 2 : 8;
+	void *more;
+
+	if (count < *cap)
+		return true;
+	if (count >= max)
+		return false;
+	more = arena_alloc(a, (size_t)want * size);
+	if (!more)
+		return false;
+	if (count)
+		memcpy(more, *list, (size_t)count * size);
+	*list = more;
+	*cap = want;
+	return true;
 }
 
-static void add_topic_id(struct finder *f, struct uuid id)
+/* The topic's index; -1 where it is none, or one too many. */
+static int32_t add_topic(struct finder *f, struct str topic)
 {
 	struct summary *s = f->s;
-	struct str name = names_find(f->names, id);
 
-	if (!name.data && s->topics_count < SUMMARY_TOPICS_MAX) {
-		uuid_text(id, s->ids[s->topics_count]);
-		name = str_of(s->ids[s->topics_count]);
-	}
-	add_topic(s, name);
+	if (!topic.data)
+		return -1;
+	for (int32_t i = 0; i < s->topics_count && i < 64; i++)
+		if (str_eq(s->topics[i], topic))
+			return i;
+	if (!grow(f->x->arena, (void **)&s->topics, s->topics_count, &s->topics_cap,
+		  sizeof(*s->topics), SUMMARY_TOPICS_MAX))
+		return -1;
+	s->topics[s->topics_count] = topic;
+	return s->topics_count++;
+}
+
+static int32_t add_topic_id(struct finder *f, struct uuid id)
+{
+	struct str name = names_find(f->names, id);
+	char text[UUID_TEXT_SIZE];
+
+	int32_t before = f->s->topics_count, index;
+
+	if (name.data)
+		return add_topic(f, name);
+	uuid_text(id, text);
+	index = add_topic(f, arena_str(f->x->arena, str_of(text)));
+	f->s->unresolved += f->s->topics_count - before;
+	return index;
+}
+
+static void add_partition(struct finder *f, int32_t topic, int32_t partition, int16_t error)
+{
+	struct summary *s = f->s;
+	int d = f->response;
+
+	if (!grow(f->x->arena, (void **)&s->partitions[d], s->partitions_count[d],
+		  &s->partitions_cap[d], sizeof(**s->partitions), SUMMARY_PARTITIONS_MAX))
+		return;
+	s->partitions[d][s->partitions_count[d]++] =
+		(struct summary_partition){topic, partition, error};
 }
 
 static void add_code(struct summary *s, int16_t code)
@@ -191,16 +190,16 @@ static void keep_first(struct str *to, struct str value)
 		*to = value;
 }
 
+/* ---- roles ---- */
+
 static bool about_topics(const char *name)
 {
 	return strstr(name, "opic") != NULL;
 }
 
-/* "name" names a topic inside an array of topics, and in those of these two answers. */
-static bool name_is_topic(const struct schema_field *outer, const struct finder *f)
+/* "name" names a topic inside an array of topics, and in those of these answers. */
+static bool name_is_topic(const struct schema_field *outer, int key)
 {
-	int key = f->x->header.api_key;
-
 	return outer && (about_topics(outer->name) ||
 			 (!strcmp(outer->name, "responses") &&
 			  (key == API_PRODUCE || key == API_DELETE_TOPICS ||
@@ -208,21 +207,106 @@ static bool name_is_topic(const struct schema_field *outer, const struct finder 
 			 (!strcmp(outer->name, "results") && key == API_CREATE_PARTITIONS));
 }
 
-static void found_string(struct finder *f, const struct schema_field *field,
-			 const struct schema_field *outer, struct str value)
+static enum role role_of_string(const char *name, const struct schema_field *outer, int key)
 {
-	const char *name = field->name;
-
 	if (!strcmp(name, "topic") || !strcmp(name, "topicName") ||
-	    (!strcmp(name, "name") && name_is_topic(outer, f)))
-		f->topic = value;
-	else if (!strcmp(name, "groupId") || !strcmp(name, "group"))
-		keep_first(&f->s->group, value);
-	else if (!strcmp(name, "memberId"))
-		keep_first(&f->s->member, value);
-	else if (!strcmp(name, "transactionalId"))
-		keep_first(&f->s->transactional_id, value);
+	    (!strcmp(name, "name") && name_is_topic(outer, key)))
+		return ROLE_TOPIC;
+	if (!strcmp(name, "groupId") || !strcmp(name, "group"))
+		return ROLE_GROUP;
+	if (!strcmp(name, "memberId"))
+		return ROLE_MEMBER;
+	return strcmp(name, "transactionalId") ? ROLE_NONE : ROLE_TXN;
 }
+
+static enum role role_of_int32(const char *name, const struct schema_field *outer)
+{
+	if (!outer && !strcmp(name, "throttleTimeMs"))
+		return ROLE_THROTTLE;
+	if (!strcmp(name, "partition") || !strcmp(name, "partitionIndex") ||
+	    (!strcmp(name, "index") && outer && strstr(outer->name, "artition")))
+		return ROLE_PARTITION;
+	return ROLE_NONE;
+}
+
+static const uint8_t *roles_of(const struct schema *schema, const struct schema_field *outer,
+			       int key);
+
+static enum role role_of_array(const struct schema_field *field, int key)
+{
+	if (field->type == FIELD_STRUCT)
+		return roles_of(field->child, field, key) ? ROLE_DEEP : ROLE_NONE;
+	if (field->type == FIELD_STRING && about_topics(field->name))
+		return ROLE_TOPICS;
+	if (field->type == FIELD_STRING && !strncmp(field->name, "group", 5))
+		return ROLE_GROUPS;
+	if (field->type == FIELD_INT32 && !strncmp(field->name, "partition", 9))
+		return ROLE_PARTITIONS;
+	return ROLE_NONE;
+}
+
+static enum role role_of(const struct schema_field *field, const struct schema_field *outer,
+			 int key)
+{
+	if (field->array)
+		return role_of_array(field, key);
+	switch (field->type) {
+	case FIELD_STRUCT:
+		return roles_of(field->child, field, key) ? ROLE_DEEP : ROLE_NONE;
+	case FIELD_STRING:
+		return role_of_string(field->name, outer, key);
+	case FIELD_UUID:
+		return strcmp(field->name, "topicId") ? ROLE_NONE : ROLE_TOPIC_ID;
+	case FIELD_INT16:
+		return strcmp(field->name, "errorCode") ? ROLE_NONE : ROLE_ERROR;
+	case FIELD_INT32:
+		return role_of_int32(field->name, outer);
+	case FIELD_RECORDS:
+		return ROLE_RECORDS;
+	default:
+		return ROLE_NONE;
+	}
+}
+
+static void work_out(struct roles *r, int key)
+{
+	uint8_t *list = calloc(r->schema->field_count + 1u, 1);
+	bool any = false;
+
+	if (!list)
+		abort();
+	for (uint16_t i = 0; i < r->schema->field_count; i++) {
+		list[i] = (uint8_t)role_of(&r->schema->fields[i], r->outer, key);
+		any |= list[i] != ROLE_NONE;
+	}
+	if (any)
+		r->list = list;
+	else
+		free(list);
+}
+
+/* Roles of a schema's fields; NULL when none has one. A schema belongs to one message, so the API
+ * is no part of the key. */
+static const uint8_t *roles_of(const struct schema *schema, const struct schema_field *outer,
+			       int key)
+{
+	size_t i = ((uintptr_t)schema >> 3 ^ (uintptr_t)outer >> 4) * 0x9E3779B97F4A7C15u >> 40;
+	struct roles *r;
+
+	for (;; i++) {
+		r = &roles_table[i & (ROLES_SLOTS - 1)];
+		if (r->schema == schema && r->outer == outer)
+			return r->list;
+		if (!r->schema)
+			break;
+	}
+	r->schema = schema;
+	r->outer = outer;
+	work_out(r, key);
+	return r->list;
+}
+
+/* ---- finding ---- */
 
 static void check_crcs(struct finder *f, const struct schema_field *field,
 		       const struct records *records)
@@ -257,92 +341,127 @@ static void check_crcs(struct finder *f, const struct schema_field *field,
 	snprintf(p->text, sizeof(p->text), "%.*s", (int)sizeof(p->text) - 1, e.text);
 }
 
-static void found_value(struct finder *f, const struct schema_field *field,
-			const struct schema_field *outer, const uint8_t *at)
+/* The topic of the struct at hand, before what is inside it. */
+static int32_t settle_topic(struct finder *f)
 {
-	switch (field->type) {
-	case FIELD_STRING:
-		found_string(f, field, outer, *(const struct str *)(const void *)at);
-		break;
-	case FIELD_UUID:
-		if (!strcmp(field->name, "topicId"))
-			f->topic_id = *(const struct uuid *)(const void *)at;
-		break;
-	case FIELD_INT16:
-		if (f->response && !strcmp(field->name, "errorCode"))
-			add_code(f->s, *(const int16_t *)(const void *)at);
-		break;
-	case FIELD_INT32:
-		if (f->response && !outer && !strcmp(field->name, "throttleTimeMs"))
-			f->s->throttle_ms = *(const int32_t *)(const void *)at;
-		break;
-	case FIELD_RECORDS:
-		check_crcs(f, field, (const struct records *)(const void *)at);
-		break;
-	default:
-		break;
-	}
+	if (f->topic.data && f->topic.len)
+		return add_topic(f, f->topic);
+	return uuid_is_zero(f->topic_id) ? -1 : add_topic_id(f, f->topic_id);
 }
 
 static void find_in(struct finder *f, const struct schema *schema, const struct schema_field *outer,
 		    const uint8_t *msg);
 
-static void find_in_array(struct finder *f, const struct schema_field *field, const uint8_t *msg)
+static void find_deep(struct finder *f, const struct schema_field *field, const uint8_t *msg)
+{
+	const uint8_t *at = msg + field->offset;
+	int32_t count = 1, around = f->topic_index, topic;
+
+	if (field->array || field->pointer)
+		at = *(const uint8_t *const *)(const void *)at;
+	if (field->array)
+		count = *(const int32_t *)(const void *)(msg + field->count_offset);
+	if (!at)
+		return;
+	topic = settle_topic(f);
+	f->topic_index = topic >= 0 ? topic : around;
+	for (int32_t i = 0; i < count; i++)
+		find_in(f, field->child, field, at + (size_t)i * field_size(field));
+	f->topic_index = around;
+}
+
+static void find_list(struct finder *f, const struct schema_field *field, enum role role,
+		      const uint8_t *msg)
 {
 	int32_t count = *(const int32_t *)(const void *)(msg + field->count_offset);
 	const uint8_t *items = *(const uint8_t *const *)(const void *)(msg + field->offset);
+	int32_t topic = role == ROLE_PARTITIONS ? settle_topic(f) : -1;
 
 	for (int32_t i = 0; i < count; i++) {
 		const uint8_t *item = items + (size_t)i * field_size(field);
 
-		if (field->type == FIELD_STRUCT)
-			find_in(f, field->child, field, item);
-		else if (field->type == FIELD_STRING && about_topics(field->name))
-			add_topic(f->s, *(const struct str *)(const void *)item);
-		else if (field->type == FIELD_STRING && !strncmp(field->name, "group", 5))
+		if (role == ROLE_TOPICS)
+			add_topic(f, *(const struct str *)(const void *)item);
+		else if (role == ROLE_GROUPS)
 			keep_first(&f->s->group, *(const struct str *)(const void *)item);
+		else
+			add_partition(f, topic >= 0 ? topic : f->topic_index,
+				      *(const int32_t *)(const void *)item, 0);
 	}
 }
 
-static void find_in_field(struct finder *f, const struct schema_field *field,
-			  const struct schema_field *outer, const uint8_t *msg)
+static void found(struct finder *f, const struct schema_field *field, enum role role,
+		  const uint8_t *msg)
 {
-	const uint8_t *at = msg + field->offset;
+	const void *at = msg + field->offset;
 
-	if (field->array) {
-		find_in_array(f, field, msg);
-		return;
+	switch (role) {
+	case ROLE_TOPIC:
+		f->topic = *(const struct str *)at;
+		break;
+	case ROLE_TOPIC_ID:
+		f->topic_id = *(const struct uuid *)at;
+		break;
+	case ROLE_GROUP:
+		keep_first(&f->s->group, *(const struct str *)at);
+		break;
+	case ROLE_MEMBER:
+		keep_first(&f->s->member, *(const struct str *)at);
+		break;
+	case ROLE_TXN:
+		keep_first(&f->s->transactional_id, *(const struct str *)at);
+		break;
+	case ROLE_ERROR:
+		f->error = *(const int16_t *)at;
+		if (f->response)
+			add_code(f->s, f->error);
+		break;
+	case ROLE_THROTTLE:
+		if (f->response)
+			f->s->throttle_ms = *(const int32_t *)at;
+		break;
+	case ROLE_PARTITION:
+		f->partition = *(const int32_t *)at;
+		break;
+	case ROLE_RECORDS:
+		check_crcs(f, field, at);
+		break;
+	case ROLE_DEEP:
+		find_deep(f, field, msg);
+		break;
+	default:
+		find_list(f, field, role, msg);
 	}
-	if (field->type != FIELD_STRUCT) {
-		found_value(f, field, outer, at);
-		return;
-	}
-	if (field->pointer)
-		at = *(const uint8_t *const *)(const void *)at;
-	if (at)
-		find_in(f, field->child, field, at);
 }
 
 static void find_in(struct finder *f, const struct schema *schema, const struct schema_field *outer,
 		    const uint8_t *msg)
 {
-	struct str topic = f->topic;
-	struct uuid id = f->topic_id;
+	const uint8_t *roles = roles_of(schema, outer, f->x->header.api_key);
+	struct finder around = *f;
 
+	if (!roles)
+		return;
 	f->topic = (struct str){NULL, 0};
 	f->topic_id = (struct uuid){{0}};
+	f->partition = -1;
+	f->error = 0;
 	for (uint16_t i = 0; i < schema->field_count; i++)
-		if (field_in(&schema->fields[i], f->version))
-			find_in_field(f, &schema->fields[i], outer, msg);
-	if (f->topic.data && f->topic.len) {
-		add_topic(f->s, f->topic);
-		if (!uuid_is_zero(f->topic_id))
-			learn(f->names, f->topic_id, f->topic);
-	} else if (!uuid_is_zero(f->topic_id)) {
-		add_topic_id(f, f->topic_id);
+		if (roles[i] && field_in(&schema->fields[i], f->version))
+			found(f, &schema->fields[i], roles[i], msg);
+	if (f->topic.data && f->topic.len && !uuid_is_zero(f->topic_id))
+		names_learn(f->names, f->topic_id, f->topic);
+	if (f->partition >= 0) {
+		int32_t topic = settle_topic(f);
+
+		add_partition(f, topic >= 0 ? topic : f->topic_index, f->partition, f->error);
+	} else {
+		settle_topic(f);
 	}
-	f->topic = topic;
-	f->topic_id = id;
+	f->topic = around.topic;
+	f->topic_id = around.topic_id;
+	f->partition = around.partition;
+	f->error = around.error;
 }
 
 /* FindCoordinator says "key" for what is a group or a transactional id by the key's type. */
@@ -362,7 +481,7 @@ static void summarize_side(struct exchange *x, struct names *names, struct summa
 	const struct message *m =
 		message_of_api(x->header.api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
 	const void *body = response ? exchange_response(x) : exchange_request(x);
-	struct finder f = {.s = s, .names = names, .x = x, .response = response};
+	struct finder f = {.s = s, .names = names, .x = x, .response = response, .topic_index = -1};
 
 	f.version = response ? exchange_response_version(x) : x->header.api_version;
 	if (body && m)
@@ -375,7 +494,9 @@ static void summarize_side(struct exchange *x, struct names *names, struct summa
 
 void summarize(struct exchange *x, struct names *names, struct summary *ret)
 {
-	memset(ret, 0, offsetof(struct summary, ids));
+	memset(ret, 0, offsetof(struct summary, problems));
+	ret->problems_count = 0;
+	ret->malformed = false;
 	ret->throttle_ms = -1;
 	summarize_side(x, names, ret, false);
 	summarize_side(x, names, ret, true);

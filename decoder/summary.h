@@ -4,19 +4,13 @@
 #ifndef DECODER_SUMMARY_H
 #define DECODER_SUMMARY_H
 
+#include "decoder/names.h"
 #include "trace/event.h"
 
-#define SUMMARY_TOPICS_MAX   64
-#define SUMMARY_ERRORS_MAX   32
-#define SUMMARY_PROBLEMS_MAX 16
-
-/* Topic names by id, as learned. */
-struct names;
-
-struct names *names_new(void);
-void names_free(struct names *n); /* NULL is fine */
-/* The name, or the null view. Lives as long as n, or until the id gets another name. */
-struct str names_find(const struct names *n, struct uuid id);
+#define SUMMARY_TOPICS_MAX     10000
+#define SUMMARY_PARTITIONS_MAX 100000 /* of one message */
+#define SUMMARY_ERRORS_MAX     32
+#define SUMMARY_PROBLEMS_MAX   16
 
 enum problem_kind {
 	PROBLEM_MALFORMED,   /* the bytes say something impossible, or end too early */
@@ -39,9 +33,19 @@ struct problem {
 	char text[200];
 };
 
+struct summary_partition {
+	int32_t topic; /* index in topics; -1: not said */
+	int32_t partition;
+	int16_t error; /* of an answer */
+};
+
 struct summary {
-	struct str topics[SUMMARY_TOPICS_MAX]; /* each once; views into bodies, names or ids */
-	int32_t topics_count;
+	struct str *topics; /* each once (of more than 64 some may come again); views into bodies,
+			       names or ids */
+	int32_t topics_count, topics_cap;
+	struct summary_partition *partitions[2]; /* in the request's order, in the answer's */
+	int32_t partitions_count[2], partitions_cap[2];
+	int32_t unresolved;			    /* topic ids that have no name yet */
 	struct str group, member, transactional_id; /* null where there is none */
 	int16_t errors[SUMMARY_ERRORS_MAX];	    /* of the answer, each once, without NONE */
 	int32_t errors_count;
@@ -49,11 +53,10 @@ struct summary {
 	struct problem problems[SUMMARY_PROBLEMS_MAX];
 	int32_t problems_count;
 	bool malformed; /* a problem for --strict: malformed bytes or a wrong CRC */
-	char ids[SUMMARY_TOPICS_MAX][UUID_TEXT_SIZE]; /* texts of ids without a name */
 };
 
-/* Decodes both bodies (exchange_request, exchange_response), learns names, fills *ret. The views
- * live as long as the event. names may be NULL. */
+/* Decodes both bodies (exchange_request, exchange_response), learns names, fills *ret. What it
+ * points to lives as long as the event, partly in the exchange's arena. names may be NULL. */
 void summarize(struct exchange *x, struct names *names, struct summary *ret);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-#define TEXT_VALUE_MAX 120 /* characters of a text of unknown length */
+#define TEXT_VALUE_MAX	120 /* characters of a text of unknown length */
+#define TEXT_TOPICS_MAX 64  /* named in a line */
 
 static void put_time(struct buf *out, int64_t time_us)
 {
@@ -75,10 +76,12 @@ static void put_errors(struct buf *out, const struct summary *s)
 
 static void put_topics(struct buf *out, const struct summary *s)
 {
-	for (int32_t i = 0; i < s->topics_count; i++) {
+	for (int32_t i = 0; i < s->topics_count && i < TEXT_TOPICS_MAX; i++) {
 		buf_text(out, i ? "," : " topics=");
 		put_str(out, s->topics[i]);
 	}
+	if (s->topics_count > TEXT_TOPICS_MAX)
+		buf_printf(out, ",+%d", s->topics_count - TEXT_TOPICS_MAX);
 }
 
 static void put_problems(struct buf *out, const struct summary *s, bool response)
@@ -156,16 +159,12 @@ void text_message(struct buf *out, const struct exchange *x, const struct summar
 		put_request(out, x, s);
 }
 
-static bool put_exchange(struct buf *out, struct exchange *x, struct names *names)
+void text_exchange(struct buf *out, const struct exchange *x, const struct summary *s)
 {
-	struct summary s;
-
-	summarize(x, names, &s);
 	if (x->state != EXCHANGE_ORPHAN)
-		put_request(out, x, &s);
+		put_request(out, x, s);
 	if (x->response_us)
-		put_response(out, x, &s);
-	return s.malformed;
+		put_response(out, x, s);
 }
 
 static void put_conn(struct buf *out, const struct event *ev)
@@ -246,8 +245,13 @@ static void put_other(struct buf *out, const struct event *ev)
 
 bool text_event(struct buf *out, const struct event *ev, struct names *names, bool verbose)
 {
-	if (ev->kind == EVENT_EXCHANGE)
-		return put_exchange(out, ev->exchange, names);
+	struct summary s;
+
+	if (ev->kind == EVENT_EXCHANGE) {
+		summarize(ev->exchange, names, &s);
+		text_exchange(out, ev->exchange, &s);
+		return s.malformed;
+	}
 	if (!verbose && ev->kind != EVENT_UNMATCHED && ev->kind != EVENT_RULE)
 		return false;
 	put_time(out, ev->time_us);

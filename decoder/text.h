@@ -10,6 +10,9 @@
  * marks, too. Names may be NULL. Returns true if there were malformed bytes or a wrong CRC. */
 bool text_event(struct buf *out, const struct event *ev, struct names *names, bool verbose);
 
+/* The same of an exchange that is summarized already. */
+void text_exchange(struct buf *out, const struct exchange *x, const struct summary *s);
+
 /* One message's line: the request's, or the answer's. */
 void text_message(struct buf *out, const struct exchange *x, const struct summary *s,
 		  bool response);

@@ -337,22 +337,27 @@ static void put_message(struct buf *out, const struct exchange *x, bool response
 	buf_release(&t.scratch);
 }
 
+void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
+		   enum tree_values values)
+{
+	if (x->state != EXCHANGE_ORPHAN) {
+		text_message(out, x, s, false);
+		put_message(out, x, false, values);
+	}
+	if (x->response_us) {
+		text_message(out, x, s, true);
+		put_message(out, x, true, values);
+	}
+}
+
 bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 		enum tree_values values, bool verbose)
 {
-	struct exchange *x = ev->exchange;
 	struct summary s;
 
 	if (ev->kind != EVENT_EXCHANGE)
 		return text_event(out, ev, names, verbose);
-	summarize(x, names, &s);
-	if (x->state != EXCHANGE_ORPHAN) {
-		text_message(out, x, &s, false);
-		put_message(out, x, false, values);
-	}
-	if (x->response_us) {
-		text_message(out, x, &s, true);
-		put_message(out, x, true, values);
-	}
+	summarize(ev->exchange, names, &s);
+	tree_exchange(out, ev->exchange, &s, values);
 	return s.malformed;
 }

@@ -18,4 +18,8 @@ enum tree_values { TREE_VALUES_NONE, TREE_VALUES_TEXT, TREE_VALUES_HEX };
 bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 		enum tree_values values, bool verbose);
 
+/* The same of an exchange that is summarized already. */
+void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
+		   enum tree_values values);
+
 #endif

@@ -1,0 +1,137 @@
+/* A hash of names by id. Owns its texts. */
+#include "decoder/names.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+struct name {
+	struct uuid id;
+	char *text;
+	UT_hash_handle hh;
+};
+
+struct names {
+	struct name *table;
+};
+
+struct names *names_new(void)
+{
+	struct names *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		abort();
+	return n;
+}
+
+void names_free(struct names *n)
+{
+	struct name *one, *next;
+
+	if (!n)
+		return;
+	HASH_ITER (hh, n->table, one, next) {
+		HASH_DELETE(hh, n->table, one);
+		free(one->text);
+		free(one);
+	}
+	free(n);
+}
+
+static struct name *find_name(const struct names *n, struct uuid id)
+{
+	struct name *one = NULL;
+
+	if (n)
+		HASH_FIND(hh, n->table, &id, sizeof(id), one);
+	return one;
+}
+
+struct str names_find(const struct names *n, struct uuid id)
+{
+	struct name *one = find_name(n, id);
+
+	return str_of(one ? one->text : NULL);
+}
+
+void names_learn(struct names *n, struct uuid id, struct str text)
+{
+	struct name *one = find_name(n, id);
+
+	if (!n || (one && str_is(text, one->text)))
+		return;
+	if (!one && HASH_COUNT(n->table) >= NAMES_MAX)
+		return;
+	if (!one) {
+		one = calloc(1, sizeof(*one));
+		if (!one)
+			abort();
+		one->id = id;
+		HASH_ADD(hh, n->table, id, sizeof(one->id), one);
+	}
+	free(one->text);
+	one->text = strndup(text.data, (size_t)text.len);
+	if (!one->text)
+		abort();
+}
+
+/* The next word of a line; empty at its end. */
+static struct str next_word(struct str *line)
+{
+	struct str w;
+
+	while (line->len && strchr(" \t\r", *line->data)) {
+		line->data++;
+		line->len--;
+	}
+	w = (struct str){line->data, 0};
+	while (w.len < line->len && !strchr(" \t\r", w.data[w.len]))
+		w.len++;
+	line->data += w.len;
+	line->len -= w.len;
+	return w;
+}
+
+/* 1: learned; 0: nothing there to learn; -1: neither. */
+static int read_line(struct names *n, struct str line)
+{
+	struct str a = next_word(&line), b = next_word(&line);
+	struct uuid id;
+	bool described = str_is(a, "Topic:");
+
+	if (!a.len || *a.data == '#')
+		return 0;
+	if (described) {
+		a = b;
+		b = next_word(&line);
+		if (!str_is(b, "TopicId:"))
+			return 0; /* a partition's line */
+		b = next_word(&line);
+	}
+	if (uuid_parse(b, &id))
+		names_learn(n, id, a);
+	else if (b.len && uuid_parse(a, &id))
+		names_learn(n, id, b);
+	else
+		return -1;
+	return 1;
+}
+
+int names_read(struct names *n, struct str text, struct error *e)
+{
+	int count = 0, number = 0, rc;
+
+	while (text.len) {
+		const char *stop = memchr(text.data, '\n', (size_t)text.len);
+		struct str line = {text.data, stop ? (int32_t)(stop - text.data) : text.len};
+
+		number++;
+		rc = read_line(n, line);
+		if (rc < 0)
+			return error_at(e, ERR_USAGE, (size_t)number, NULL,
+					"line %d is no topic's name and id", number);
+		count += rc;
+		text.data += line.len + (stop != NULL);
+		text.len -= line.len + (stop != NULL);
+	}
+	return count;
+}
