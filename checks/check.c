@@ -13,12 +13,51 @@
 #define CHECKS_ARENA_MAX ((size_t)512 << 20)
 
 static const struct check_type *const types[] = {
-	&check_no_loss, &check_no_duplicates,
-	&check_order,	&check_one_owner,
-	&check_u1,	&check_u2,
-	&check_u3,	&check_u4,
-	&check_u5,	&check_u6,
-	&check_u7,	&check_u8,
+	/* producers */
+	&check_no_loss,
+	&check_no_duplicates,
+	&check_true_offsets,
+	&check_no_error,
+	&check_all_answered,
+	&check_order,
+	&check_sequences,
+	&check_in_flight,
+	&check_backoff,
+	&check_no_resend,
+	&check_no_send_after_fatal,
+	/* consumers */
+	&check_consistent,
+	&check_all_given,
+	&check_nothing_passed_over,
+	&check_once,
+	&check_no_step_back,
+	&check_no_step_back_within,
+	&check_no_skip,
+	&check_no_skip_within,
+	&check_no_control,
+	&check_aborted,
+	/* groups */
+	&check_one_owner,
+	&check_one_join,
+	&check_member_id,
+	&check_fenced,
+	&check_heartbeats,
+	&check_quiet,
+	&check_leaves,
+	/* connections */
+	&check_throttle,
+	&check_attempts,
+	&check_refresh,
+	&check_rate,
+	/* everywhere */
+	&check_u1,
+	&check_u2,
+	&check_u3,
+	&check_u4,
+	&check_u5,
+	&check_u6,
+	&check_u7,
+	&check_u8,
 };
 
 const struct check_type *const *check_types(size_t *ret_count)
@@ -91,6 +130,8 @@ int32_t checks_add(struct checks *set, const struct check_type *type,
 		if (!set->list)
 			abort();
 	}
+	if (type->batches)
+		history_keep_batches(set->history);
 	c = &set->list[set->count];
 	*c = (struct check){.type = type, .history = set->history, .arena = &set->arena};
 	c->scope.client =
@@ -142,6 +183,10 @@ static void end_one(struct check *c, unsigned sources)
 		finding_set(f, FINDING_INCONCLUSIVE,
 			    "more was said and written than fits into %zu MiB",
 			    HISTORY_SIZE_MAX >> 20);
+		return;
+	}
+	if (c->type->batches && c->history->batches->full) {
+		finding_set(f, FINDING_INCONCLUSIVE, "more batches were sent than fit");
 		return;
 	}
 	c->type->end(c, f);

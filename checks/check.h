@@ -61,6 +61,7 @@ struct check_type {
 	bool universal;	 /* looked at in every run, with the whole run as scope */
 	bool should;	 /* universal: SHOULD, not MUST */
 	bool timing;	 /* judges by times: inconclusive when our own loop stalled */
+	bool batches;	 /* judges history->batches: they are kept if somebody asks */
 	size_t state_size;
 	/* Any may be NULL. Judging by log and reports needs no feed: the history has it. */
 	void (*feed)(struct check *c, const struct event *ev);

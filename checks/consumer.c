@@ -18,9 +18,19 @@ struct position {
 	UT_hash_handle hh; /* by topic and partition */
 };
 
+/* What can be wrong with a read; a check asks for some of them. */
+enum wrong {
+	WRONG_BACK = 1,	       /* at or before what was given, in a later poll */
+	WRONG_BACK_WITHIN = 2, /* the same within one poll */
+	WRONG_SKIP = 4,	       /* over a record that should have been given, between two polls */
+	WRONG_SKIP_WITHIN = 8, /* the same within one poll */
+	WRONG_CONTROL = 16,    /* a control record was given */
+};
+
 struct positions {
 	struct position *by_key;
-	uint64_t back, skipped;
+	unsigned wanted;
+	uint64_t count; /* of wrong reads */
 };
 
 static void read_moment(struct finding *f, const struct history_subject *s,
@@ -63,35 +73,58 @@ static const struct history_record *skipped_between(const struct history_partiti
 	return NULL;
 }
 
-static void judge_read(struct finding *f, const struct history_subject *s, struct positions *all,
-		       struct position *p, const struct history_read *r)
+/* The first wrong read is told. */
+static void note_read(struct finding *f, const struct history_subject *s, struct positions *all,
+		      const struct history_read *last, const struct history_read *r,
+		      const struct history_record *gap)
 {
-	const struct history_read *last = p->last;
-	const struct history_record *gap;
-
-	if (r->offset <= last->offset) {
-		if (!all->back++) {
-			read_moment(f, s, last);
-			read_moment(f, s, r);
-			finding_set(f, FINDING_FAIL,
-				    STR_FMT " was given " STR_FMT
-					    "-%d offset %lld after offset %lld",
-				    STR_ARG(s->name), STR_ARG(r->topic), r->partition,
-				    (long long)r->offset, (long long)last->offset);
-		}
+	if (all->count++)
 		return;
-	}
-	gap = p->partition ? skipped_between(p->partition, last->offset + 1, r->offset) : NULL;
-	if (gap && !all->skipped++ && !all->back) {
-		read_moment(f, s, last);
-		read_moment(f, s, r);
+	read_moment(f, s, last);
+	read_moment(f, s, r);
+	if (gap)
 		finding_set(f, FINDING_FAIL,
 			    STR_FMT " was given " STR_FMT
 				    "-%d offset %lld and then %lld; offset %lld holds " STR_FMT,
 			    STR_ARG(s->name), STR_ARG(r->topic), r->partition,
 			    (long long)last->offset, (long long)r->offset, (long long)gap->offset,
 			    STR_ARG(gap->value));
+	else
+		finding_set(f, FINDING_FAIL,
+			    STR_FMT " was given " STR_FMT "-%d offset %lld after offset %lld",
+			    STR_ARG(s->name), STR_ARG(r->topic), r->partition, (long long)r->offset,
+			    (long long)last->offset);
+}
+
+static void judge_read(struct finding *f, const struct history_subject *s, struct positions *all,
+		       struct position *p, const struct history_read *r)
+{
+	const struct history_read *last = p->last;
+	bool within = r->poll == last->poll;
+	const struct history_record *gap;
+
+	if (r->offset <= last->offset) {
+		if (all->wanted & (within ? WRONG_BACK_WITHIN : WRONG_BACK))
+			note_read(f, s, all, last, r, NULL);
+		return;
 	}
+	gap = p->partition ? skipped_between(p->partition, last->offset + 1, r->offset) : NULL;
+	if (gap && all->wanted & (within ? WRONG_SKIP_WITHIN : WRONG_SKIP))
+		note_read(f, s, all, last, r, gap);
+}
+
+static void judge_control(struct finding *f, const struct history_subject *s, struct positions *all,
+			  const struct position *p, const struct history_read *r)
+{
+	const struct history_record *record =
+		p->partition ? history_record(p->partition, r->offset) : NULL;
+
+	if (!record || !record->control || !(all->wanted & WRONG_CONTROL) || all->count++)
+		return;
+	read_moment(f, s, r);
+	finding_set(f, FINDING_FAIL,
+		    STR_FMT " was given the control record at " STR_FMT "-%d offset %lld",
+		    STR_ARG(s->name), STR_ARG(r->topic), r->partition, (long long)r->offset);
 }
 
 static void judge_reads(struct check *c, struct finding *f, struct history_subject *s,
@@ -106,6 +139,7 @@ static void judge_reads(struct check *c, struct finding *f, struct history_subje
 		if (!p || (p->partition && p->partition->older))
 			continue; /* a topic made anew starts again at 0 */
 		f->judged++;
+		judge_control(f, s, all, p, r);
 		if (p->last && p->last->assignment == r->assignment)
 			judge_read(f, s, all, p, r);
 		p->last = r;
@@ -113,32 +147,109 @@ static void judge_reads(struct check *c, struct finding *f, struct history_subje
 	HASH_CLEAR(hh, all->by_key);
 }
 
-static void end_u3(struct check *c, struct finding *f)
+static void judge_all(struct check *c, struct finding *f, unsigned wanted)
 {
-	struct positions all = {0};
+	struct positions all = {.wanted = wanted};
 
 	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s))
 		judge_reads(c, f, s, &all);
 	if (!f->judged)
 		finding_set(f, FINDING_NOT_APPLICABLE,
 			    "no subject reported a record that it was given");
-	else if (!all.back && !all.skipped)
+	else if (!all.count)
 		finding_set(f, FINDING_PASS, "%llu records", (unsigned long long)f->judged);
-	else if (all.back + all.skipped > 1)
-		f->actual = str_of(arena_printf(
-			f->arena, STR_FMT " (%llu times back, %llu times over records)",
-			STR_ARG(f->actual), (unsigned long long)all.back,
-			(unsigned long long)all.skipped));
+	else if (all.count > 1)
+		f->actual =
+			str_of(arena_printf(f->arena, STR_FMT " (and %llu more)",
+					    STR_ARG(f->actual), (unsigned long long)all.count - 1));
+}
+
+static void end_u3(struct check *c, struct finding *f)
+{
+	judge_all(c, f,
+		  WRONG_BACK | WRONG_BACK_WITHIN | WRONG_SKIP | WRONG_SKIP_WITHIN | WRONG_CONTROL);
 }
 
 const struct check_type check_u3 = {
 	.name = "U3",
-	.claim = "within an assignment a consumer is given strictly increasing offsets, and none "
-		 "that it should get is left out",
+	.claim = "within an assignment a consumer is given strictly increasing offsets, none that "
+		 "it should get is left out, and no control "
+		 "record is given",
 	.see = "the consumer's contract",
 	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.kin = "read.",
 	.universal = true,
 	.end = end_u3,
+};
+
+static void end_no_step_back(struct check *c, struct finding *f)
+{
+	judge_all(c, f, WRONG_BACK);
+}
+
+const struct check_type check_no_step_back = {
+	.name = "read.no_step_back",
+	.claim = "a later poll gives nothing at or before what was given (nonmonotonic-poll)",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_step_back,
+};
+
+static void end_no_step_back_within(struct check *c, struct finding *f)
+{
+	judge_all(c, f, WRONG_BACK_WITHIN);
+}
+
+const struct check_type check_no_step_back_within = {
+	.name = "read.no_step_back_within",
+	.claim = "one poll gives increasing offsets (int-nonmonotonic-poll)",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_step_back_within,
+};
+
+static void end_no_skip(struct check *c, struct finding *f)
+{
+	judge_all(c, f, WRONG_SKIP);
+}
+
+const struct check_type check_no_skip = {
+	.name = "read.no_skip",
+	.claim = "successive polls jump over no record that should be given (poll-skip)",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_skip,
+};
+
+static void end_no_skip_within(struct check *c, struct finding *f)
+{
+	judge_all(c, f, WRONG_SKIP_WITHIN);
+}
+
+const struct check_type check_no_skip_within = {
+	.name = "read.no_skip_within",
+	.claim = "one poll jumps over no record that should be given (int-poll-skip)",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_skip_within,
+};
+
+static void end_no_control(struct check *c, struct finding *f)
+{
+	judge_all(c, f, WRONG_CONTROL);
+}
+
+const struct check_type check_no_control = {
+	.name = "read.no_control_records",
+	.claim = "control records are not given to anybody",
+	.see = "the consumer's contract",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_no_control,
 };
 
 /* ---- U4 ---- */

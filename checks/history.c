@@ -67,10 +67,23 @@ void history_free(struct history *h)
 		free(s->commits);
 		free(s);
 	}
+	if (h->batches)
+		batches_release(h->batches);
+	free(h->batches);
 	free(h->faults);
 	buf_release(&h->scratch);
 	arena_release(&h->arena);
 	free(h);
+}
+
+void history_keep_batches(struct history *h)
+{
+	if (h->batches)
+		return;
+	h->batches = calloc(1, sizeof(*h->batches));
+	if (!h->batches)
+		abort();
+	batches_init(h->batches);
 }
 
 static struct str keep(struct history *h, struct str s)
@@ -536,6 +549,8 @@ static void feed_closed(struct history *h, const struct event *ev)
 void history_feed(struct history *h, const struct event *ev)
 {
 	h->last_us = ev->time_us > h->last_us ? ev->time_us : h->last_us;
+	if (h->batches)
+		batches_feed(h->batches, ev);
 	if (h->full)
 		return;
 	switch (ev->kind) {

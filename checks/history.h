@@ -5,6 +5,7 @@
 #define CHECKS_HISTORY_H
 
 #include "base/arena.h"
+#include "checks/batches.h"
 #include "checks/report.h"
 #include "trace/event.h"
 
@@ -113,15 +114,18 @@ struct history {
 	struct history_fault *faults;
 	size_t faults_count, faults_cap;
 	uint64_t log_events, report_events,
-		unreadable;  /* unreadable: batches whose records do not parse */
-	int64_t last_us;     /* time of the last event */
-	bool unacknowledged; /* somebody produced with acks=0 */
-	bool full;	     /* HISTORY_SIZE_MAX was passed: what follows is missing */
-	struct buf scratch;  /* expanded records, and keys of the hashes */
+		unreadable;	 /* unreadable: batches whose records do not parse */
+	int64_t last_us;	 /* time of the last event */
+	bool unacknowledged;	 /* somebody produced with acks=0 */
+	bool full;		 /* HISTORY_SIZE_MAX was passed: what follows is missing */
+	struct batches *batches; /* NULL: nobody asked for them */
+	struct buf scratch;	 /* expanded records, and keys of the hashes */
 };
 
 struct history *history_new(void);
 void history_free(struct history *h);
+/* From now on the batches of Produce requests are kept. */
+void history_keep_batches(struct history *h);
 void history_feed(struct history *h, const struct event *ev);
 
 /* The lookups give NULL if nothing was seen of it. Of a topic that was made anew: the newest. */

@@ -6,10 +6,24 @@
 
 /* delivery.c */
 extern const struct check_type check_no_loss, check_no_duplicates, check_order, check_u1, check_u2;
+/* produce.c */
+extern const struct check_type check_sequences, check_in_flight, check_backoff, check_no_resend,
+	check_no_send_after_fatal;
+/* membership.c */
+extern const struct check_type check_one_join, check_member_id, check_fenced, check_heartbeats,
+	check_quiet, check_leaves;
+/* connection.c */
+extern const struct check_type check_throttle, check_attempts, check_refresh, check_rate;
 /* group.c */
 extern const struct check_type check_one_owner;
 /* consumer.c */
 extern const struct check_type check_u3, check_u4;
+extern const struct check_type check_no_step_back, check_no_step_back_within, check_no_skip,
+	check_no_skip_within, check_no_control;
+/* anomaly.c */
+extern const struct check_type check_consistent, check_all_given, check_nothing_passed_over,
+	check_once, check_aborted;
+extern const struct check_type check_true_offsets, check_no_error, check_all_answered;
 /* wire.c */
 extern const struct check_type check_u5, check_u6, check_u7, check_u8;
 

@@ -101,14 +101,13 @@ static bool judge_values(const struct case_plan *p, struct buf *out)
 		for (int32_t k = 0; k < i; k++) {
 			const struct plan_client *a = &p->clients[k], *b = &p->clients[i];
 
-			if (b->speaks == SPEAKS_CONSUMER || a->speaks != b->speaks ||
+			if (a->speaks == SPEAKS_CONSUMER || b->speaks == SPEAKS_CONSUMER ||
 			    !b->topic.data || !str_eq(a->topic, b->topic) ||
 			    !str_eq(a->prefix, b->prefix))
 				continue;
 			source_complain(&p->scenario->source, b->at,
-					"another producer writes the same values to this topic: "
-					"give each a "
-					"value_prefix",
+					"another producer writes the same values to this topic; "
+					"give each a value_prefix",
 					out);
 			ok = false;
 		}

@@ -1,0 +1,413 @@
+/* How a client treats connections: silence while it is throttled, pauses between attempts, metadata
+ * asked after the errors that call for it. Judged from the wire alone. */
+#include "checks/types.h"
+
+#include "checks/codes.h"
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+
+#include <stdio.h>
+#include <uthash.h>
+
+#define CROSSING_US 20000 /* an answer may be on its way while the next request leaves */
+#define SECOND_US   1000000
+
+/* ---- silent while throttled ---- */
+
+#define THROTTLE_SLACK_PERCENT 90 /* of the time that must be kept */
+
+struct muted {
+	int64_t conn, from_us, until_us;
+	UT_hash_handle hh;
+};
+
+struct throttle {
+	struct muted *conns;
+	uint64_t throttled, early;
+	struct str first;
+	int64_t first_us, from_us;
+};
+
+/* The answer's throttleTimeMs, where it has one. */
+static int32_t throttle_ms(struct exchange *x)
+{
+	const struct message *m = message_of_api(x->header.api_key, MESSAGE_RESPONSE);
+	const struct schema_field *f = m ? schema_find(m->schema, str_of("throttleTimeMs")) : NULL;
+	const uint8_t *body =
+		f && field_in(f, exchange_response_version(x)) ? exchange_response(x) : NULL;
+
+	return body && f->type == FIELD_INT32 ? *(const int32_t *)(const void *)(body + f->offset)
+					      : 0;
+}
+
+static void judge_silence(struct check *c, const struct exchange *x)
+{
+	struct throttle *s = c->state;
+	struct muted *m;
+
+	HASH_FIND(hh, s->conns, &x->conn.conn, sizeof(x->conn.conn), m);
+	if (!m || x->request_us <= m->from_us + CROSSING_US || x->request_us >= m->until_us ||
+	    s->early++)
+		return;
+	s->first_us = x->request_us;
+	s->from_us = m->from_us;
+	s->first = str_of(arena_printf(
+		c->arena, "%s on connection %lld %.0f ms after it was throttled, %.0f ms too early",
+		api_name(x->header.api_key), (long long)x->conn.conn,
+		(double)(x->request_us - m->from_us) / 1000,
+		(double)(m->until_us - x->request_us) / 1000));
+}
+
+static void feed_throttle(struct check *c, const struct event *ev)
+{
+	struct throttle *s = c->state;
+	struct exchange *x = ev->exchange;
+	struct muted *m;
+	int32_t ms;
+
+	if (ev->kind != EVENT_EXCHANGE || !scope_has(c->scope.client, x->header.client_id))
+		return;
+	judge_silence(c, x);
+	ms = throttle_ms(x);
+	if (ms <= 0)
+		return;
+	s->throttled++;
+	HASH_FIND(hh, s->conns, &x->conn.conn, sizeof(x->conn.conn), m);
+	if (!m) {
+		m = arena_zalloc(c->arena, sizeof(*m));
+		if (!m)
+			return;
+		m->conn = x->conn.conn;
+		HASH_ADD(hh, s->conns, conn, sizeof(m->conn), m);
+	}
+	m->from_us = x->response_us;
+	m->until_us = x->response_us + (int64_t)ms * 1000 * THROTTLE_SLACK_PERCENT / 100;
+}
+
+static void end_throttle(struct check *c, struct finding *f)
+{
+	struct throttle *s = c->state;
+
+	f->judged = s->throttled;
+	if (s->early) {
+		finding_moment(f, s->from_us, "an answer asks for silence");
+		finding_moment(f, s->first_us, STR_FMT, STR_ARG(s->first));
+		finding_set(f, FINDING_FAIL, "%llu requests while throttled; first: " STR_FMT,
+			    (unsigned long long)s->early, STR_ARG(s->first));
+	} else if (!s->throttled) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no answer carried a throttle time");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu answers with a throttle time",
+			    (unsigned long long)s->throttled);
+	}
+}
+
+static void release_throttle(struct check *c)
+{
+	struct throttle *s = c->state;
+
+	HASH_CLEAR(hh, s->conns);
+}
+
+const struct check_type check_throttle = {
+	.name = "connection.silent_when_throttled",
+	.claim = "after an answer with a throttle time nothing is sent on that connection until it "
+		 "has passed",
+	.see = "KIP-219",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT},
+	.timing = true,
+	.state_size = sizeof(struct throttle),
+	.feed = feed_throttle,
+	.end = end_throttle,
+	.release = release_throttle,
+};
+
+/* ---- attempts ---- */
+
+#define ATTEMPTS_KEPT 128
+#define BROKERS_KEPT  256
+
+struct attempts {
+	struct {
+		int32_t broker;
+		uint64_t count;
+		int64_t times_us[ATTEMPTS_KEPT];
+	} brokers[BROKERS_KEPT];
+	int32_t brokers_count, worst, worst_broker;
+	uint64_t all;
+	int64_t worst_us;
+};
+
+static void feed_attempts(struct check *c, const struct event *ev)
+{
+	struct attempts *s = c->state;
+	int32_t i = 0, n = 0;
+	uint64_t kept;
+
+	if (ev->kind != EVENT_CONN_OPENED && ev->kind != EVENT_CONN_REFUSED)
+		return;
+	s->all++;
+	while (i < s->brokers_count && s->brokers[i].broker != ev->conn.broker)
+		i++;
+	if (i == BROKERS_KEPT)
+		return;
+	s->brokers_count = i == s->brokers_count ? i + 1 : s->brokers_count;
+	s->brokers[i].broker = ev->conn.broker;
+	s->brokers[i].times_us[s->brokers[i].count++ % ATTEMPTS_KEPT] = ev->time_us;
+	kept = s->brokers[i].count < ATTEMPTS_KEPT ? s->brokers[i].count : ATTEMPTS_KEPT;
+	for (uint64_t k = 0; k < kept; k++)
+		n += ev->time_us - s->brokers[i].times_us[k] < SECOND_US;
+	if (n > s->worst) {
+		s->worst = n;
+		s->worst_us = ev->time_us;
+		s->worst_broker = ev->conn.broker;
+	}
+}
+
+static void end_attempts(struct check *c, struct finding *f)
+{
+	struct attempts *s = c->state;
+	int64_t limit = c->scope.number >= 0 ? c->scope.number : 20;
+
+	finding_expected(f, "at most %lld connections a second to a broker", (long long)limit);
+	f->judged = s->all;
+	if (s->worst > limit) {
+		finding_fault_before(f, c->history, s->worst_us);
+		finding_moment(f, s->worst_us,
+			       "connection to broker %d, the last of %d in a second",
+			       s->worst_broker, s->worst);
+		finding_set(f, FINDING_FAIL, "%d connections to broker %d in one second", s->worst,
+			    s->worst_broker);
+	} else if (!s->all) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "nobody connected");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu connections, at most %d a second to a broker",
+			    (unsigned long long)s->all, s->worst);
+	}
+}
+
+const struct check_type check_attempts = {
+	.name = "connection.pauses_between_attempts",
+	.claim = "connections to one broker are opened at most 20 times a second (or so often as "
+		 "the number says)",
+	.see = "reconnect.backoff.ms",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_NUMBER},
+	.state_size = sizeof(struct attempts),
+	.feed = feed_attempts,
+	.end = end_attempts,
+};
+
+/* ---- metadata after an error ---- */
+
+#define ASKED_DEFAULT_MS 2000
+#define STALE_MAX	 10000
+
+/* An answer that calls for metadata, until the client has asked. */
+struct stale {
+	struct str client;
+	int64_t time_us;
+	int16_t code, api_key;
+	struct stale *next;
+};
+
+struct refresh {
+	struct stale *open;
+	uint64_t judged, late;
+	int32_t open_count;
+	struct stale worst;
+	int64_t worst_took_us; /* -1: never asked */
+};
+
+static void note_stale(struct check *c, struct exchange *x)
+{
+	struct refresh *s = c->state;
+	int16_t code = exchange_error(x);
+	struct stale *n;
+
+	if (x->header.api_key == API_METADATA || !kafka_error_invalidates_metadata(code) ||
+	    s->open_count == STALE_MAX)
+		return;
+	n = arena_zalloc(c->arena, sizeof(*n));
+	if (!n)
+		return;
+	*n = (struct stale){arena_str(c->arena, x->header.client_id), x->response_us, code,
+			    x->header.api_key, s->open};
+	s->open = n;
+	s->open_count++;
+}
+
+/* The client asked at that time: its open errors before then are settled. */
+static void settle(struct check *c, struct str client, int64_t asked_us)
+{
+	struct refresh *s = c->state;
+	int64_t limit_us =
+		(c->scope.number >= 0 ? c->scope.number : ASKED_DEFAULT_MS) * (int64_t)1000;
+
+	for (struct stale **at = &s->open; *at;) {
+		struct stale *n = *at;
+
+		if (!str_eq(n->client, client) || asked_us < n->time_us - CROSSING_US) {
+			at = &n->next;
+			continue;
+		}
+		s->judged++;
+		if (asked_us - n->time_us > limit_us && !s->late++) {
+			s->worst = *n;
+			s->worst_took_us = asked_us - n->time_us;
+		}
+		*at = n->next;
+		s->open_count--;
+	}
+}
+
+static void feed_refresh(struct check *c, const struct event *ev)
+{
+	struct exchange *x = ev->exchange;
+
+	if (ev->kind != EVENT_EXCHANGE || !scope_has(c->scope.client, x->header.client_id))
+		return;
+	if (x->header.api_key == API_METADATA)
+		settle(c, x->header.client_id, x->request_us);
+	else
+		note_stale(c, x);
+}
+
+/* Whether a client had the time to ask: it was still sending after the limit. */
+static void settle_rest(struct check *c, int64_t limit_us)
+{
+	struct refresh *s = c->state;
+
+	for (struct stale *n = s->open; n; n = n->next) {
+		if (c->history->last_us - n->time_us <= limit_us)
+			continue;
+		s->judged++;
+		if (!s->late++) {
+			s->worst = *n;
+			s->worst_took_us = -1;
+		}
+	}
+}
+
+static void end_refresh(struct check *c, struct finding *f)
+{
+	struct refresh *s = c->state;
+	int64_t limit_us =
+		(c->scope.number >= 0 ? c->scope.number : ASKED_DEFAULT_MS) * (int64_t)1000;
+
+	finding_expected(f, "metadata is asked for within %lld ms of an error that calls for it",
+			 (long long)limit_us / 1000);
+	settle_rest(c, limit_us);
+	f->judged = s->judged;
+	if (s->late) {
+		finding_moment(f, s->worst.time_us, "%s is answered %s", api_name(s->worst.api_key),
+			       kafka_error_name(s->worst.code));
+		if (s->worst_took_us >= 0)
+			finding_set(f, FINDING_FAIL, "asked %.0f ms after %s (%llu times too late)",
+				    (double)s->worst_took_us / 1000,
+				    kafka_error_name(s->worst.code), (unsigned long long)s->late);
+		else
+			finding_set(f, FINDING_FAIL, "never asked after %s",
+				    kafka_error_name(s->worst.code));
+	} else if (!s->judged) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "no answer called for metadata");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu errors, each followed by a Metadata request",
+			    (unsigned long long)s->judged);
+	}
+}
+
+const struct check_type check_refresh = {
+	.name = "metadata.asked_after_error",
+	.claim = "after an error that says that metadata is stale, metadata is asked for (within "
+		 "2000 ms, or the limit given)",
+	.see = "the error codes' own meaning",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT, ARG_NUMBER},
+	.timing = true,
+	.state_size = sizeof(struct refresh),
+	.feed = feed_refresh,
+	.end = end_refresh,
+};
+
+/* ---- rate ---- */
+
+#define RATE_KEYS 256
+
+/* Metadata requests of each client, in the last second. */
+struct rate {
+	struct {
+		struct str client;
+		uint64_t count;
+		int64_t times_us[ATTEMPTS_KEPT];
+	} keys[RATE_KEYS];
+	int32_t keys_count, worst;
+	uint64_t all;
+	struct str worst_text;
+	int64_t worst_us;
+};
+
+static void feed_rate(struct check *c, const struct event *ev)
+{
+	struct rate *s = c->state;
+	const struct exchange *x = ev->exchange;
+	int32_t i = 0, n = 0;
+	uint64_t kept;
+
+	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_METADATA ||
+	    !scope_has(c->scope.client, x->header.client_id))
+		return;
+	s->all++;
+	while (i < s->keys_count && !str_eq(s->keys[i].client, x->header.client_id))
+		i++;
+	if (i == RATE_KEYS)
+		return;
+	if (i == s->keys_count) {
+		s->keys[i].client = arena_str(c->arena, x->header.client_id);
+		s->keys_count++;
+	}
+	s->keys[i].times_us[s->keys[i].count++ % ATTEMPTS_KEPT] = x->request_us;
+	kept = s->keys[i].count < ATTEMPTS_KEPT ? s->keys[i].count : ATTEMPTS_KEPT;
+	for (uint64_t k = 0; k < kept; k++)
+		n += x->request_us - s->keys[i].times_us[k] < SECOND_US;
+	if (n <= s->worst)
+		return;
+	s->worst = n;
+	s->worst_us = x->request_us;
+	s->worst_text = s->keys[i].client;
+}
+
+static void end_rate(struct check *c, struct finding *f)
+{
+	struct rate *s = c->state;
+	int64_t limit = c->scope.number >= 0 ? c->scope.number : 20;
+
+	finding_expected(f, "at most %lld Metadata requests a second", (long long)limit);
+	f->judged = s->all;
+	if (s->worst > limit) {
+		finding_fault_before(f, c->history, s->worst_us);
+		finding_moment(f, s->worst_us,
+			       "Metadata of client '" STR_FMT "', the last of %d in a second",
+			       STR_ARG(s->worst_text), s->worst);
+		finding_set(f, FINDING_FAIL,
+			    "client '" STR_FMT "' sent %d Metadata requests in one second",
+			    STR_ARG(s->worst_text), s->worst);
+	} else if (!s->all) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "nobody asked for metadata");
+	} else {
+		finding_set(f, FINDING_PASS, "%llu Metadata requests, at most %d a second",
+			    (unsigned long long)s->all, s->worst);
+	}
+}
+
+const struct check_type check_rate = {
+	.name = "metadata.no_storm",
+	.claim = "metadata is asked for at most 20 times a second (or so often as the number says)",
+	.see = "retry.backoff.ms, metadata.max.age.ms",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT, ARG_NUMBER},
+	.state_size = sizeof(struct rate),
+	.feed = feed_rate,
+	.end = end_rate,
+};

@@ -1,0 +1,638 @@
+/* Checks that judge the wire, and those between writing and reading: each seen to pass and to fail,
+ * from events made by hand. */
+#include "checks/check.h"
+#include "protocol/batch_builder.h"
+#include "protocol/messages.h"
+#include "tests/test.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define START_US 1700000000000000
+
+static struct {
+	struct checks set;
+	struct arena arena;
+	int64_t now_us, next_offset;
+	int32_t correlation_id;
+	const char *client;
+} run;
+
+static void begin(const char *name, int64_t number)
+{
+	struct check_scope scope = {.number = number};
+
+	memset(&run, 0, sizeof(run));
+	arena_init(&run.arena, 1 << 20);
+	checks_init(&run.set);
+	run.now_us = START_US;
+	run.client = "c";
+	checks_add(&run.set, check_type_find(str_of(name)), &scope);
+}
+
+static void feed(struct event ev)
+{
+	ev.time_us = ev.time_us ? ev.time_us : run.now_us;
+	checks_feed(&run.set, &ev);
+	run.now_us += 1000;
+}
+
+static enum finding_result verdict(void)
+{
+	enum finding_result result;
+
+	checks_end(&run.set, NEEDS_WIRE | NEEDS_LOG | NEEDS_REPORTS);
+	result = run.set.list[0].finding.result;
+	checks_release(&run.set);
+	arena_release(&run.arena);
+	return result;
+}
+
+static void wait_ms(int64_t ms)
+{
+	run.now_us += ms * 1000;
+}
+
+/* An exchange of decoded bodies that arrives now and is answered after took_ms. */
+static void exchange(int api_key, int version, const void *request, const void *response,
+		     int64_t took_ms)
+{
+	struct exchange x = {
+		.conn = {.conn = 1, .broker = 1}, .state = EXCHANGE_ANSWERED, .arena = &run.arena};
+
+	x.header = (struct frame_header){.api_key = (int16_t)api_key,
+					 .api_version = (int16_t)version,
+					 .correlation_id = run.correlation_id++,
+					 .client_id = str_of(run.client)};
+	x.request_us = run.now_us;
+	x.response_us = run.now_us + took_ms * 1000;
+	x.request_body = (void *)(uintptr_t)request;
+	x.response_body = (void *)(uintptr_t)response;
+	x.request_decoded = x.response_decoded = true;
+	feed((struct event){.kind = EVENT_EXCHANGE, .exchange = &x, .time_us = x.response_us});
+}
+
+/* ---- producers ---- */
+
+/* One batch of n records of producer 7 in a Produce request, answered with a code after took_ms. */
+static void produce(int16_t epoch, int32_t sequence, int n, const char *value, int16_t code,
+		    int64_t took_ms)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+	struct buf out;
+
+	options.producer_id = 7;
+	options.producer_epoch = epoch;
+	options.base_sequence = sequence;
+	buf_init(&out, 100000);
+	batch_builder_init(&b, &options, &out);
+	for (int i = 0; i < n; i++)
+		batch_builder_add(&b, 0, (struct bytes){0},
+				  (struct bytes){(const uint8_t *)value, (int32_t)strlen(value)},
+				  NULL, 0);
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+
+	struct produce_request_topic_data_partition_data p = {
+		.records = {out.data, (int32_t)out.len, 0}};
+	struct produce_request_topic_data t = {
+		.name = {"t", 1}, .partition_data = &p, .partition_data_count = 1};
+	struct produce_request q = {.topic_data = &t, .topic_data_count = 1};
+	struct produce_response_responses_partition_responses rp = {.error_code = code};
+	struct produce_response_responses rt = {
+		.name = {"t", 1}, .partition_responses = &rp, .partition_responses_count = 1};
+	struct produce_response r = {.responses = &rt, .responses_count = 1};
+
+	exchange(API_PRODUCE, 3, &q, &r, took_ms);
+	buf_release(&out);
+}
+
+TEST(sequences_have_no_gap_and_retries_are_identical)
+{
+	begin("produce.sequences", -1);
+	produce(0, 0, 2, "a", 0, 1);
+	produce(0, 2, 3, "b", 19, 1);
+	produce(0, 2, 3, "b", 0, 1);
+	produce(0, 5, 1, "c", 0, 1);
+	produce(1, 0, 1, "d", 0, 1); /* a new epoch starts at 0 */
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("produce.sequences", -1);
+	produce(0, 0, 2, "a", 0, 1);
+	produce(0, 3, 1, "b", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("produce.sequences", -1);
+	produce(0, 0, 2, "a", 19, 1);
+	produce(0, 0, 2, "b", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("produce.sequences", -1);
+	produce(0, 0, 2, "a", 0, 1);
+	produce(1, 2, 2, "b", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(sequences_wrap_to_zero)
+{
+	begin("produce.sequences", -1);
+	produce(0, 0, 1, "a", 0, 1);
+	run.set.history->batches->list[0].base_sequence = INT32_MAX - 1;
+	run.set.history->batches->list[0].records = 2;
+	produce(0, 0, 1, "b", 0, 1);
+	CHECK_EQ(verdict(),
+		 FINDING_FAIL); /* it did not begin at 0, and 0 is next: one complaint, not two */
+}
+
+TEST(requests_in_flight_are_counted_by_their_answers)
+{
+	begin("produce.in_flight", 2);
+	produce(0, 0, 1, "a", 0, 5);
+	produce(0, 1, 1, "b", 0, 5);
+	wait_ms(10);
+	produce(0, 2, 1, "c", 0, 5);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("produce.in_flight", 2);
+	for (int i = 0; i < 3; i++)
+		produce(0, i, 1, "a", 0, 50);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_retry_waits_for_its_back_off)
+{
+	begin("produce.backoff", 100);
+	produce(0, 0, 1, "a", 19, 1);
+	wait_ms(90);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("produce.backoff", 100);
+	produce(0, 0, 1, "a", 19, 1);
+	wait_ms(40);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("produce.backoff", 100);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_NOT_APPLICABLE);
+}
+
+TEST(what_is_acknowledged_is_not_sent_again)
+{
+	begin("produce.no_resend", -1);
+	produce(0, 0, 1, "a", 19, 1);
+	wait_ms(100);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("produce.no_resend", -1);
+	produce(0, 0, 1, "a", 0, 1);
+	wait_ms(100);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_fatal_error_ends_a_producer)
+{
+	begin("produce.no_send_after_fatal", -1);
+	produce(0, 0, 1, "a", 90, 1);
+	wait_ms(100);
+	produce(1, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("produce.no_send_after_fatal", -1);
+	produce(0, 0, 1, "a", 90, 1);
+	wait_ms(100);
+	produce(0, 0, 1, "a", 0, 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+/* ---- reading ---- */
+
+static void append_as(const char *value, bool control)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct event ev = {.kind = EVENT_LOG};
+	struct batch_builder b;
+	struct buf out;
+
+	options.control = options.transactional = control;
+	options.producer_id = control ? 7 : -1;
+	options.base_offset = run.next_offset;
+	buf_init(&out, 100000);
+	batch_builder_init(&b, &options, &out);
+	batch_builder_add(&b, 0, (struct bytes){(const uint8_t *)"\0\0\0\1", control ? 4 : 0},
+			  (struct bytes){(const uint8_t *)value, (int32_t)strlen(value)}, NULL, 0);
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+	ev.log = (struct event_log){.what = LOG_APPENDED,
+				    .topic = {"t", 1},
+				    .topic_id = {{1}},
+				    .base_offset = run.next_offset,
+				    .next_offset = run.next_offset + 1,
+				    .batch = {out.data, (int32_t)out.len}};
+	run.next_offset++;
+	feed(ev);
+	buf_release(&out);
+}
+
+static void append(const char *value)
+{
+	append_as(value, false);
+}
+
+__attribute__((format(printf, 2, 3))) static void say(const char *subject, const char *fmt, ...)
+{
+	char line[500];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	feed((struct event){.kind = EVENT_REPORT, .report = {str_of(subject), str_of(line)}});
+}
+
+static void given(const char *value, int64_t offset)
+{
+	say("c",
+	    "{\"name\":\"record_data\",\"topic\":\"t\",\"partition\":0,\"value\":\"%s\",\"offset\":"
+	    "%lld}",
+	    value, (long long)offset);
+}
+
+static void poll_ends(void)
+{
+	say("c", "{\"name\":\"records_consumed\",\"count\":1}");
+}
+
+TEST(a_value_that_the_log_does_not_hold_there_is_inconsistent)
+{
+	begin("read.consistent", -1);
+	append("0");
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("read.consistent", -1);
+	append("VALUE");
+	given("WALUE", 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("read.consistent", -1);
+	append("0");
+	given("0", 5);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_value_from_before_a_truncation_was_there)
+{
+	begin("read.consistent", -1);
+	append("0");
+	given("0", 0);
+	feed((struct event){.kind = EVENT_LOG,
+			    .log = {.what = LOG_TRUNCATED, .topic = {"t", 1}, .topic_id = {{1}}}});
+	run.next_offset = 0;
+	append("1");
+	given("1", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+}
+
+TEST(what_nobody_was_given_is_unseen_and_below_others_passed_over)
+{
+	begin("read.everything", -1);
+	append("0");
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("read.everything", -1);
+	append("0");
+	append("1");
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("read.nothing_passed_over", -1);
+	append("0");
+	append("1");
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("read.nothing_passed_over", -1);
+	append("0");
+	append("1");
+	given("1", 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_record_that_is_given_twice_is_found_whoever_gets_it)
+{
+	begin("read.once", -1);
+	append("0");
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("read.once", -1);
+	append("0");
+	given("0", 0);
+	say("d", "{\"name\":\"record_data\",\"topic\":\"t\",\"partition\":0,\"value\":\"0\","
+		 "\"offset\":0}");
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(steps_back_and_skips_are_told_apart_by_the_poll)
+{
+	static const struct {
+		const char *check;
+		int64_t first, second;
+		bool two_polls;
+	} bad[] = {{"read.no_step_back", 1, 0, true},
+		   {"read.no_step_back_within", 1, 0, false},
+		   {"read.no_skip", 0, 2, true},
+		   {"read.no_skip_within", 0, 2, false}};
+
+	for (size_t i = 0; i < 4; i++)
+		for (size_t k = 0; k < 4; k++) {
+			begin(bad[i].check, -1);
+			append("0");
+			append("1");
+			append("2");
+			given(bad[k].first ? "1" : "0", bad[k].first);
+			if (bad[k].two_polls)
+				poll_ends();
+			given(bad[k].second ? "2" : "0", bad[k].second);
+			CHECK_EQ(verdict(), i == k ? FINDING_FAIL : FINDING_PASS);
+		}
+}
+
+TEST(a_control_record_is_for_nobody)
+{
+	begin("read.no_control_records", -1);
+	append("0");
+	append_as("\1\1\1\1\1\1", true);
+	given("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("read.no_control_records", -1);
+	append_as("\1\1\1\1\1\1", true);
+	given("x", 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+static void fetch_committed(void)
+{
+	struct fetch_request q = {.isolation_level = 1};
+	struct fetch_response r = {0};
+
+	exchange(API_FETCH, 4, &q, &r, 1);
+}
+
+TEST(who_reads_committed_records_is_given_nothing_aborted)
+{
+	struct history_partition *p;
+
+	for (int bad = 0; bad < 2; bad++) {
+		begin("read.nothing_aborted", -1);
+		fetch_committed();
+		append("0");
+		p = history_partition(run.set.history, str_of("t"), 0);
+		p->records[0].txn = bad ? TXN_ABORTED : TXN_COMMITTED;
+		given("0", 0);
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+}
+
+static void told(const char *value, int64_t offset)
+{
+	say("c",
+	    "{\"name\":\"producer_send_success\",\"topic\":\"t\",\"value\":\"%s\",\"partition\":0,"
+	    "\"offset\":%lld}",
+	    value, (long long)offset);
+}
+
+TEST(an_acknowledged_offset_is_true)
+{
+	begin("delivery.true_offsets", -1);
+	append("0");
+	told("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("delivery.true_offsets", -1);
+	append("0");
+	append("1");
+	told("0", 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_send_ends_and_does_not_fail_for_nothing)
+{
+	begin("delivery.no_error", -1);
+	told("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("delivery.no_error", -1);
+	say("c", "{\"name\":\"producer_send_error\",\"topic\":\"t\",\"value\":\"0\",\"message\":"
+		 "\"no\"}");
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("delivery.all_answered", -1);
+	say("c", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\"}");
+	told("0", 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("delivery.all_answered", -1);
+	say("c", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\"}");
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+/* ---- members ---- */
+
+static void join(const char *id, int16_t code, const char *told_id, int64_t took_ms)
+{
+	struct join_group_request q = {
+		.group_id = {"g", 1}, .member_id = str_of(id), .session_timeout_ms = 100};
+	struct join_group_response r = {
+		.error_code = code, .member_id = str_of(told_id), .generation_id = 1};
+
+	exchange(API_JOIN_GROUP, 4, &q, &r, took_ms);
+}
+
+static void heartbeat(const char *id, int32_t generation, int16_t code)
+{
+	struct heartbeat_request q = {
+		.group_id = {"g", 1}, .member_id = str_of(id), .generation_id = generation};
+	struct heartbeat_response r = {.error_code = code};
+
+	exchange(API_HEARTBEAT, 3, &q, &r, 1);
+}
+
+static void leave(const char *id)
+{
+	struct leave_group_request q = {.group_id = {"g", 1}, .member_id = str_of(id)};
+	struct leave_group_response r = {0};
+
+	exchange(API_LEAVE_GROUP, 2, &q, &r, 1);
+}
+
+TEST(a_member_has_one_join_open)
+{
+	begin("group.one_join", -1);
+	join("m", 27, "", 30);
+	wait_ms(40);
+	join("m", 0, "m", 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.one_join", -1);
+	join("m", 0, "m", 500);
+	wait_ms(40);
+	join("m", 0, "m", 500);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(the_told_member_id_is_used)
+{
+	begin("group.member_id", -1);
+	join("", 79, "m-1", 1);
+	join("m-1", 0, "m-1", 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.member_id", -1);
+	join("", 79, "m-1", 1);
+	join("", 79, "m-2", 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_generation_that_is_over_is_not_used)
+{
+	begin("group.fenced_stays_out", -1);
+	join("m", 0, "m", 1);
+	heartbeat("m", 1, 22);
+	wait_ms(100);
+	join("m", 0, "m", 1);
+	heartbeat("m", 2, 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.fenced_stays_out", -1);
+	join("m", 0, "m", 1);
+	heartbeat("m", 1, 22);
+	wait_ms(100);
+	heartbeat("m", 1, 22);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_member_is_heard_within_its_session_time_out)
+{
+	begin("group.heartbeats", -1);
+	join("m", 0, "m", 1);
+	wait_ms(80);
+	heartbeat("m", 1, 0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.heartbeats", -1);
+	join("m", 0, "m", 1);
+	wait_ms(130);
+	heartbeat("m", 1, 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(who_has_left_is_quiet_and_who_closes_leaves)
+{
+	begin("group.quiet_after_leave", -1);
+	join("m", 0, "m", 1);
+	leave("m");
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.quiet_after_leave", -1);
+	join("m", 0, "m", 1);
+	leave("m");
+	wait_ms(50);
+	heartbeat("m", 1, 25);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("group.leaves", -1);
+	join("m", 0, "m", 1);
+	leave("m");
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.leaves", -1);
+	join("m", 0, "m", 1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+/* ---- connections ---- */
+
+static void throttled(int32_t ms)
+{
+	struct heartbeat_request q = {0};
+	struct heartbeat_response r = {.throttle_time_ms = ms};
+
+	exchange(API_HEARTBEAT, 3, &q, &r, 1);
+}
+
+TEST(a_throttled_connection_is_silent)
+{
+	begin("connection.silent_when_throttled", -1);
+	throttled(200);
+	wait_ms(210);
+	throttled(0);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("connection.silent_when_throttled", -1);
+	throttled(200);
+	wait_ms(100);
+	throttled(0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(attempts_to_connect_have_pauses)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		begin("connection.pauses_between_attempts", 5);
+		for (int i = 0; i < 10; i++) {
+			feed((struct event){.kind = EVENT_CONN_OPENED,
+					    .conn = {.conn = i, .broker = 1}});
+			wait_ms(bad ? 10 : 250);
+		}
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+}
+
+static void metadata(void)
+{
+	struct metadata_request q = {0};
+	struct metadata_response r = {0};
+
+	exchange(API_METADATA, 1, &q, &r, 1);
+}
+
+TEST(stale_metadata_is_asked_for_again)
+{
+	begin("metadata.asked_after_error", 100);
+	produce(0, 0, 1, "a", 6, 1);
+	wait_ms(50);
+	metadata();
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("metadata.asked_after_error", 100);
+	produce(0, 0, 1, "a", 6, 1);
+	wait_ms(300);
+	metadata();
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("metadata.asked_after_error", 100);
+	produce(0, 0, 1, "a", 6, 1);
+	wait_ms(300);
+	heartbeat("m", 1, 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(metadata_is_not_asked_in_a_storm)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		begin("metadata.no_storm", 5);
+		for (int i = 0; i < 10; i++) {
+			metadata();
+			wait_ms(bad ? 10 : 250);
+		}
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+}
