@@ -45,6 +45,7 @@ def cluster(s):
         s.ask("Metadata", {"topics": [asked, {"name": s.name("none"), "topicId": ZERO_UUID}], "allowAutoTopicCreation": False})
     s.ask("Metadata", {"topics": None, "allowAutoTopicCreation": False})
     s.ask("Metadata", {"topics": [], "allowAutoTopicCreation": False})
+    ready(s)
     s.ask("FindCoordinator", {"key": s.name("g"), "coordinatorKeys": [s.name("g"), s.name("h")]}, broken=0)
     for kind in (0, 1):
         key = s.name(f"key{kind}")
@@ -124,6 +125,7 @@ def offsets(name, timestamp, epoch=-1, isolation=0):
 @scene("Produce", "InitProducerId", sound=[("InitProducerId", "transactionTimeoutMs"), ("Produce", "acks")])
 def idempotent(s):
     name = s.topic("t", 1)
+    s.wait("InitProducerId", init(s, transactionalId=None), 4, lambda a: a["errorCode"] == 0)
     s.ask("InitProducerId", {"transactionalId": None, "transactionTimeoutMs": 60000, "producerId": -1, "producerEpoch": -1},
           keep={"pid": "producerId", "epoch": "producerEpoch"})
     ids = (Kept("pid"), Kept("epoch"))
@@ -382,7 +384,7 @@ def settled(s):
         "transactionState"] in ("CompleteCommit", "CompleteAbort", "Empty"))
 
 
-TXN_SOUND = FETCH_SOUND + [("InitProducerId", "transactionTimeoutMs"), ("AddPartitionsToTxn", "transactions"),
+TXN_SOUND = FETCH_SOUND + [("ListTransactions", "producerIdFilters"), ("InitProducerId", "transactionTimeoutMs"), ("AddPartitionsToTxn", "transactions"),
              ("EndTxn", "committed"), ("AddPartitionsToTxn", "v3AndBelowTopics")]
 
 
