@@ -530,7 +530,7 @@ def configs(s):
 
 @scene("DescribeTopicPartitions", "DescribeLogDirs", "ElectLeaders", "ListPartitionReassignments", "AlterPartitionReassignments",
        "DescribeAcls", "ListConfigResources", "DescribeClientQuotas", "DescribeUserScramCredentials", "DescribeQuorum",
-       "ListGroups", "SaslHandshake", sound=[("DescribeTopicPartitions", "topics"), ("AlterPartitionReassignments", "replicas"), ("AlterPartitionReassignments", "name")])
+       "ListGroups", "SaslHandshake", sound=[("DescribeTopicPartitions", "topics"), ("ElectLeaders", "topicPartitions"), ("AlterPartitionReassignments", "replicas"), ("AlterPartitionReassignments", "name")])
 def other_admin(s):
     name = s.topic("t", 3)
     s.ask("DescribeTopicPartitions", {"topics": [{"name": name}, {"name": s.name("none")}], "responsePartitionLimit": 2000,

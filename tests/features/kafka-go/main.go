@@ -394,7 +394,10 @@ func configs() error {
 	got, err := client.IncrementalAlterConfigs(ctx, &kafka.IncrementalAlterConfigsRequest{
 		Resources: []kafka.IncrementalAlterConfigsRequestResource{{ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
 			Configs: []kafka.IncrementalAlterConfigsRequestConfig{change}}}})
-	if err := first(err, got.Resources[0].Error); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := got.Resources[0].Error; err != nil {
 		return err
 	}
 	ask := &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
