@@ -4,6 +4,7 @@
 
 #include "cli/tell.h"
 #include "harness/suite.h"
+#include "mock/profile.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -30,6 +31,7 @@ static const char help[] =
 	"one role alone\n"
 	"  --under 'COMMAND'     instead: a command of yours, for scenarios with speaks = "
 	"\"none\"\n"
+	"  --like kafka-X.Y      the cluster is like that release, where the scenario names none\n"
 	"  --case KEY=VALUE      only the cases of the matrix that have it; several\n"
 	"  --skip GLOB           not the scenarios with such names; several\n"
 	"  --seed N              of everything that chance decides; 1\n"
@@ -65,6 +67,7 @@ enum {
 	OPT_JUNIT,
 	OPT_TAP,
 	OPT_KNOWN,
+	OPT_LIKE,
 	OPT_NOT_BUILT,
 };
 
@@ -74,7 +77,7 @@ static const struct cmd_option options[] = {
 	{"--seed", OPT_SEED, true},	 {"--repeat", OPT_REPEAT, true},
 	{"-j", OPT_JOBS, true},		 {"--fail-fast", OPT_FAIL_FAST, false},
 	{"--out", OPT_OUT, true},	 {"--keep", OPT_KEEP, true},
-	{"--junit", OPT_JUNIT, true},	 {"--like", OPT_NOT_BUILT, true},
+	{"--junit", OPT_JUNIT, true},	 {"--like", OPT_LIKE, true},
 	{"--known", OPT_KNOWN, true},	 {"--tap", OPT_TAP, false},
 	{"--html", OPT_NOT_BUILT, true}, {NULL, 0, false},
 };
@@ -87,6 +90,8 @@ struct run {
 	int64_t seed, repeat, side_by_side;
 	bool fail_fast, keep_all, tap;
 	struct known *known;
+	const struct profile *like;
+	const char *like_name;
 	struct tell tell;
 	char client[300];
 	const char *out, *junit;
@@ -139,6 +144,8 @@ static int read_known(struct run *r, const char *path)
 
 static int set_option(struct run *r, int id, const char *word, const char *value)
 {
+	struct error e = ERROR_INIT;
+
 	switch (id) {
 	case OPT_CLIENT:
 		return add_client(r, value);
@@ -171,6 +178,10 @@ static int set_option(struct run *r, int id, const char *word, const char *value
 	case OPT_JUNIT:
 		r->junit = value;
 		return 0;
+	case OPT_LIKE:
+		r->like_name = value;
+		r->like = profile_find(str_of(value), &e);
+		return r->like ? 0 : cmd_usage(&cmd_run, "--like: %s", e.text);
 	case OPT_TAP:
 		r->tap = true;
 		return 0;
@@ -272,6 +283,7 @@ static bool add_job(struct run *r, const struct scenario *s, int32_t index, int3
 
 	if (!plan)
 		return false;
+	plan->like = plan->like ? plan->like : r->like;
 	r->jobs = realloc(r->jobs, ((size_t)r->jobs_count + 1) * sizeof(*r->jobs));
 	if (!r->jobs)
 		abort();
@@ -363,6 +375,8 @@ static void describe_options(struct run *r)
 	for (int32_t i = 0; i < r->clients.count; i++)
 		buf_printf(&r->again, " --client %s%s%s", r->clients.list[i].role,
 			   r->clients.list[i].role[0] ? "=" : "", r->clients.list[i].label);
+	if (r->like)
+		buf_printf(&r->again, " --like %s", r->like_name);
 	if (r->clients.under)
 		buf_printf(&r->again, " --under '%s'", r->clients.under);
 }

@@ -4,6 +4,7 @@
 
 #include "harness/reach.h"
 #include "harness/script.h"
+#include "mock/happen.h"
 
 #include <stdlib.h>
 
@@ -114,6 +115,27 @@ static bool judge_values(const struct case_plan *p, struct buf *out)
 	return ok;
 }
 
+/* Events that a timeline names in so many words. */
+static bool judge_events(const struct source *source, struct buf *out)
+{
+	struct happening h;
+	struct place at;
+	struct str text;
+	size_t i = 0;
+	bool ok = true;
+
+	while (source_calls(source, &i, "event", &at, &text)) {
+		struct error e = ERROR_INIT;
+
+		if (!happening_parse(text, &h, &e))
+			continue;
+		at.column += 1 + (int)(e.offset == ERROR_NO_OFFSET ? 0 : e.offset);
+		source_complain(source, at, e.text, out);
+		ok = false;
+	}
+	return ok;
+}
+
 /* What only the end of the text shows. */
 static bool judge_whole(struct case_plan *p, struct buf *out)
 {
@@ -134,6 +156,7 @@ static bool judge_whole(struct case_plan *p, struct buf *out)
 		ok = false;
 	}
 	ok &= judge_values(p, out);
+	ok &= judge_events(source, out);
 	return reach_judge(p, out) && ok;
 }
 

@@ -83,6 +83,7 @@ struct plan_check {
 	struct place at;
 };
 
+struct profile;
 struct case_plan {
 	struct arena arena;
 	const struct scenario *scenario;
@@ -91,6 +92,7 @@ struct case_plan {
 	uint64_t seed;
 	int32_t brokers;
 	bool auto_create;
+	const struct profile *like; /* a release; NULL: the newest */
 	int32_t default_partitions;
 	struct plan_topic *topics;
 	struct plan_client *clients;

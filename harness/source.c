@@ -354,6 +354,24 @@ struct place source_name(const struct source *s, int line, const char *name)
 	return (struct place){line, 0, s};
 }
 
+bool source_calls(const struct source *s, size_t *at, const char *name, struct place *ret_place,
+		  struct str *ret_text)
+{
+	while (*at + 2 < s->tokens_count) {
+		size_t i = (*at)++, k = i + 1 + token_is(s, i + 1, "(");
+		const struct token *t = &s->tokens[k];
+
+		if (!token_is(s, i, name) || s->tokens[i].kind != TOKEN_NAME ||
+		    t->kind != TOKEN_STRING || s->text[t->start] == '[' ||
+		    memchr(s->text + t->start, '\\', t->size))
+			continue;
+		*ret_place = (struct place){t->line, t->column, s};
+		*ret_text = (struct str){s->text + t->start + 1, (int32_t)t->size - 2};
+		return true;
+	}
+	return false;
+}
+
 /* Whether a token may end an expression that a "(" after it would call. */
 static bool ends_expression(const struct source *s, size_t i)
 {

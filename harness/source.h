@@ -51,6 +51,12 @@ bool source_find(const struct source *s, int line, const char *name, const struc
 /* The place of a name on that line, or the line alone. */
 struct place source_name(const struct source *s, int line, const char *name);
 
+/* Walks over the literal texts that calls of `name` have as their first argument: start with *at =
+ * 0; true and the place of the next one and its text without quotes (a view), or false at the end.
+ * Texts with escapes are passed over. */
+bool source_calls(const struct source *s, size_t *at, const char *name, struct place *ret_place,
+		  struct str *ret_text);
+
 /* The first line that starts with "(" and so continues the expression above as a call; line 0 if
  * there is none. */
 struct place source_surprise(const struct source *s);

@@ -279,6 +279,17 @@ static int word_sleep(lua_State *lua)
 	return lua_yield(lua, 0);
 }
 
+static int word_event(lua_State *lua)
+{
+	struct stage *stage = stage_of(lua, "event");
+	const char *text = luaL_checkstring(lua, 1);
+	struct error e = ERROR_INIT;
+
+	if (stage->happen(stage, str_of(text), &e) < 0)
+		return luaL_error(lua, "event \"%s\": %s", text, e.text);
+	return 0;
+}
+
 static int word_mark(lua_State *lua)
 {
 	struct stage *stage = stage_of(lua, "mark");
@@ -296,10 +307,10 @@ static void add_methods(lua_State *lua, enum object_kind kind, const luaL_Reg *m
 
 void script_add_timeline(struct script *s)
 {
-	static const luaL_Reg words[] = {{"timeline", word_timeline}, {"await", word_await},
-					 {"sleep", word_sleep},	      {"mark", word_mark},
-					 {"members", word_members},   {"any", word_any},
-					 {"all", word_all},	      {NULL, NULL}};
+	static const luaL_Reg words[] = {
+		{"timeline", word_timeline}, {"await", word_await}, {"sleep", word_sleep},
+		{"mark", word_mark},	     {"event", word_event}, {"members", word_members},
+		{"any", word_any},	     {"all", word_all},	    {NULL, NULL}};
 	static const luaL_Reg client[] = {
 		{"start", word_start},	     {"stop", word_stop},     {"kill", word_kill},
 		{"pause", word_pause},	     {"resume", word_resume}, {"exited", word_exited},

@@ -21,6 +21,8 @@ struct stage {
 			    size_t size);
 	/* Lets go what a rule holds under a name. How many there were. */
 	int32_t (*release)(struct stage *stage, struct str hold);
+	/* Lets something happen to the cluster (mock/happen.h). 0 or negative with *e. */
+	int (*happen)(struct stage *stage, struct str text, struct error *e);
 	/* A mark for the evidence. */
 	void (*mark)(struct stage *stage, struct str text);
 };

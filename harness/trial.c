@@ -317,6 +317,11 @@ static enum holds stage_holds(struct stage *stage, const struct condition *c, ch
 	return all_over(r) ? HOLDS_NEVER : HOLDS_NOT_YET;
 }
 
+static int stage_happen(struct stage *stage, struct str text, struct error *e)
+{
+	return service_happen(run_of(stage)->service, text, e);
+}
+
 static int32_t stage_release(struct stage *stage, struct str hold)
 {
 	return service_release(run_of(stage)->service, hold);
@@ -473,7 +478,8 @@ static int start_service(struct run *r, struct error *e)
 	config.cluster = (struct cluster_config){.brokers = p->brokers,
 						 .seed = p->seed,
 						 .auto_create = p->auto_create,
-						 .default_partitions = p->default_partitions};
+						 .default_partitions = p->default_partitions,
+						 .like = p->like};
 	r->service = service_new(r->loop, &config, e);
 	free(listen);
 	if (!r->service)
@@ -524,8 +530,8 @@ static void set_up(struct run *r)
 	r->interrupts[1] = loop_watch_signal(r->loop, SIGTERM, on_interrupt, r);
 	r->subjects = subjects_new(r->loop);
 	r->wake = (struct event_sink){.on_event = on_any_event, .ctx = r};
-	r->stage =
-		(struct stage){stage_start, stage_signal, stage_holds, stage_release, stage_mark};
+	r->stage = (struct stage){stage_start,	 stage_signal, stage_holds,
+				  stage_release, stage_happen, stage_mark};
 	r->actors = arena_zalloc(&r->trial->arena,
 				 ((size_t)r->plan->clients_count + 1) * sizeof(*r->actors));
 	for (int32_t i = 0; i < r->plan->clients_count; i++)

@@ -5,6 +5,7 @@
 #include "harness/words.h"
 
 #include "harness/arguments.h"
+#include "mock/profile.h"
 #include "rules/rule.h"
 
 #include <lauxlib.h>
@@ -22,6 +23,7 @@ static const struct key scenario_keys[] = {
 
 static const struct key cluster_keys[] = {
 	{"brokers", KEY_NUMBER, 1, PLAN_BROKERS_MAX, "how many; node ids 1, 2, ..."},
+	{"like", KEY_TEXT, 0, 0, "a release, such as kafka-2.3: its versions and ways"},
 	{"auto_create", KEY_FLAG, 0, 0, "topics are made when somebody asks for them; no"},
 	{"default_partitions", KEY_NUMBER, 1, 10000, "of a topic that is made without a number; 1"},
 	{0},
@@ -241,6 +243,18 @@ static int word_scenario(lua_State *lua)
 
 /* ---- cluster and topics ---- */
 
+static void read_like(const struct call_site *c)
+{
+	struct str like = call_text(c, &c->script->plan->arena, 1, "like");
+	struct error e = ERROR_INIT;
+
+	if (!like.data)
+		return;
+	c->script->plan->like = profile_find(like, &e);
+	if (!c->script->plan->like)
+		script_complain(c->script, call_key_place(c, 1, NULL, "like", true), "%s", e.text);
+}
+
 static int word_cluster(lua_State *lua)
 {
 	struct call_site c = case_site(lua, "cluster");
@@ -254,6 +268,7 @@ static int word_cluster(lua_State *lua)
 	p->brokers = (int32_t)call_number(&c, 1, "brokers", 1);
 	p->default_partitions = (int32_t)call_number(&c, 1, "default_partitions", 1);
 	p->auto_create = call_flag(&c, 1, "auto_create");
+	read_like(&c);
 	script_push(lua, OBJECT_CLUSTER, 0);
 	return 1;
 }

@@ -331,6 +331,14 @@ static int32_t hand_release(struct stage *stage, struct str hold)
 	return ++hand.released;
 }
 
+static int hand_happen(struct stage *stage, struct str text, struct error *e)
+{
+	(void)stage;
+	(void)text;
+	(void)e;
+	return 0;
+}
+
 static void hand_mark(struct stage *stage, struct str text)
 {
 	(void)stage;
@@ -341,7 +349,8 @@ static struct timeline *begin(const char *text, struct case_plan **ret_plan,
 			      struct scenario **ret_scenario)
 {
 	hand = (struct stage_by_hand){
-		{hand_start, hand_signal, hand_holds, hand_release, hand_mark}, .exited = -1};
+		{hand_start, hand_signal, hand_holds, hand_release, hand_happen, hand_mark},
+		.exited = -1};
 	*ret_plan = load_case(text, 0, ret_scenario);
 	CHECK_TEXT(messages(), "");
 	return timeline_new(*ret_plan, &hand.stage);
