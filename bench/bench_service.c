@@ -434,24 +434,45 @@ static void learn(int fd, const struct buf *frame, struct buf *ret_canned)
 }
 
 struct result {
-	double ktrial, bare; /* µs a request */
+	double ktrial, bare;	     /* µs a request */
+	double ktrial_cpu, bare_cpu; /* µs of the server's processor time a request */
 };
+
+/* Processor time that a process has used, in µs. */
+static double cpu_us(pid_t pid)
+{
+	char path[64];
+	unsigned long user = 0, system = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			 &system) != 2)
+		die(path);
+	fclose(f);
+	return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
 
 static struct result side_by_side(const struct server *k, const struct server *b,
 				  const struct buf *frame, int in_flight, int count)
 {
-	double mine[ROUNDS], theirs[ROUNDS];
+	double mine[ROUNDS], theirs[ROUNDS], kcpu, bcpu;
 	int kfd = dial(k->port), bfd = dial(b->port);
 
 	rounds_of(kfd, frame, in_flight, count / 10);
 	rounds_of(bfd, frame, in_flight, count / 10);
+	kcpu = cpu_us(k->pid);
+	bcpu = cpu_us(b->pid);
 	for (int i = 0; i < ROUNDS; i++) {
 		mine[i] = rounds_of(kfd, frame, in_flight, count);
 		theirs[i] = rounds_of(bfd, frame, in_flight, count);
 	}
+	kcpu = (cpu_us(k->pid) - kcpu) / (ROUNDS * count);
+	bcpu = (cpu_us(b->pid) - bcpu) / (ROUNDS * count);
 	close(kfd);
 	close(bfd);
-	return (struct result){median(mine, ROUNDS), median(theirs, ROUNDS)};
+	return (struct result){median(mine, ROUNDS), median(theirs, ROUNDS), kcpu, bcpu};
 }
 
 static void measure_requests(const struct buf *produce, const struct buf *fetch,
@@ -478,10 +499,14 @@ static void measure_requests(const struct buf *produce, const struct buf *fetch,
 	printf("produce 16 KiB, five in flight: %.0f MB/s, bare %.0f MB/s: %.2f (goal at least "
 	       "0.7)\n",
 	       (double)produce->len / r.ktrial, (double)produce->len / r.bare, r.bare / r.ktrial);
+	printf("produce, processor time a request: %.1f us, bare %.1f us\n", r.ktrial_cpu,
+	       r.bare_cpu);
 	r = side_by_side(&k, &b, fetch, 1, 600);
 	printf("fetch %zu KiB: %.0f MB/s, bare %.0f MB/s: %.2f (goal at least 0.7)\n",
 	       canned[API_FETCH].len / 1024, (double)canned[API_FETCH].len / r.ktrial,
 	       (double)canned[API_FETCH].len / r.bare, r.bare / r.ktrial);
+	printf("fetch, processor time a request: %.0f us, bare %.0f us\n", r.ktrial_cpu,
+	       r.bare_cpu);
 	stop(&k);
 	stop(&b);
 }

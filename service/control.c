@@ -366,7 +366,7 @@ struct control *control_new(struct loop *loop, struct service *s,
 	evhttp_set_gencb(c->http, on_request, c);
 	loop_timer_init(&c->check, loop, on_check, c);
 	c->keep = keep_new();
-	c->sink = (struct event_sink){.on_event = on_event, .ctx = c};
+	c->sink = (struct event_sink){.on_event = on_event, .ctx = c, .response_max = 1};
 	event_bus_add(service_events(s), keep_sink(c->keep));
 	event_bus_add(service_events(s), &c->sink);
 	if (bind_http(c, e)) {

@@ -47,6 +47,7 @@ static void drop_oldest(struct keep *k)
 	if (!k->first)
 		k->last = NULL;
 	k->bytes -= oldest->size;
+	shared_unref(oldest->x.request_frame);
 	free(oldest);
 }
 
@@ -63,14 +64,20 @@ static void on_event(void *ctx, const struct event *ev)
 	k->total++;
 	if (x->header.api_key >= 0 && x->header.api_key <= API_KEY_MAX)
 		k->counts[x->header.api_key]++;
-	size = sizeof(*kept) + (size_t)x->request.len + (size_t)x->response.len +
-	       (size_t)x->rule.len;
+	size = sizeof(*kept) + (size_t)x->response.len + (size_t)x->rule.len;
+	if (!x->request_frame)
+		size += (size_t)x->request.len;
 	kept = malloc(size);
 	if (!kept)
 		return;
 	*kept = (struct kept){.id = k->total, .size = size, .time_us = ev->time_us, .x = *x};
 	at = kept->data;
-	kept->x.request.data = put(&at, x->request.data, x->request.len);
+	if (x->request_frame) {
+		shared_ref(x->request_frame);
+		kept->size += x->request_frame->size;
+	} else {
+		kept->x.request.data = put(&at, x->request.data, x->request.len);
+	}
 	kept->x.response.data = put(&at, x->response.data, x->response.len);
 	kept->x.rule.data = put(&at, x->rule.data, x->rule.len);
 	kept->x.request_decoded = kept->x.response_decoded = false;
@@ -80,7 +87,7 @@ static void on_event(void *ctx, const struct event *ev)
 	else
 		k->first = kept;
 	k->last = kept;
-	k->bytes += size;
+	k->bytes += kept->size;
 	while (k->bytes > KEEP_BYTES_MAX && k->first != k->last)
 		drop_oldest(k);
 }
@@ -91,7 +98,8 @@ struct keep *keep_new(void)
 
 	if (!k)
 		abort();
-	k->sink = (struct event_sink){.on_event = on_event, .ctx = k};
+	k->sink = (struct event_sink){
+		.on_event = on_event, .ctx = k, .response_max = KEEP_RESPONSE_MAX};
 	k->names = names_new();
 	arena_init(&k->arena, 2 * ARENA_EXCHANGE_MAX);
 	return k;

@@ -7,7 +7,8 @@
 #include "mock/cluster.h"
 #include "trace/event.h"
 
-#define KEEP_BYTES_MAX ((size_t)64 << 20)
+#define KEEP_BYTES_MAX	  ((size_t)64 << 20)
+#define KEEP_RESPONSE_MAX 65536 /* longer answers (records) are kept without their bytes */
 
 struct keep;
 

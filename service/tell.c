@@ -35,6 +35,19 @@ void tell_rule(struct job *j, const char *what)
 	event_emit(&j->peer->s->bus, &ev);
 }
 
+/* The longest answer that somebody wants the bytes of. */
+static size_t wanted(const struct service *s)
+{
+	size_t max = 0;
+
+	for (const struct event_sink *sink = s->bus.first; sink; sink = sink->next) {
+		if (!sink->response_max)
+			return SIZE_MAX;
+		max = sink->response_max > max ? sink->response_max : max;
+	}
+	return max;
+}
+
 /* The answer's frame in one piece, as it went out. */
 static struct bytes response_frame(struct job *j)
 {
@@ -46,6 +59,8 @@ static struct bytes response_frame(struct job *j)
 		return (struct bytes){NULL, 0};
 	if (o->spans_count == 1)
 		return (struct bytes){o->spans[0].data + 4, o->spans[0].len - 4};
+	if (o->size > wanted(j->peer->s))
+		return (struct bytes){NULL, 0};
 	buf_reset(flat);
 	for (int32_t i = 0; i < o->spans_count / (twice ? 2 : 1); i++)
 		buf_add(flat, o->spans[i].data, (size_t)o->spans[i].len);
@@ -62,6 +77,7 @@ void tell_exchange(struct job *j, enum exchange_state state)
 		return;
 	x.request = (struct bytes){j->in.frame->data, (int32_t)j->in.frame->size};
 	x.request_size = (uint32_t)j->in.frame->size;
+	x.request_frame = j->in.frame;
 	x.request_first_us = j->in.first.wall_us;
 	x.request_us = j->in.last.wall_us;
 	x.request_body = (void *)(uintptr_t)j->call.request;
@@ -71,7 +87,9 @@ void tell_exchange(struct job *j, enum exchange_state state)
 		x.rule = rule_text(j->plan.rule);
 	if (state == EXCHANGE_ANSWERED) {
 		x.response = response_frame(j);
-		x.response_size = (uint32_t)x.response.len;
+		x.response_size = (uint32_t)(j->out.size < 4 ? 0 : j->out.size - 4);
+		if (j->plan.action == ACTION_TWICE)
+			x.response_size = (uint32_t)(j->out.size / 2 - 4);
 		x.response_first_us = j->out.first.wall_us;
 		x.response_us = j->out.last.wall_us;
 		x.response_body = j->damaged ? NULL : j->call.response;

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/shared.h"
 #include "protocol/frame.h"
 
 struct endpoint {
@@ -69,6 +70,8 @@ struct exchange {
 	uint64_t request_packet, request_packet_last; /* packet numbers of the first and the last
 							 bytes, from 1; 0 none */
 	uint64_t response_packet, response_packet_last;
+	struct shared *request_frame;	    /* what request lies in, where it may be kept by a
+					       reference in place of a copy; NULL */
 	struct str rule;		    /* what was done to it, as rule text; null if nothing */
 	struct arena *arena;		    /* for the bodies; the maker's, reset after the event */
 	void *request_body, *response_body; /* generated structs once decoded */
@@ -147,6 +150,8 @@ struct event {
 struct event_sink {
 	void (*on_event)(void *ctx, const struct event *ev);
 	void *ctx;
+	uint32_t response_max; /* bytes of an answer's frame from which on it can do without them
+				  (data NULL, response_size says how many); 0: wants all */
 	struct event_sink *next;
 };
 
