@@ -155,6 +155,11 @@ int32_t cluster_controller(const struct cluster *c)
 	return -1;
 }
 
+bool cluster_listened(const struct cluster *c)
+{
+	return c->config.bus && c->config.bus->first;
+}
+
 void cluster_event(struct cluster *c, const char *name, struct buf *detail)
 {
 	struct event ev = {.kind = EVENT_CLUSTER, .time_us = c->now.wall_us};

@@ -60,6 +60,8 @@ static void tell(struct cluster *c, const struct group *g, const char *reason)
 	const struct consumer_group *cg = g->consumer;
 	struct json j;
 
+	if (!cluster_listened(c))
+		return;
 	buf_reset(&c->scratch);
 	json_init(&j, &c->scratch);
 	json_open(&j, '{');
@@ -230,6 +232,7 @@ struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct 
 	m->group = g;
 	m->id = mem_str(id);
 	m->instance_id = mem_str(instance_id);
+	m->resubscribed = g->consumer->resubscribed = true;
 	m->session.on_due = on_session_due;
 	m->rebalance.on_due = on_rebalance_due;
 	m->session.owner = m->rebalance.owner = m;
@@ -273,6 +276,7 @@ bool consumer_subscribe(struct consumer_member *m, const struct str *topics, int
 	topics_free(m);
 	m->topics = copy;
 	m->topics_count = count;
+	m->resubscribed = m->group->consumer->resubscribed = true;
 	return true;
 }
 
@@ -330,16 +334,26 @@ static void find_eligible(struct cluster *c, struct consumer_member *m)
 	tp_set_sort(&m->eligible);
 }
 
-static uint64_t hash_of(struct cluster *c, struct consumer_group *cg)
+/* Brings the eligible sets up to date; true if a change of topics changed one. */
+static bool find_all_eligible(struct cluster *c, struct consumer_group *cg)
 {
-	uint64_t hash = 0;
+	bool topics_moved = cg->topics_seen != c->topics.version, changed = false;
+	struct tp_set before = {0};
 
+	if (!topics_moved && !cg->resubscribed)
+		return false;
 	for (struct consumer_member *m = cg->members; m; m = m->by_id.next) {
+		if (!topics_moved && !m->resubscribed)
+			continue;
+		tp_set_copy(&before, &m->eligible);
 		find_eligible(c, m);
-		hash ^= hash_bytes(hash_bytes(1, m->id.data, (size_t)m->id.len), m->eligible.list,
-				   (size_t)m->eligible.count * sizeof(struct tp));
+		changed |= !m->resubscribed && !tp_set_equal(&before, &m->eligible);
+		m->resubscribed = false;
 	}
-	return hash;
+	cg->topics_seen = c->topics.version;
+	cg->resubscribed = false;
+	tp_set_release(&before);
+	return changed;
 }
 
 /* The assignor that most members wish for; uniform if none does. */
@@ -375,12 +389,10 @@ static void assign(struct cluster *c, struct group *g)
 void consumer_group_update(struct cluster *c, struct group *g)
 {
 	struct consumer_group *cg = g->consumer;
-	uint64_t subscribed = hash_of(c, cg);
 	bool first = cg->assignment_epoch == 0;
 
-	if (subscribed != cg->subscribed && cg->subscribed && cg->epoch == cg->assignment_epoch)
+	if (find_all_eligible(c, cg) && cg->epoch == cg->assignment_epoch)
 		consumer_group_bump(c, g, "subscribed topics changed");
-	cg->subscribed = subscribed;
 	if (cg->epoch > cg->assignment_epoch &&
 	    (first || c->now.mono_us - cg->assigned_us >= CONSUMER_INTERVAL_MS * INT64_C(1000)))
 		assign(c, g);

@@ -28,16 +28,19 @@ struct consumer_member {
 	enum consumer_state state;
 	struct tp_set assigned, revoking; /* what it has; what it still has to give up */
 	struct tp_set target;		  /* what it shall have */
-	struct tp_set eligible;		  /* what it could have; scratch of the assignors */
+	struct tp_set
+		eligible;  /* what it could have, by its subscription and the topics there are */
+	bool resubscribed; /* eligible is not up to date */
 	struct timer session, rebalance;
 	UT_hash_handle by_id;
 };
 
 struct consumer_group {
 	int32_t epoch, assignment_epoch;
-	struct str assignor; /* of the last assignment; a constant */
-	int64_t assigned_us; /* when that was */
-	uint64_t subscribed; /* hash of the subscribed topics' ids and partition counts */
+	struct str assignor;  /* of the last assignment; a constant */
+	int64_t assigned_us;  /* when that was */
+	bool resubscribed;    /* some member's eligible set is not up to date */
+	uint64_t topics_seen; /* the topics' version that all eligible sets are made from */
 	struct consumer_member *members;
 	struct tp_owner *owners;
 };

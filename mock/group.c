@@ -14,6 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A protocol's name and how many members of the group list it. */
+struct known_protocol {
+	struct str name;
+	int32_t members;
+	UT_hash_handle hh;
+};
+
 static const char *const state_names[] = {
 	[GROUP_EMPTY] = "Empty",
 	[GROUP_PREPARING_REBALANCE] = "PreparingRebalance",
@@ -75,6 +82,8 @@ static void set_state(struct cluster *c, struct group *g, enum group_state state
 	struct json j;
 
 	g->state = state;
+	if (!cluster_listened(c))
+		return;
 	buf_reset(&c->scratch);
 	json_init(&j, &c->scratch);
 	json_open(&j, '{');
@@ -115,8 +124,41 @@ struct group *group_new(struct cluster *c, struct str id)
 	return g;
 }
 
+/* The group's count of a protocol moves by one. */
+static void count_protocol(struct group *g, struct str name, int32_t by)
+{
+	struct known_protocol *k;
+
+	HASH_FIND(hh, g->known, name.data, (unsigned)name.len, k);
+	if (!k) {
+		k = mem_new(sizeof(*k));
+		k->name = mem_str(name);
+		HASH_ADD_KEYPTR(hh, g->known, k->name.data, (unsigned)name.len, k);
+	}
+	k->members += by;
+	if (k->members)
+		return;
+	HASH_DELETE(hh, g->known, k);
+	mem_str_free(k->name);
+	free(k);
+}
+
+/* Each name once, even where a member lists it twice. */
+static void count_protocols(struct member *m, int32_t by)
+{
+	for (int32_t i = 0; i < m->protocols_count; i++) {
+		int32_t k = 0;
+
+		while (!str_eq(m->protocols[k].name, m->protocols[i].name))
+			k++;
+		if (k == i)
+			count_protocol(m->group, m->protocols[i].name, by);
+	}
+}
+
 static void protocols_free(struct member *m)
 {
+	count_protocols(m, -1);
 	for (int32_t i = 0; i < m->protocols_count; i++) {
 		mem_str_free(m->protocols[i].name);
 		mem_bytes_free(m->protocols[i].metadata);
@@ -132,6 +174,7 @@ static void member_free(struct cluster *c, struct member *m)
 
 	if (g->leader == m)
 		g->leader = NULL;
+	member_await_join(m, false);
 	HASH_DELETE(by_id, g->members, m);
 	g->members_count--;
 	waitlist_wake(c, &m->waiters);
@@ -257,6 +300,7 @@ static void set_protocols(struct member *m, const struct group_protocol *protoco
 	protocols_free(m);
 	m->protocols = copy;
 	m->protocols_count = count;
+	count_protocols(m, 1);
 }
 
 struct member *group_add_member(struct cluster *c, struct group *g, struct str id,
@@ -284,12 +328,18 @@ struct member *group_add_member(struct cluster *c, struct group *g, struct str i
 	return m;
 }
 
+void member_await_join(struct member *m, bool awaiting)
+{
+	m->group->awaiting_join_count += awaiting - m->awaiting_join;
+	m->awaiting_join = awaiting;
+}
+
 void member_rejoin(struct cluster *c, struct member *m, const struct member_spec *spec)
 {
 	m->session_timeout_ms = spec->session_timeout_ms;
 	m->rebalance_timeout_ms = spec->rebalance_timeout_ms;
 	set_protocols(m, spec->protocols, spec->protocols_count);
-	m->awaiting_join = true;
+	member_await_join(m, true);
 	member_alive(c, m);
 }
 
@@ -301,7 +351,8 @@ void member_replace_id(struct cluster *c, struct member *m, struct str id)
 	HASH_DELETE(by_id, g->members, m);
 	mem_str_free(m->id);
 	m->id = mem_str(id);
-	m->awaiting_join = m->awaiting_sync = false;
+	member_await_join(m, false);
+	m->awaiting_sync = false;
 	HASH_ADD_KEYPTR(by_id, g->members, m->id.data, (unsigned)id.len, m);
 }
 
@@ -334,22 +385,12 @@ void group_remove_member(struct cluster *c, struct member *m, const char *reason
 
 /* ---- protocols ---- */
 
-static bool knows(const struct member *m, struct str protocol)
-{
-	for (int32_t i = 0; i < m->protocols_count; i++)
-		if (str_eq(m->protocols[i].name, protocol))
-			return true;
-	return false;
-}
-
 static bool all_know(const struct group *g, struct str protocol)
 {
-	struct member *m, *next;
+	struct known_protocol *k;
 
-	HASH_ITER (by_id, g->members, m, next)
-		if (!knows(m, protocol))
-			return false;
-	return true;
+	HASH_FIND(hh, g->known, protocol.data, (unsigned)protocol.len, k);
+	return k && k->members == g->members_count;
 }
 
 bool group_supports(const struct group *g, struct str type, const struct group_protocol *protocols,
@@ -478,7 +519,7 @@ static void complete_join(struct cluster *c, struct group *g)
 	timer_set(&c->timers, &g->rebalance, c->now.mono_us + rebalance_timeout_us(g));
 	set_state(c, g, GROUP_COMPLETING_REBALANCE, "all joined");
 	HASH_ITER (by_id, g->members, m, next) {
-		m->awaiting_join = false;
+		member_await_join(m, false);
 		m->is_new = false;
 		waitlist_wake(c, &m->waiters);
 		member_alive(c, m);
@@ -487,14 +528,9 @@ static void complete_join(struct cluster *c, struct group *g)
 
 void group_maybe_complete_join(struct cluster *c, struct group *g)
 {
-	struct member *m, *next;
-
-	if (g->state != GROUP_PREPARING_REBALANCE || g->pending || g->gathering)
-		return;
-	HASH_ITER (by_id, g->members, m, next)
-		if (!m->awaiting_join)
-			return;
-	complete_join(c, g);
+	if (g->state == GROUP_PREPARING_REBALANCE && !g->pending && !g->gathering &&
+	    g->awaiting_join_count == g->members_count)
+		complete_join(c, g);
 }
 
 /* Who did not join in time is out; static members stay until their session ends. */

@@ -33,7 +33,8 @@ struct member {
 	struct group_protocol *protocols;
 	int32_t protocols_count;
 	struct bytes assignment;
-	bool awaiting_join, awaiting_sync; /* also while its connection is gone */
+	bool awaiting_join, awaiting_sync; /* also while its connection is gone; set the first by
+					      member_await_join */
 	bool is_new;			   /* never finished a join */
 	struct waitlist waiters;	   /* its JoinGroup or SyncGroup */
 	struct timer session;
@@ -49,6 +50,7 @@ struct pending_member {
 };
 
 struct offset_entry;
+struct known_protocol;
 struct consumer_group;
 
 struct group {
@@ -60,8 +62,10 @@ struct group {
 	struct member *members; /* by id, in the order of joining */
 	struct pending_member *pending;
 	int32_t members_count;
-	bool gathering;	  /* a new group waits a moment for more members */
-	int32_t gathered; /* members when that wait was last looked at */
+	int32_t awaiting_join_count;
+	struct known_protocol *known; /* how many members know each protocol */
+	bool gathering;		      /* a new group waits a moment for more members */
+	int32_t gathered;	      /* members when that wait was last looked at */
 	int64_t gather_end_us;
 	struct timer rebalance; /* end of the join phase; then of the sync phase */
 	struct offset_entry *offsets;
@@ -106,6 +110,8 @@ struct member *group_add_member(struct cluster *c, struct group *g, struct str i
 				const struct member_spec *spec);
 /* The member joins again, with what spec says. */
 void member_rejoin(struct cluster *c, struct member *m, const struct member_spec *spec);
+/* It waits for the join phase to end, or no longer does. */
+void member_await_join(struct member *m, bool awaiting);
 /* A static member came back under a new id; the old id is fenced. */
 void member_replace_id(struct cluster *c, struct member *m, struct str id);
 bool member_matches(const struct member *m, const struct group_protocol *protocols, int32_t count);

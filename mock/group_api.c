@@ -186,7 +186,7 @@ static enum call_result join_static_again(struct cluster *c, struct call *call, 
 		group_rebalance(c, g, "a static member came back");
 		return join_answer_or_wait(call, m);
 	}
-	m->awaiting_join = false;
+	member_await_join(m, false);
 	member_alive(c, m);
 	join_answer(call, m);
 	r = call->response;

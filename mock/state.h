@@ -52,6 +52,9 @@ struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
 /* The controller that brokers name to clients: the lowest live one, -1 if all are down. */
 int32_t cluster_controller(const struct cluster *c);
 
+/* Whether anybody takes events: what is costly to tell need not be put together else. */
+bool cluster_listened(const struct cluster *c);
+
 /* A cluster event; detail is a JSON object. */
 void cluster_event(struct cluster *c, const char *name, struct buf *detail);
 #define EVENT_DETAIL_MAX ((size_t)16 << 20)

@@ -176,6 +176,7 @@ static void emit(struct cluster *c, const char *event, const struct topic *t)
 		json_int(&j, t->partitions[i]->leader);
 	json_close(&j, ']');
 	json_close(&j, '}');
+	c->topics.version++;
 	cluster_event(c, event, &c->scratch);
 }
 

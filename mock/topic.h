@@ -29,6 +29,7 @@ struct topics {
 	struct topic *by_name, *by_id;
 	int32_t next_start; /* where the next topic's first leader is looked for */
 	uint64_t mark;
+	uint64_t version; /* moves when a topic comes, goes or grows */
 };
 
 void topics_init(struct cluster *c);

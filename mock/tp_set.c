@@ -53,12 +53,8 @@ bool tp_set_has(const struct tp_set *s, struct tp tp)
 
 bool tp_set_equal(const struct tp_set *a, const struct tp_set *b)
 {
-	if (a->count != b->count)
-		return false;
-	for (int32_t i = 0; i < a->count; i++)
-		if (tp_compare(&a->list[i], &b->list[i]))
-			return false;
-	return true;
+	return a->count == b->count &&
+	       (!a->count || !memcmp(a->list, b->list, (size_t)a->count * sizeof(a->list[0])));
 }
 
 void tp_set_copy(struct tp_set *to, const struct tp_set *from)
