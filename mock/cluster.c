@@ -37,6 +37,7 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_API_VERSIONS] = {api_versions_work},
 	[API_CREATE_TOPICS] = {create_topics_work, .by_topic = true},
 	[API_DELETE_TOPICS] = {delete_topics_work, .by_topic = true},
+	[API_DELETE_RECORDS] = {delete_records_work, .by_topic = true},
 	[API_CREATE_PARTITIONS] = {create_partitions_work, .by_topic = true},
 	[API_OFFSET_FOR_LEADER_EPOCH] = {offset_for_leader_epoch_work, .by_topic = true},
 	[API_DESCRIBE_ACLS] = {describe_acls_work},

@@ -214,24 +214,13 @@ static int unclean_election(struct cluster *c, const struct happening *h, struct
 static int log_start_move(struct cluster *c, const struct happening *h, struct error *e)
 {
 	struct partition *p = find_partition(c, h, e);
-	struct event ev = {.kind = EVENT_LOG, .time_us = c->now.wall_us};
 
 	if (!p)
 		return ERR_USAGE;
 	if (h->offset < p->log.start || h->offset > p->log.end)
 		return error_set(e, ERR_USAGE, "the log reaches from %lld to %lld",
 				 (long long)p->log.start, (long long)p->log.end);
-	log_move_start(&p->log, h->offset);
-	ev.log = (struct event_log){.what = LOG_START_MOVED,
-				    .topic = p->topic->name,
-				    .topic_id = p->topic->id,
-				    .partition = p->index,
-				    .leader_epoch = p->leader_epoch,
-				    .base_offset = p->log.start,
-				    .next_offset = p->log.end};
-	if (c->config.bus)
-		event_emit(c->config.bus, &ev);
-	waitlist_wake(c, &p->waiters);
+	partition_move_start(c, p, h->offset);
 	return 0;
 }
 
@@ -241,6 +230,51 @@ static int topic_create(struct cluster *c, const struct happening *h, struct err
 {
 	return cluster_create_topic(c, h->topic, (int32_t)h->partitions, (int16_t)h->replication,
 				    -1, c->now, e);
+}
+
+static struct topic *find_topic(struct cluster *c, const struct happening *h, struct error *e)
+{
+	struct topic *t = topic_find(c, h->topic);
+
+	if (!t)
+		error_set(e, ERR_USAGE, "there is no topic '" STR_FMT "'", STR_ARG(h->topic));
+	return t;
+}
+
+static int delete_topic(struct cluster *c, const struct happening *h, struct error *e)
+{
+	struct topic *t = find_topic(c, h, e);
+
+	if (!t)
+		return ERR_USAGE;
+	topic_delete(c, t);
+	return 0;
+}
+
+static int topic_recreate(struct cluster *c, const struct happening *h, struct error *e)
+{
+	struct topic *t = find_topic(c, h, e);
+
+	if (!t)
+		return ERR_USAGE;
+	topic_make_anew(c, t);
+	return 0;
+}
+
+static int partitions_add(struct cluster *c, const struct happening *h, struct error *e)
+{
+	struct topic *t = find_topic(c, h, e);
+
+	if (!t)
+		return ERR_USAGE;
+	if (h->partitions <= t->partitions_count || h->partitions > TOPIC_PARTITIONS_MAX)
+		return error_set(e, ERR_USAGE,
+				 "the topic has %d partitions; more, at most %d, "
+				 "can't be %lld",
+				 t->partitions_count, TOPIC_PARTITIONS_MAX,
+				 (long long)h->partitions);
+	topic_add_partitions(c, t, (int32_t)h->partitions, NULL);
+	return 0;
 }
 
 static int metadata_hide(struct cluster *c, const struct happening *h, struct error *e)
@@ -343,9 +377,9 @@ static const struct happening_info infos[] = {
 	{"log-start-move", "topic partition offset", "what lies before the offset is gone",
 	 log_start_move},
 	{"topic-create", "topic partitions? replication?", "a topic is made", topic_create},
-	{"topic-delete", "topic", "the topic is gone", NULL},
-	{"topic-recreate", "topic", "deleted and made again, empty, with a new id", NULL},
-	{"partitions-add", "topic partitions", "the topic has so many partitions", NULL},
+	{"topic-delete", "topic", "the topic is gone", delete_topic},
+	{"topic-recreate", "topic", "deleted and made again, empty, with a new id", topic_recreate},
+	{"partitions-add", "topic partitions", "the topic has so many partitions", partitions_add},
 	{"metadata-hide", "topic broker? for?",
 	 "Metadata does not know the topic: of all brokers or one, for good or that time",
 	 metadata_hide},

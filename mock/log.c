@@ -198,11 +198,27 @@ void log_truncate(struct log *log, int64_t offset)
 
 void log_move_start(struct log *log, int64_t offset)
 {
-	while (log->count && log->batches[log->first].last_offset < offset) {
+	size_t segments = 0, epochs = 0;
+
+	assert(offset >= log->start && offset <= log->end);
+	for (; log->count && log_at(log, 0)->last_offset < offset; log->count--)
 		drop(log, &log->batches[log->first++]);
-		log->count--;
-	}
 	log->start = offset;
+	while (segments + 1 < log->segments_count &&
+	       log->segments[segments + 1].base_offset <= offset)
+		segments++;
+	if (segments)
+		memmove(log->segments, log->segments + segments,
+			(log->segments_count - segments) * sizeof(log->segments[0]));
+	log->segments_count -= segments;
+	while (epochs + 1 < log->epochs_count && log->epochs[epochs + 1].start <= offset)
+		epochs++;
+	if (epochs)
+		memmove(log->epochs, log->epochs + epochs,
+			(log->epochs_count - epochs) * sizeof(log->epochs[0]));
+	log->epochs_count -= epochs;
+	if (log->epochs_count && log->epochs[0].start < offset)
+		log->epochs[0].start = offset;
 }
 
 const struct log_batch *log_at(const struct log *log, size_t index)

@@ -4,8 +4,8 @@
 
 #include "protocol/records.h"
 
-/* The first record of b with a timestamp of at least ts: its offset, or -1. */
-static int64_t find_in(const struct log_batch *b, int64_t ts, struct buf *scratch,
+/* The first record of b from an offset on with a timestamp of at least ts: its offset, or -1. */
+static int64_t find_in(const struct log_batch *b, int64_t from, int64_t ts, struct buf *scratch,
 		       struct buf *plain, int64_t *ret_timestamp)
 {
 	struct bytes raw = log_flatten(b, scratch);
@@ -17,7 +17,7 @@ static int64_t find_in(const struct log_batch *b, int64_t ts, struct buf *scratc
 	    record_iter_init(&it, &batch, plain, NULL))
 		return -1;
 	while (record_next(&it, &r, NULL) > 0) {
-		if (r.timestamp < ts)
+		if (r.timestamp < ts || r.offset < from)
 			continue;
 		*ret_timestamp = r.timestamp;
 		return r.offset;
@@ -36,9 +36,9 @@ int64_t log_find_time(const struct log *log, int64_t ts, int64_t limit, struct b
 			break;
 		if (b->max_timestamp < ts || b->last_offset < log->start)
 			continue;
-		offset = find_in(b, ts, scratch, plain, ret_timestamp);
+		offset = find_in(b, log->start, ts, scratch, plain, ret_timestamp);
 		*ret_epoch = b->leader_epoch;
-		if (offset >= log->start)
+		if (offset >= 0)
 			return offset < limit ? offset : -1;
 	}
 	return -1;
@@ -56,6 +56,6 @@ int64_t log_max_time(const struct log *log, int64_t limit, struct buf *scratch, 
 	if (!best)
 		return -1;
 	*ret_epoch = best->leader_epoch;
-	offset = find_in(best, best->max_timestamp, scratch, plain, ret_timestamp);
+	offset = find_in(best, log->start, best->max_timestamp, scratch, plain, ret_timestamp);
 	return offset < 0 ? best->last_offset : offset;
 }

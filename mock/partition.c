@@ -73,6 +73,37 @@ int64_t partition_append(struct cluster *c, struct partition *p, const struct lo
 	return base_offset;
 }
 
+static void emit_start(struct cluster *c, const struct partition *p)
+{
+	struct event ev = {.kind = EVENT_LOG, .time_us = c->now.wall_us};
+
+	ev.log = (struct event_log){.what = LOG_START_MOVED,
+				    .topic = p->topic->name,
+				    .topic_id = p->topic->id,
+				    .partition = p->index,
+				    .leader_epoch = p->leader_epoch,
+				    .base_offset = p->log.start};
+	if (c->config.bus)
+		event_emit(c->config.bus, &ev);
+}
+
+void partition_move_start(struct cluster *c, struct partition *p, int64_t offset)
+{
+	size_t gone = 0;
+
+	if (offset <= p->log.start)
+		return;
+	log_move_start(&p->log, offset);
+	while (gone < p->aborted_count && p->aborted[gone].last_offset < offset)
+		gone++;
+	if (gone)
+		memmove(p->aborted, p->aborted + gone,
+			(p->aborted_count - gone) * sizeof(p->aborted[0]));
+	p->aborted_count -= gone;
+	emit_start(c, p);
+	waitlist_wake(c, &p->waiters);
+}
+
 void partition_release(struct cluster *c, struct partition *p)
 {
 	waitlist_wake(c, &p->waiters);

@@ -43,6 +43,10 @@ int64_t partition_stable_offset(const struct partition *p);
 int64_t partition_append(struct cluster *c, struct partition *p, const struct log_append *what,
 			 const struct call *call);
 
+/* The log begins at offset, at most the high watermark, if it does not already begin behind it:
+ * tells the bus, wakes who waits. */
+void partition_move_start(struct cluster *c, struct partition *p, int64_t offset);
+
 void partition_release(struct cluster *c, struct partition *p);
 
 #endif

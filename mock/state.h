@@ -81,6 +81,7 @@ api_work list_offsets_work, metadata_work, produce_work;
 api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
 api_work list_groups_work, describe_groups_work, delete_groups_work, offset_delete_work;
 api_work delete_topics_work, create_partitions_work, offset_for_leader_epoch_work;
+api_work delete_records_work;
 api_work describe_acls_work, create_acls_work, delete_acls_work, sasl_handshake_work;
 api_work consumer_group_describe_work, describe_cluster_work, describe_topic_partitions_work;
 

@@ -229,6 +229,25 @@ void topic_delete(struct cluster *c, struct topic *t)
 	topic_free(c, t);
 }
 
+struct topic *topic_make_anew(struct cluster *c, struct topic *t)
+{
+	struct str name = mem_str(t->name);
+	struct topic_spec spec = {.name = name,
+				  .partitions = t->partitions_count,
+				  .replication = (int16_t)t->partitions[0]->replicas_count,
+				  .leader = -1,
+				  .internal = t->internal};
+	struct topic_config config = t->config;
+
+	topic_config_init(&t->config, config.base);
+	topic_delete(c, t);
+	t = topic_new(c, &spec);
+	topic_config_release(&t->config);
+	t->config = config;
+	mem_str_free(name);
+	return t;
+}
+
 static int32_t alive_count(const struct cluster *c)
 {
 	int32_t n = 0;

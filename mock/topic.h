@@ -79,4 +79,7 @@ void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
  * it is woken. */
 void topic_delete(struct cluster *c, struct topic *t);
 
+/* Deletes it and makes one of the same name, size and configuration: empty, with another id. */
+struct topic *topic_make_anew(struct cluster *c, struct topic *t);
+
 #endif

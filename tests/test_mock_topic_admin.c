@@ -1,6 +1,7 @@
 /* Topics deleted and extended in virtual time: rule 10 of the acceptance text; ends of epochs (22);
  * security that there is not (6, 12). */
-#include "tests/mock_fixture.h"
+#include "mock/happen.h"
+#include "tests/mock_records.h"
 
 static const struct delete_topics_response_responses *
 delete_topics(struct fixture *f, struct delete_topics_request_topics *topics, int32_t count)
@@ -209,5 +210,145 @@ TEST(rule_12_acls_need_an_authorizer_and_rule_6_sasl_a_listener_for_it)
 		((const struct sasl_handshake_response *)mock_ask(&f, 1, API_SASL_HANDSHAKE, 1, &s))
 			->error_code,
 		ERROR_ILLEGAL_SASL_STATE);
+	mock_end(&f);
+}
+
+static struct delete_records_response_topics_partitions
+delete_before(struct fixture *f, const char *topic, int64_t offset)
+{
+	struct delete_records_request q = DEFAULTS_delete_records_request;
+	struct delete_records_request_topics_partitions p = {.offset = offset};
+	struct delete_records_request_topics t = {
+		.name = str_of(topic), .partitions = &p, .partitions_count = 1};
+	const struct delete_records_response *r;
+
+	q.topics = &t;
+	q.topics_count = 1;
+	r = mock_ask(f, 1, API_DELETE_RECORDS, 2, &q);
+	return r->topics[0].partitions[0];
+}
+
+static int16_t fetch_at(struct fixture *f, int64_t offset)
+{
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+
+	mock_fetch_one(&one, "a", 0, offset, 0);
+	r = mock_ask(f, 1, API_FETCH, 12, &one.q);
+	return r->responses[0].partitions[0].error_code;
+}
+
+static struct list_offsets_response_topics_partitions offset_at(struct fixture *f, int64_t time)
+{
+	struct list_offsets_request q = DEFAULTS_list_offsets_request;
+	struct list_offsets_request_topics_partitions p =
+		DEFAULTS_list_offsets_request_topics_partitions;
+	struct list_offsets_request_topics t = {
+		.name = {"a", 1}, .partitions = &p, .partitions_count = 1};
+	const struct list_offsets_response *r;
+
+	p.timestamp = time;
+	q.topics = &t;
+	q.topics_count = 1;
+	r = mock_ask(f, 1, API_LIST_OFFSETS, 7, &q);
+	return r->topics[0].partitions[0];
+}
+
+TEST(rule_10_records_are_deleted_up_to_an_offset_and_never_come_back)
+{
+	struct fixture f;
+	int32_t events;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "a", 1, -1);
+	for (int i = 0; i < 3; i++)
+		mock_produce(&f, "a", 0, 1, mock_batch(&f, 3, NULL));
+	CHECK_EQ(delete_before(&f, "a", 10).error_code, ERROR_OFFSET_OUT_OF_RANGE);
+	CHECK_EQ(delete_before(&f, "a", 10).low_watermark, -1);
+	CHECK_EQ(delete_before(&f, "a", -2).error_code, ERROR_OFFSET_OUT_OF_RANGE);
+	events = f.log_events;
+	CHECK_EQ(delete_before(&f, "a", 4).low_watermark, 4);
+	CHECK_EQ(f.log_events, events + 1);
+	CHECK_EQ(delete_before(&f, "a", 1).low_watermark, 4);
+	CHECK_EQ(f.log_events, events + 1);
+	CHECK_EQ(fetch_at(&f, 3), ERROR_OFFSET_OUT_OF_RANGE);
+	CHECK_EQ(fetch_at(&f, 4), 0);
+	CHECK_EQ(offset_at(&f, -2).offset, 4);
+	CHECK_EQ(offset_at(&f, 0).offset, 4); /* the rest of its batch is still there */
+	CHECK_EQ(end_of_epoch(&f, -1, -2).end_offset, 4);
+	CHECK_EQ(delete_before(&f, "a", -1).low_watermark, 9);
+	CHECK_EQ(offset_at(&f, -2).offset, 9);
+	mock_produce(&f, "a", 0, 1, mock_batch(&f, 1, NULL));
+	CHECK_EQ(fetch_at(&f, 9), 0);
+	mock_end(&f);
+}
+
+TEST(rule_10_who_reads_below_the_new_start_is_told_at_once)
+{
+	struct fixture f;
+	struct fetch_request_one one;
+	struct exchange_run *x;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "a", 1, -1);
+	mock_produce(&f, "a", 0, 1, mock_batch(&f, 3, NULL));
+	mock_fetch_one(&one, "a", 0, 1, 60000);
+	one.q.min_bytes = 10000;
+	x = mock_send(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(x->result, CALL_WAIT);
+	delete_before(&f, "a", 2);
+	CHECK_EQ(x->result, CALL_ANSWER);
+	mock_end(&f);
+}
+
+TEST(rule_10_a_log_that_is_only_compacted_loses_no_records)
+{
+	struct fixture f;
+	struct create_topics_request q = DEFAULTS_create_topics_request;
+	struct create_topics_request_topics t = DEFAULTS_create_topics_request_topics;
+	struct create_topics_request_topics_configs config = {.name = str_of("cleanup.policy"),
+							      .value = str_of("compact")};
+
+	mock_start(&f, 1);
+	t.name = str_of("c");
+	t.num_partitions = 1;
+	t.replication_factor = 1;
+	t.configs = &config;
+	t.configs_count = 1;
+	q.topics = &t;
+	q.topics_count = 1;
+	mock_ask(&f, 1, API_CREATE_TOPICS, 5, &q);
+	CHECK_EQ(delete_before(&f, "c", 0).error_code, ERROR_POLICY_VIOLATION);
+	CHECK_EQ(delete_before(&f, "no", 0).error_code, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+	mock_end(&f);
+}
+
+static void happen(struct fixture *f, const char *what)
+{
+	struct happening h;
+	struct error e = ERROR_INIT;
+
+	CHECK_EQ(happening_parse(str_of(what), &h, &e), 0);
+	CHECK_TEXT(e.text, "");
+	CHECK_EQ(cluster_happen(f->c, &h, f->now, &e), 0);
+	CHECK_TEXT(e.text, "");
+}
+
+TEST(events_recreate_extend_and_delete_a_topic)
+{
+	struct fixture f;
+	struct uuid old;
+
+	mock_start(&f, 2);
+	mock_topic(&f, "a", 2, -1);
+	mock_produce(&f, "a", 0, 1, mock_batch(&f, 3, NULL));
+	old = id_of(&f, "a");
+	happen(&f, "topic-recreate topic=a");
+	CHECK(!uuid_eq(old, id_of(&f, "a")));
+	CHECK_EQ(partitions_of(&f, "a"), 2);
+	happen(&f, "partitions-add topic=a partitions=5");
+	CHECK_EQ(partitions_of(&f, "a"), 5);
+	happen(&f, "topic-delete topic=a");
+	CHECK(uuid_is_zero(id_of(&f, "a")));
 	mock_end(&f);
 }
