@@ -279,6 +279,8 @@ static int answer(struct ask *a)
 	const struct evkeyvalq *headers = evhttp_request_get_input_headers(a->req);
 	int status;
 
+	if (evhttp_find_header(headers, "Origin"))
+		return ask_fail(a, 403, "web pages may not steer this");
 	if (a->c->token && !token_right(evhttp_find_header(headers, "Authorization"), a->c->token))
 		return ask_fail(a, 401, "this needs the header Authorization: Bearer TOKEN");
 	status = read_body(a);

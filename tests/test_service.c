@@ -4,6 +4,7 @@
 
 #include "net/conn.h"
 #include "net/listener.h"
+#include "protocol/batch_builder.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/wire.h"
@@ -587,6 +588,111 @@ TEST(a_throttled_connection_is_muted_for_that_time)
 	CHECK_EQ(answer(&p, fd), 1);
 	CHECK_EQ(answer(&p, fd), 2);
 	CHECK(clock_now().mono_us - start >= 30000);
+	close(fd);
+	close_place(&p);
+}
+
+/* A frame with a body of the test's choice. */
+static void ask_body(int fd, int api, int version, int32_t correlation_id, const void *body)
+{
+	struct gather g;
+	struct buf flat;
+	struct error e = ERROR_INIT;
+
+	gather_init(&g, 1 << 16);
+	buf_init(&flat, 1 << 16);
+	CHECK_EQ(frame_write_request(&g, api, version, correlation_id, str_of("test"), body, &e),
+		 0);
+	gather_flatten(&g, &flat);
+	put(fd, flat.data, flat.len);
+	gather_release(&g);
+	buf_release(&flat);
+}
+
+static void produce_one(struct place *p, int fd)
+{
+	struct produce_request_topic_data_partition_data partition =
+		DEFAULTS_produce_request_topic_data_partition_data;
+	struct produce_request_topic_data topic = DEFAULTS_produce_request_topic_data;
+	struct produce_request q = DEFAULTS_produce_request;
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+	struct buf batch;
+
+	buf_init(&batch, 1 << 16);
+	batch_builder_init(&b, &options, &batch);
+	batch_builder_add(&b, 1700000000000, (struct bytes){NULL, 0},
+			  (struct bytes){(const uint8_t *)"v", 1}, NULL, 0);
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+	partition.records = (struct records){batch.data, (int32_t)batch.len, 0};
+	topic.name = str_of("t");
+	topic.partition_data = &partition;
+	topic.partition_data_count = 1;
+	q.acks = 1;
+	q.topic_data = &topic;
+	q.topic_data_count = 1;
+	ask_body(fd, API_PRODUCE, 7, 1, &q);
+	CHECK_EQ(answer(p, fd), 1);
+	buf_release(&batch);
+}
+
+/* Whether the batch that a Fetch gives has a right checksum. */
+static bool fetched_crc_ok(struct place *p, int fd)
+{
+	struct fetch_request_topics_partitions partition = DEFAULTS_fetch_request_topics_partitions;
+	struct fetch_request_topics topic = DEFAULTS_fetch_request_topics;
+	struct fetch_request q = DEFAULTS_fetch_request;
+	static uint8_t bytes[1 << 12];
+	const uint8_t *magic;
+	struct records_reader reader;
+	struct batch b = {0};
+	int end;
+	uint32_t len;
+
+	partition.partition_max_bytes = 1 << 16;
+	topic.topic = str_of("t");
+	topic.partitions = &partition;
+	topic.partitions_count = 1;
+	q.topics = &topic;
+	q.topics_count = 1;
+	ask_body(fd, API_FETCH, 4, 2, &q);
+	take(p, fd, bytes, 4, &end);
+	len = wire_u32(bytes);
+	take(p, fd, bytes, len, &end);
+	magic = bytes + len - 69; /* the batch of one record "v" ends the answer */
+	records_reader_init(&reader, magic, 69);
+	CHECK_EQ(records_next(&reader, &b, NULL), 1);
+	return batch_crc_ok(&b);
+}
+
+TEST(a_wrong_crc_is_in_the_answer_and_not_in_the_log)
+{
+	struct place p;
+	int fd;
+
+	open_place(&p, "Fetch nth=1 -> crc");
+	CHECK_EQ(service_create_topic(p.service, str_of("t"), 1, 1, 1, NULL), 0);
+	fd = dial(&p);
+	produce_one(&p, fd);
+	CHECK(!fetched_crc_ok(&p, fd));
+	CHECK(fetched_crc_ok(&p, fd));
+	close(fd);
+	close_place(&p);
+}
+
+TEST(a_slowed_answer_takes_its_time)
+{
+	struct place p;
+	int64_t start;
+	int fd;
+
+	open_place(&p, "Heartbeat -> slow 200/s");
+	fd = dial(&p);
+	start = clock_now().mono_us;
+	ask(fd, API_HEARTBEAT, 3, 1);
+	CHECK_EQ(answer(&p, fd), 1);
+	CHECK(clock_now().mono_us - start >= 60000); /* 14 bytes, 4 each 20 ms */
 	close(fd);
 	close_place(&p);
 }
