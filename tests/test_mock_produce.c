@@ -267,6 +267,9 @@ TEST(rule_17_a_broker_that_does_not_lead_says_who_does)
 	CHECK_EQ(r->node_endpoints_count, 1);
 	CHECK_EQ(r->node_endpoints[0].node_id, 2);
 	CHECK_STR(r->node_endpoints[0].host, "broker-2.test");
+	r = mock_ask(&f, 3, API_PRODUCE, 9, &q); /* which has no room for that */
+	CHECK_EQ(r->responses[0].partition_responses[0].error_code, ERROR_NOT_LEADER_OR_FOLLOWER);
+	CHECK_EQ(r->responses[0].partition_responses[0].current_leader.leader_id, -1);
 	r = mock_ask(&f, 2, API_PRODUCE, 10, &q);
 	CHECK_EQ(r->responses[0].partition_responses[0].error_code, 0);
 	mock_end(&f);
