@@ -145,6 +145,15 @@ static bool put_topic(struct cluster *c, struct call *call, struct str name, int
 	return true;
 }
 
+/* A broker stumbles over names that no topic can have, and fails the whole request. */
+static bool some_impossible(const struct describe_topic_partitions_request *q)
+{
+	for (int32_t i = 0; i < q->topics_count; i++)
+		if (q->topics[i].name.len < 1 || q->topics[i].name.len > TOPIC_NAME_MAX)
+			return true;
+	return false;
+}
+
 enum call_result describe_topic_partitions_work(struct cluster *c, struct call *call)
 {
 	const struct describe_topic_partitions_request *q = call->request;
@@ -153,6 +162,10 @@ enum call_result describe_topic_partitions_work(struct cluster *c, struct call *
 	int32_t count, room = q->response_partition_limit;
 	struct str *names = names_of(c, call, &count);
 
+	if (some_impossible(q)) {
+		fault_refuse(c, call, ERROR_UNKNOWN_SERVER_ERROR);
+		return CALL_ANSWER;
+	}
 	if (room > RESPONSE_PARTITIONS_MAX || room < 1)
 		room = RESPONSE_PARTITIONS_MAX;
 	r->topics = CALL_ARRAY(call, topic_answer, count);

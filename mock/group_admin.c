@@ -27,7 +27,7 @@ static const char *state_of(const struct group *g)
 
 static const char *type_of(const struct group *g)
 {
-	return g->consumer ? "Consumer" : "Classic";
+	return g->consumer ? "consumer" : "classic";
 }
 
 /* ---- ListGroups ---- */
@@ -112,6 +112,7 @@ static void describe_classic(struct cluster *c, struct call *call, struct str id
 		if (call->header.api_version < 6)
 			return;
 		r->error_code = ERROR_GROUP_ID_NOT_FOUND;
+		r->authorized_operations = INT32_MIN;
 		r->error_message = call_printf(call, "Group " STR_FMT " %s.", STR_ARG(id),
 					       g ? "is not a classic group" : "not found");
 		return;
@@ -327,6 +328,8 @@ static int16_t offset_delete_check(const struct cluster *c, const struct call *c
 
 	if (coordinator_check(c, call, q->group_id))
 		return coordinator_check(c, call, q->group_id);
+	if (!q->group_id.len)
+		return ERROR_INVALID_GROUP_ID;
 	if (!g)
 		return ERROR_GROUP_ID_NOT_FOUND;
 	if (g->members && !str_is(g->protocol_type, "consumer"))
@@ -344,12 +347,14 @@ enum call_result offset_delete_work(struct cluster *c, struct call *call)
 	if (r->error_code)
 		return CALL_ANSWER;
 	r->topics = CALL_ARRAY(call, struct offset_delete_response_topics, q->topics_count);
-	r->topics_count = q->topics_count;
 	for (int32_t i = 0; i < q->topics_count; i++) {
 		const struct offset_delete_request_topics *in = &q->topics[i];
 		const struct topic *t = topic_find(c, in->name);
-		struct offset_delete_response_topics *out = &r->topics[i];
+		struct offset_delete_response_topics *out = &r->topics[r->topics_count];
 
+		if (!in->partitions_count)
+			continue;
+		r->topics_count++;
 		out->name = in->name;
 		out->partitions = CALL_ARRAY(call, struct offset_delete_response_topics_partitions,
 					     in->partitions_count);

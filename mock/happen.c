@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "mock/leadership.h"
+#include "mock/cleaner.h"
 #include "mock/state.h"
 #include "rules/words.h"
 
@@ -224,6 +225,36 @@ static int log_start_move(struct cluster *c, const struct happening *h, struct e
 	return 0;
 }
 
+/* The topic that is named, if one is; false with *e if there is none of that name. */
+static bool maybe_topic(struct cluster *c, const struct happening *h, struct error *e,
+			const struct topic **ret)
+{
+	*ret = h->topic.data ? topic_find(c, h->topic) : NULL;
+	if (h->topic.data && !*ret)
+		error_set(e, ERR_USAGE, "there is no topic '" STR_FMT "'", STR_ARG(h->topic));
+	return *ret || !h->topic.data;
+}
+
+static int run_retention(struct cluster *c, const struct happening *h, struct error *e)
+{
+	const struct topic *t;
+
+	if (!maybe_topic(c, h, e, &t))
+		return ERR_USAGE;
+	retention_run(c, t);
+	return 0;
+}
+
+static int run_compaction(struct cluster *c, const struct happening *h, struct error *e)
+{
+	const struct topic *t;
+
+	if (!maybe_topic(c, h, e, &t))
+		return ERR_USAGE;
+	compaction_run(c, t, true);
+	return 0;
+}
+
 /* ---- topics ---- */
 
 static int topic_create(struct cluster *c, const struct happening *h, struct error *e)
@@ -394,8 +425,8 @@ static const struct happening_info infos[] = {
 	{"rebalance", "group", "the classic group's members must join again", rebalance},
 	{"member-fence", "group member", "the member is thrown out of its classic group",
 	 member_fence},
-	{"retention-run", "topic?", "what is too old or too much is deleted", NULL},
-	{"compaction-run", "topic?", "compacted topics are compacted", NULL},
+	{"retention-run", "topic?", "what is too old or too much is deleted", run_retention},
+	{"compaction-run", "topic?", "compacted topics are compacted", run_compaction},
 };
 
 #define INFO_COUNT (sizeof(infos) / sizeof(*infos))

@@ -40,6 +40,8 @@ void leader_set(struct cluster *c, struct partition *p, int32_t node_id)
 	log_start_epoch(&p->log, p->leader_epoch);
 	emit_moved(c, p);
 	waitlist_wake(c, &p->waiters);
+	if (node_id >= 0)
+		txns_push(c);
 }
 
 static void leave_isr(struct partition *p, int32_t node_id)
@@ -132,6 +134,7 @@ void leader_unclean(struct cluster *c, struct partition *p, int32_t node_id, int
 {
 	log_truncate(&p->log, offset);
 	producers_truncate(&p->producers, p->log.end);
+	partition_trim_aborted(p);
 	emit_truncated(c, p, p->log.end);
 	p->isr[0] = node_id;
 	p->isr_count = 1;

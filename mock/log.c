@@ -180,6 +180,34 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	return b;
 }
 
+/* Segments after batches went at either end or in between: sizes and times anew, and those that
+ * hold nothing any more are gone, but the last one. */
+static void recount(struct log *log)
+{
+	size_t kept = 0, b = 0;
+
+	for (size_t i = 0; i < log->segments_count; i++) {
+		struct log_segment s = log->segments[i];
+		int64_t end =
+			i + 1 < log->segments_count ? log->segments[i + 1].base_offset : INT64_MAX;
+
+		s.size = 0;
+		s.first_timestamp = s.largest_timestamp = -1;
+		for (; b < log->count && log_at(log, b)->base_offset < end; b++) {
+			const struct log_batch *e = log_at(log, b);
+
+			if (s.size == 0)
+				s.first_timestamp = e->max_timestamp;
+			if (e->max_timestamp > s.largest_timestamp)
+				s.largest_timestamp = e->max_timestamp;
+			s.size += e->size;
+		}
+		if (s.size > 0 || i + 1 == log->segments_count)
+			log->segments[kept++] = s;
+	}
+	log->segments_count = kept;
+}
+
 void log_truncate(struct log *log, int64_t offset)
 {
 	int64_t end = offset < log->end ? offset : log->end;
@@ -194,23 +222,22 @@ void log_truncate(struct log *log, int64_t offset)
 	while (log->epochs_count && log->epochs[log->epochs_count - 1].start >= log->end &&
 	       log->epochs_count > 1)
 		log->epochs_count--;
+	while (log->segments_count &&
+	       log->segments[log->segments_count - 1].base_offset >= log->end)
+		log->segments_count--;
+	recount(log);
+	if (log->clean_end > log->end)
+		log->clean_end = log->end;
 }
 
 void log_move_start(struct log *log, int64_t offset)
 {
-	size_t segments = 0, epochs = 0;
+	size_t epochs = 0;
 
 	assert(offset >= log->start && offset <= log->end);
 	for (; log->count && log_at(log, 0)->last_offset < offset; log->count--)
 		drop(log, &log->batches[log->first++]);
 	log->start = offset;
-	while (segments + 1 < log->segments_count &&
-	       log->segments[segments + 1].base_offset <= offset)
-		segments++;
-	if (segments)
-		memmove(log->segments, log->segments + segments,
-			(log->segments_count - segments) * sizeof(log->segments[0]));
-	log->segments_count -= segments;
 	while (epochs + 1 < log->epochs_count && log->epochs[epochs + 1].start <= offset)
 		epochs++;
 	if (epochs)
@@ -219,6 +246,58 @@ void log_move_start(struct log *log, int64_t offset)
 	log->epochs_count -= epochs;
 	if (log->epochs_count && log->epochs[0].start < offset)
 		log->epochs[0].start = offset;
+	recount(log);
+}
+
+void log_roll(struct log *log, int64_t now_ms)
+{
+	struct log_append at = {.now_ms = now_ms};
+
+	if (log->segments_count && log->segments[log->segments_count - 1].size > 0)
+		new_segment(log, &at);
+}
+
+/* The entry gets other bytes: a batch of the same offsets. */
+static void replace(struct log *log, struct log_batch *b, const struct buf *with)
+{
+	uint8_t *head = chunk_room(log, with->len);
+
+	memcpy(head, with->data, with->len);
+	drop(log, b);
+	b->frame = NULL;
+	b->head = shared_ref(log->chunk);
+	b->head_at = (uint32_t)(head - log->chunk->data);
+	b->rest = head + BATCH_AT_RECORDS;
+	b->size = (int32_t)with->len;
+	b->max_timestamp = get_i64(head + BATCH_AT_MAX_TIMESTAMP);
+	b->attributes = get_i16(head + BATCH_AT_ATTRIBUTES);
+	log->size += b->size;
+	log->memory->used += cost(b);
+}
+
+void log_filter(struct log *log, log_judge *judge, void *ctx)
+{
+	struct buf out;
+	size_t kept = 0;
+
+	buf_init(&out, FRAME_SIZE_MAX);
+	for (size_t i = 0; i < log->count; i++) {
+		struct log_batch *b = &log->batches[log->first + i];
+		enum log_verdict verdict;
+
+		buf_reset(&out);
+		verdict = judge(ctx, b, &out);
+		if (verdict == LOG_DROP) {
+			drop(log, b);
+			continue;
+		}
+		if (verdict == LOG_REPLACE)
+			replace(log, b, &out);
+		log->batches[log->first + kept++] = *b;
+	}
+	log->count = kept;
+	buf_release(&out);
+	recount(log);
 }
 
 const struct log_batch *log_at(const struct log *log, size_t index)

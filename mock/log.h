@@ -5,6 +5,7 @@
 #ifndef MOCK_LOG_H
 #define MOCK_LOG_H
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "mock/call.h"
 
@@ -49,6 +50,7 @@ struct log {
 	size_t first, count, cap;
 	int64_t start, end;	      /* log start offset; the offset that the next record gets */
 	int64_t size;		      /* bytes of all batches */
+	int64_t clean_end;	      /* what lies before was compacted */
 	struct log_segment *segments; /* oldest first, the last one is written to; none before the
 					 first append */
 	size_t segments_count, segments_cap;
@@ -84,6 +86,15 @@ void log_truncate(struct log *log, int64_t offset);
 
 /* Moves the start to offset (between start and end) and drops whole batches before it. */
 void log_move_start(struct log *log, int64_t offset);
+
+/* Closes the segment that is written to, if anything is in it. */
+void log_roll(struct log *log, int64_t now_ms);
+
+/* Goes through all batches in order; each is kept, dropped, or replaced by what judge put into out:
+ * a batch of the same base and last offset. */
+enum log_verdict { LOG_KEEP, LOG_DROP, LOG_REPLACE };
+typedef enum log_verdict log_judge(void *ctx, const struct log_batch *b, struct buf *out);
+void log_filter(struct log *log, log_judge *judge, void *ctx);
 
 /* Index (from 0) of the batch that holds offset, or the first one behind it; log->count if there is
  * none. */

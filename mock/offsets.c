@@ -173,9 +173,10 @@ enum call_result offset_commit_work(struct cluster *c, struct call *call)
 	int16_t code = commit_check(c, call, &g);
 
 	r->topics = CALL_ARRAY(call, struct offset_commit_response_topics, q->topics_count);
-	r->topics_count = q->topics_count;
 	for (int32_t i = 0; i < q->topics_count; i++)
-		commit_topic(c, call, g, code, &q->topics[i], &r->topics[i]);
+		if (q->topics[i].partitions_count)
+			commit_topic(c, call, g, code, &q->topics[i],
+				     &r->topics[r->topics_count++]);
 	return CALL_ANSWER;
 }
 

@@ -2,6 +2,7 @@
  * are up are in sync the moment a record is written. */
 #include "mock/partition.h"
 
+#include "mock/cleaner.h"
 #include "mock/state.h"
 
 #include <stdlib.h>
@@ -68,39 +69,40 @@ int64_t partition_append(struct cluster *c, struct partition *p, const struct lo
 	b = log_append(&p->log, &full);
 	base_offset = b->base_offset;
 
+	cleaner_arm(c, p->topic);
 	emit_appended(c, p, b, call);
 	waitlist_wake(c, &p->waiters);
 	return base_offset;
 }
 
-static void emit_start(struct cluster *c, const struct partition *p)
+void partition_trim_aborted(struct partition *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->aborted_count; i++)
+		if (p->aborted[i].last_offset >= p->log.start &&
+		    p->aborted[i].last_offset < p->log.end)
+			p->aborted[kept++] = p->aborted[i];
+	p->aborted_count = kept;
+}
+
+void partition_move_start(struct cluster *c, struct partition *p, int64_t offset)
 {
 	struct event ev = {.kind = EVENT_LOG, .time_us = c->now.wall_us};
 
+	if (offset <= p->log.start)
+		return;
+	log_move_start(&p->log, offset);
+	partition_trim_aborted(p);
 	ev.log = (struct event_log){.what = LOG_START_MOVED,
 				    .topic = p->topic->name,
 				    .topic_id = p->topic->id,
 				    .partition = p->index,
 				    .leader_epoch = p->leader_epoch,
-				    .base_offset = p->log.start};
+				    .base_offset = p->log.start,
+				    .next_offset = p->log.end};
 	if (c->config.bus)
 		event_emit(c->config.bus, &ev);
-}
-
-void partition_move_start(struct cluster *c, struct partition *p, int64_t offset)
-{
-	size_t gone = 0;
-
-	if (offset <= p->log.start)
-		return;
-	log_move_start(&p->log, offset);
-	while (gone < p->aborted_count && p->aborted[gone].last_offset < offset)
-		gone++;
-	if (gone)
-		memmove(p->aborted, p->aborted + gone,
-			(p->aborted_count - gone) * sizeof(p->aborted[0]));
-	p->aborted_count -= gone;
-	emit_start(c, p);
 	waitlist_wake(c, &p->waiters);
 }
 

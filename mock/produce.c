@@ -135,8 +135,7 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 		r->log_start_offset = -1;
 	r->base_offset = -1;
 	w->errors = true;
-	if (r->error_code != ERROR_NOT_LEADER_OR_FOLLOWER || !p ||
-	    w->call->header.api_version < 10)
+	if (r->error_code != ERROR_NOT_LEADER_OR_FOLLOWER || !p || w->call->header.api_version < 10)
 		return;
 	if (w->call->header.api_version < 10)
 		return; /* it has no place for the leader */

@@ -29,6 +29,7 @@ struct cluster {
 	struct broker *brokers; /* by node id - 1 */
 	struct version_range versions[API_KEY_MAX + 1];
 	struct timers timers;
+	struct timer retention_timer, compaction_timer;
 	struct call *ready_first, *ready_last;
 	struct topics topics;
 	struct groups groups;

@@ -217,6 +217,17 @@ static int64_t get_number(const struct topic_config *tc, const char *name)
 	return n;
 }
 
+static double get_real(const struct topic_config *tc, const char *name)
+{
+	struct str value = get(tc, name);
+	char text[32];
+
+	assert(value.len < (int32_t)sizeof(text));
+	memcpy(text, value.data, (size_t)value.len);
+	text[value.len] = '\0';
+	return strtod(text, NULL);
+}
+
 static bool get_listed(const struct topic_config *tc, const char *name, const char *item)
 {
 	struct str list = get(tc, name), next;
@@ -256,6 +267,7 @@ static void parse(struct topic_config *tc)
 	tc->segment_ms = get_number(tc, "segment.ms");
 	tc->delete_retention_ms = get_number(tc, "delete.retention.ms");
 	tc->min_compaction_lag_ms = get_number(tc, "min.compaction.lag.ms");
+	tc->min_cleanable_ratio = get_real(tc, "min.cleanable.dirty.ratio");
 	tc->unclean_election = str_is(get(tc, "unclean.leader.election.enable"), "true");
 }
 

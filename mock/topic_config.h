@@ -66,6 +66,7 @@ struct topic_config {
 	int64_t retention_ms, retention_bytes, segment_bytes, segment_ms;
 	int64_t delete_retention_ms, min_compaction_lag_ms;
 	bool unclean_election;
+	double min_cleanable_ratio;
 };
 
 /* Nothing set: the broker's values (base, which outlives it), or Kafka's defaults (NULL). */

@@ -136,3 +136,125 @@ int32_t mock_count(struct records records, int64_t *ret_first)
 	buf_release(&plain);
 	return n;
 }
+
+/* The next word of a list, ended by a blank; false at the end. */
+static bool next_word(const char **list, char *ret_word, size_t size)
+{
+	size_t n = strcspn(*list, " ");
+
+	if (!**list)
+		return false;
+	snprintf(ret_word, size, "%.*s", (int)n, *list);
+	*list += n + ((*list)[n] == ' ');
+	return true;
+}
+
+static struct bytes bytes_of(const char *text)
+{
+	return (struct bytes){(const uint8_t *)text, (int32_t)strlen(text)};
+}
+
+struct records mock_keyed(struct fixture *f, const char *pairs)
+{
+	struct batch_options usual = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+	struct buf out;
+	char word[64];
+
+	buf_init(&out, (size_t)1 << 20);
+	batch_builder_init(&b, &usual, &out);
+	while (next_word(&pairs, word, sizeof(word))) {
+		char *equals = strchr(word, '=');
+
+		if (equals)
+			*equals = '\0';
+		batch_builder_add(&b, instant_wall_ms(f->now), bytes_of(word),
+				  equals ? bytes_of(equals + 1) : (struct bytes){0}, NULL, 0);
+	}
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+	return keep(f, &out);
+}
+
+void mock_topic_with(struct fixture *f, const char *name, const char *configs)
+{
+	struct create_topics_request q = DEFAULTS_create_topics_request;
+	struct create_topics_request_topics t = {
+		.name = str_of(name), .num_partitions = 1, .replication_factor = 1};
+	struct create_topics_request_topics_configs list[8] = {0};
+	char words[8][64];
+	const struct create_topics_response *r;
+
+	while (t.configs_count < 8 &&
+	       next_word(&configs, words[t.configs_count], sizeof(words[0]))) {
+		char *equals = strchr(words[t.configs_count], '=');
+
+		*equals = '\0';
+		list[t.configs_count].name = str_of(words[t.configs_count]);
+		list[t.configs_count++].value = str_of(equals + 1);
+	}
+	t.configs = list;
+	q.topics = &t;
+	q.topics_count = 1;
+	r = mock_ask(f, 1, API_CREATE_TOPICS, 5, &q);
+	CHECK_EQ(r->topics[0].error_code, 0);
+}
+
+/* Appends what records hold; the offset behind the last batch, or -1 if there is none. */
+static int64_t put_contents(struct records records, struct buf *text)
+{
+	struct records_reader reader;
+	struct record_iter it;
+	struct batch b;
+	struct record r;
+	struct buf plain;
+	int64_t next = -1;
+
+	buf_init(&plain, RECORDS_EXPANDED_MAX);
+	records_reader_init(&reader, records.data, (size_t)records.len);
+	while (records_next(&reader, &b, NULL) > 0) {
+		CHECK(batch_crc_ok(&b));
+		next = b.last_offset + 1;
+		record_iter_init(&it, &b, &plain, NULL);
+		while (!b.control && record_next(&it, &r, NULL) > 0)
+			buf_printf(text, "%s%lld:%.*s%s%.*s", text->len ? " " : "",
+				   (long long)r.offset, r.key.len, (const char *)r.key.data,
+				   r.value.data ? "=" : "", r.value.len,
+				   (const char *)r.value.data);
+	}
+	buf_release(&plain);
+	return next;
+}
+
+const char *mock_contents(struct fixture *f, const char *topic, int32_t partition)
+{
+	static char copy[4096];
+	struct buf text;
+	int64_t offset = -2;
+	struct list_offsets_request lq = DEFAULTS_list_offsets_request;
+	struct list_offsets_request_topics lt = {.name = str_of(topic)};
+	struct list_offsets_request_topics_partitions lp =
+		DEFAULTS_list_offsets_request_topics_partitions;
+	const struct list_offsets_response *lr;
+
+	lq.topics = &lt;
+	lq.topics_count = 1;
+	lt.partitions = &lp;
+	lt.partitions_count = 1;
+	lp.partition_index = partition;
+	lp.timestamp = -2;
+	lr = mock_ask(f, 1, API_LIST_OFFSETS, 5, &lq);
+	offset = lr->topics[0].partitions[0].offset;
+	buf_init(&text, sizeof(copy));
+	while (offset >= 0) {
+		struct fetch_request_one one;
+		const struct fetch_response *r;
+
+		mock_fetch_one(&one, topic, partition, offset, 0);
+		r = mock_ask(f, 1, API_FETCH, 12, &one.q);
+		offset = put_contents(r->responses[0].partitions[0].records, &text);
+	}
+	snprintf(copy, sizeof(copy), "%s", buf_cstr(&text));
+	buf_release(&text);
+	return copy;
+}

@@ -104,7 +104,7 @@ TEST(groups_are_listed_by_state_and_type)
 	join_one(&f);
 	r = mock_ask(&f, 1, API_LIST_GROUPS, 5, &q);
 	CHECK_EQ(r->groups_count, 1);
-	CHECK_STR(r->groups[0].group_type, "Classic");
+	CHECK_STR(r->groups[0].group_type, "classic");
 	q.states_filter = &state;
 	q.states_filter_count = 1;
 	CHECK_EQ(((const struct list_groups_response *)mock_ask(&f, 1, API_LIST_GROUPS, 5, &q))

@@ -117,7 +117,7 @@ TEST(a_fetch_whose_connection_is_gone_is_forgotten)
 	mock_produce(&f, "t", 0, 1, mock_batch(&f, 1, NULL));
 	mock_advance(&f, MS(1000));
 	CHECK_EQ(x->result, CALL_CLOSE);
-	CHECK_EQ(cluster_tick(f.c, f.now), INSTANT_NEVER);
+	CHECK(cluster_tick(f.c, f.now) > f.now.mono_us + MS(60000)); /* only the cleaner */
 	mock_end(&f);
 }
 
