@@ -292,7 +292,7 @@ TEST(what_can_not_happen_is_refused_with_its_place)
 		{"broker-down broker=x", "broker can't be 'x'", 19},
 		{"broker-down topic=t", "broker-down takes broker, each with =VALUE, not 'topic=t'",
 		 12},
-		{"retention-run", "the event 'retention-run' is not built yet", 0},
+		{"metadata-stale broker=1", "the event 'metadata-stale' is not built yet", 0},
 		{"cold-start for=5", "for can't be '5'", 15},
 	};
 	struct fixture f;
