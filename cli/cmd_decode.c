@@ -6,6 +6,7 @@
 #include "decoder/decode.h"
 #include "decoder/filter.h"
 #include "decoder/jsonl.h"
+#include "decoder/stats.h"
 #include "decoder/text.h"
 #include "decoder/tree.h"
 
@@ -32,6 +33,10 @@ static const char help[] =
 	"  -o exchange     JSON Lines: an object for each request with its answer\n"
 	"  -Y FILTER       only exchanges that match, such as 'api == Produce && latency > 50ms'; "
 	"docs/filter.md tells more\n"
+	"  -o stats        a table: count, bytes, errors, percentiles; --by KEY,... of api, "
+	"version, "
+	"topic, partition, client, src,\n"
+	"                  broker, group, software, principal, conn; --top N rows\n"
 	"  -i INTERFACE    capture there until a signal\n"
 	"  --bpf FILTER    only packets that match, as tcpdump has it\n"
 	"  --from TIME, --to TIME   only packets from then, until then: 2026-11-22T20:41:17Z, "
@@ -40,6 +45,9 @@ static const char help[] =
 	"  -c N            end after N packets\n"
 	"  --port PORT     what this port says is Kafka, even where it does not look like it; "
 	"several\n"
+	"  --memory SIZE   for messages and conversations, such as 64M (the default); what does "
+	"not "
+	"fit is counted\n"
 	"  --values none|text|hex   of records, in a tree; text\n"
 	"  -v              connections, too, and what evidence says of log and cluster; a "
 	"summary on stderr\n"
@@ -59,6 +67,9 @@ enum {
 	OPT_VERBOSE,
 	OPT_STRICT,
 	OPT_FILTER,
+	OPT_BY,
+	OPT_TOP,
+	OPT_MEMORY,
 	OPT_NOT_BUILT,
 };
 
@@ -78,15 +89,15 @@ static const struct cmd_option options[] = {
 	{"--streams", OPT_NOT_BUILT, false},
 	{"--two-pass", OPT_NOT_BUILT, false},
 	{"--topic-ids", OPT_NOT_BUILT, true},
-	{"--by", OPT_NOT_BUILT, true},
-	{"--top", OPT_NOT_BUILT, true},
+	{"--by", OPT_BY, true},
+	{"--top", OPT_TOP, true},
 	{"--group", OPT_NOT_BUILT, true},
-	{"--memory", OPT_NOT_BUILT, true},
+	{"--memory", OPT_MEMORY, true},
 	{"--show-secrets", OPT_NOT_BUILT, false},
 	{NULL, 0, false},
 };
 
-enum output { OUTPUT_LINE, OUTPUT_TREE, OUTPUT_JSON, OUTPUT_EXCHANGE };
+enum output { OUTPUT_LINE, OUTPUT_TREE, OUTPUT_JSON, OUTPUT_EXCHANGE, OUTPUT_STATS };
 
 /* What the command line asked for, and the work. */
 struct job {
@@ -103,6 +114,8 @@ struct job {
 	struct names *names;
 	struct event_sink sink;
 	struct event_bus bus;
+	struct stats_options stats_options;
+	struct stats *stats;   /* of OUTPUT_STATS */
 	struct filter *filter; /* NULL: all */
 	uint64_t malformed, unresolved;
 	bool closed; /* nobody reads our output any more */
@@ -151,6 +164,9 @@ static void put_exchange(struct job *job, struct exchange *x, const struct summa
 	case OUTPUT_EXCHANGE:
 		jsonl_exchange(&job->out, x, s, JSONL_EXCHANGES);
 		break;
+	case OUTPUT_STATS:
+		stats_exchange(job->stats, x, s);
+		break;
 	}
 }
 
@@ -158,6 +174,8 @@ static void on_exchange(struct job *job, struct exchange *x)
 {
 	struct summary s;
 
+	if (job->stats)
+		stats_learn(job->stats, x);
 	summarize(x, job->names, &s);
 	if (job->filter && !filter_matches(job->filter, x, &s))
 		return;
@@ -169,6 +187,8 @@ static void on_exchange(struct job *job, struct exchange *x)
 /* What is no exchange: no filter can be asked of it. */
 static void on_other(struct job *job, const struct event *ev)
 {
+	if (job->output == OUTPUT_STATS)
+		return;
 	if (job->output == OUTPUT_LINE || job->output == OUTPUT_TREE)
 		text_event(&job->out, ev, job->names, job->verbose);
 	else
@@ -180,6 +200,8 @@ static void on_event(void *context, const struct event *ev)
 {
 	struct job *job = context;
 
+	if (job->stats)
+		stats_event(job->stats, ev);
 	if (ev->kind == EVENT_EXCHANGE)
 		on_exchange(job, ev->exchange);
 	else if (!job->filter)
@@ -192,21 +214,21 @@ static void on_event(void *context, const struct event *ev)
 
 static int set_output(struct job *job, const char *value)
 {
-	static const char *const names[] = {"line", "tree", "json", "exchange"};
+	static const char *const names[] = {"line", "tree", "json", "exchange", "stats"};
 	const char *nearest;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		if (strcmp(value, names[i]))
 			continue;
 		job->output = (enum output)i;
 		return 0;
 	}
-	if (!strcmp(value, "stats") || !strcmp(value, "group"))
+	if (!strcmp(value, "group"))
 		return cmd_usage(&cmd_decode, "-o %s is not built yet", value);
-	nearest = cmd_nearest(value, names, 4, sizeof(*names));
-	return cmd_usage(&cmd_decode, "-o takes line, tree, json or exchange, not '%s'%s%s%s",
-			 value, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-			 nearest ? "'?" : "");
+	nearest = cmd_nearest(value, names, 5, sizeof(*names));
+	return cmd_usage(
+		&cmd_decode, "-o takes line, tree, json, exchange or stats, not '%s'%s%s%s", value,
+		nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 static int set_values(struct job *job, const char *value)
@@ -299,6 +321,64 @@ static int set_filter(struct job *job, const char *value)
 	return EXIT_USAGE;
 }
 
+static int add_key(struct job *job, struct str word)
+{
+	struct stats_options *o = &job->stats_options;
+	char text[40];
+	const char *nearest;
+
+	for (size_t i = 0; i < STATS_KEYS; i++) {
+		if (!str_is(word, stats_key_names[i]))
+			continue;
+		if (o->by_count == STATS_KEYS_MAX)
+			return cmd_usage(&cmd_decode, "--by takes at most %d keys", STATS_KEYS_MAX);
+		o->by[o->by_count++] = (enum stats_key)i;
+		return 0;
+	}
+	snprintf(text, sizeof(text), STR_FMT, word.len < 39 ? word.len : 39, word.data);
+	nearest = cmd_nearest(text, stats_key_names, STATS_KEYS, sizeof(*stats_key_names));
+	return cmd_usage(&cmd_decode, "--by: there is no '%s'%s%s%s", text,
+			 nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			 nearest ? "'?" : "");
+}
+
+static int set_by(struct job *job, const char *value)
+{
+	int status = 0;
+
+	while (!status && *value) {
+		struct str word = {value, (int32_t)strcspn(value, ",")};
+
+		status = add_key(job, word);
+		value += word.len + (value[word.len] == ',');
+	}
+	return status;
+}
+
+/* "64M", "1G", bytes. */
+static int set_memory(struct job *job, const char *value)
+{
+	char number[24];
+	size_t n = strspn(value, "0123456789"), shift = 0;
+	int64_t size;
+
+	snprintf(number, sizeof(number), "%.*s", (int)(n < 20 ? n : 20), value);
+	if (!strcmp(value + n, "K") || !strcmp(value + n, "KiB"))
+		shift = 10;
+	else if (!strcmp(value + n, "M") || !strcmp(value + n, "MiB"))
+		shift = 20;
+	else if (!strcmp(value + n, "G") || !strcmp(value + n, "GiB"))
+		shift = 30;
+	else if (value[n])
+		number[0] = '\0';
+	if (!cmd_number(number, 1, (int64_t)1 << 40, &size) ||
+	    (size << shift) < DECODE_MEMORY_MIN || size > (INT64_MAX >> shift))
+		return cmd_usage(&cmd_decode,
+				 "--memory takes a size from 1M, such as 64M, not '%s'", value);
+	job->options.memory_max = (size_t)size << shift;
+	return 0;
+}
+
 static int set_option(struct job *job, int id, const char *value, const char *word)
 {
 	int64_t n;
@@ -335,6 +415,15 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 		return 0;
 	case OPT_FILTER:
 		return set_filter(job, value);
+	case OPT_BY:
+		return set_by(job, value);
+	case OPT_TOP:
+		if (!cmd_number(value, 1, INT64_MAX, &job->stats_options.top))
+			return cmd_usage(&cmd_decode, "--top takes a number from 1, not '%s'",
+					 value);
+		return 0;
+	case OPT_MEMORY:
+		return set_memory(job, value);
 	default:
 		return cmd_usage(&cmd_decode, "%s is not built yet", word);
 	}
@@ -361,6 +450,8 @@ static int read_options(struct job *job, int argc, char **argv)
 		if (status)
 			return status;
 	}
+	if (job->output != OUTPUT_STATS && (job->stats_options.by_count || job->stats_options.top))
+		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
 	if (!job->files_count && !job->interface)
 		return cmd_usage(&cmd_decode, "say which: a FILE, - for standard input, or "
 					      "-i INTERFACE");
@@ -393,6 +484,7 @@ static void sum_up(const struct job *job)
 	say(t->streams.evicted, "conversations forgotten: too many at once");
 	say(t->conns.tls, "conversations in TLS, which is not decrypted");
 	say(t->secrets, "blocks of keys, skipped");
+	say(job->unresolved, "exchanges with a topic id whose name was not seen before");
 	if (!job->verbose)
 		return;
 	say(t->packets, "packets");
@@ -402,6 +494,7 @@ static void sum_up(const struct job *job)
 	say(t->conns.requests, "requests");
 	say(t->conns.responses, "answers");
 	say(t->conns.unmatched_bytes, "bytes of Kafka connections in no message");
+	say(t->retransmitted, "bytes came again (retransmitted, or captured twice)");
 	say(t->conns.sasl_tokens, "SASL tokens without a header");
 }
 
@@ -418,6 +511,8 @@ static int run(struct job *job)
 	signal(SIGPIPE, SIG_IGN);
 	rc = job->interface ? decode_live(job->decode, job->interface, &e)
 			    : decode_files(job->decode, job->files, job->files_count, &e);
+	if (job->stats)
+		stats_write(job->stats, &job->out);
 	write_out(job);
 	running = NULL;
 	if (rc < 0)
@@ -443,10 +538,14 @@ static int decode(int argc, char **argv)
 		job->names = names_new();
 		job->sink = (struct event_sink){.on_event = on_event, .ctx = job};
 		event_bus_add(&job->bus, &job->sink);
+		if (job->output == OUTPUT_STATS)
+			job->stats = stats_new(&job->stats_options);
+		job->options.thin = job->stats != NULL;
 		job->decode = decode_new(&job->options, &job->bus);
 		status = run(job);
 		decode_free(job->decode);
 		names_free(job->names);
+		stats_free(job->stats);
 		buf_release(&job->out);
 	}
 	filter_free(job->filter);

@@ -157,6 +157,9 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 	struct announced *a = find_claimed(d, dialog_number(s->user));
 	bool mine = a && a->conn == s->user;
 
+	d->totals.retransmitted +=
+		s->half[0].counts.retransmitted + s->half[1].counts.retransmitted;
+
 	dialog_close(s->user, how, at);
 	if (mine)
 		unclaim(d, a->info.conn);
@@ -338,6 +341,7 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 	d->bus = bus;
 	d->env = (struct dialog_env){.bus = bus,
 				     .memory_max = d->options.memory_max / 2,
+				     .thin = d->options.thin,
 				     .identify = identify,
 				     .context = d};
 	arena_init(&d->env.arena, ARENA_EXCHANGE_MAX);

@@ -8,8 +8,9 @@
 #include "decoder/packet.h"
 #include "decoder/stream.h"
 
-#define DECODE_FILES_MAX 1024 /* read side by side, merged by time */
-#define DECODE_PORTS_MAX 64
+#define DECODE_FILES_MAX  1024 /* read side by side, merged by time */
+#define DECODE_PORTS_MAX  64
+#define DECODE_MEMORY_MIN (1 << 20)
 
 struct decode_options {
 	struct capture_options capture;
@@ -18,6 +19,7 @@ struct decode_options {
 	size_t ports_count;
 	int64_t from_ns, to_ns; /* packets before and after are left out; 0: no limit */
 	uint64_t packets_max;	/* as many packets, then it ends; 0: no limit */
+	bool thin;		/* leave records out of the messages, for speed and memory */
 	size_t memory_max;	/* frames and conversations; 0: 64 MiB */
 };
 
@@ -25,10 +27,11 @@ struct decode_options {
 struct decode_totals {
 	uint64_t packets, bytes; /* of the link, as captured */
 	uint64_t kinds[PACKET_KINDS];
-	uint16_t link_unknown; /* the last link type that was not known */
-	uint64_t secrets;      /* blocks of keys, skipped */
-	uint64_t live_lost;    /* packets that the kernel had no room for */
-	uint64_t bad_blocks;   /* custom blocks of ours that were not read */
+	uint16_t link_unknown;	/* the last link type that was not known */
+	uint64_t secrets;	/* blocks of keys, skipped */
+	uint64_t live_lost;	/* packets that the kernel had no room for */
+	uint64_t retransmitted; /* bytes that came again, of all conversations */
+	uint64_t bad_blocks;	/* custom blocks of ours that were not read */
 	struct dialog_totals conns;
 	struct stream_totals streams;
 };

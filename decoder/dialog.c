@@ -7,6 +7,7 @@
 #include "decoder/dialog.h"
 
 #include "decoder/framer.h"
+#include "decoder/thin.h"
 #include "protocol/messages.h"
 #include "protocol/walk.h"
 #include "protocol/wire.h"
@@ -14,8 +15,10 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define PREFIX_MAX     8192		   /* kept of a frame that is not kept */
-#define FIRST_ROOM     ((size_t)64 << 10)  /* a frame's first buffer */
+#define PREFIX_MAX     8192		  /* kept of a frame that is not kept */
+#define FIRST_ROOM     ((size_t)64 << 10) /* a frame's first buffer */
+#define THIN_ROOM      ((size_t)1 << 10)
+#define THIN_HEAD      512		   /* bytes in which a header must show itself */
 #define RESPONSE_MAX   ((uint32_t)1 << 30) /* longer ones are not believed */
 #define SASL_TOKEN_MAX ((uint32_t)1 << 20)
 #define SEARCH_MAX     ((uint64_t)8 << 20) /* bytes without a frame: it is not Kafka */
@@ -31,6 +34,9 @@ struct part {
 	size_t len, cap;
 	uint32_t size;
 	uint64_t missing;
+	uint64_t left_out; /* of size: records that nobody wants */
+	struct thin *thin; /* while they are left out */
+	bool undecided;	   /* whether it is to become thin */
 	bool kept, broken; /* broken: a hole came, no more bytes are added */
 	struct stream_at first, last;
 	uint64_t seen; /* of size, missing ones included */
@@ -41,6 +47,7 @@ struct waiting {
 	struct frame_header header;
 	struct part part;
 	struct str rule;
+	uint32_t in_flight;
 };
 
 struct side {
@@ -48,6 +55,7 @@ struct side {
 	int d;
 	struct framer framer;
 	struct part part;
+	struct thin_events thin_events;
 	bool in_frame;
 	uint64_t frames;
 };
@@ -80,6 +88,9 @@ static void part_release(struct dialog *c, struct part *p)
 {
 	c->env->memory -= p->cap;
 	free(p->data);
+	if (p->thin)
+		thin_release(p->thin);
+	free(p->thin);
 	*p = (struct part){0};
 }
 
@@ -94,7 +105,7 @@ static bool part_fits(const struct dialog *c, const struct part *p, size_t cap)
 /* Room for n more bytes; false when memory does not allow it. */
 static bool part_grow(struct dialog *c, struct part *p, size_t n)
 {
-	size_t want = p->cap ? p->cap : FIRST_ROOM;
+	size_t want = p->cap ? p->cap : c->env->thin ? THIN_ROOM : FIRST_ROOM;
 
 	if (n <= p->cap - p->len)
 		return true;
@@ -114,12 +125,9 @@ static bool part_grow(struct dialog *c, struct part *p, size_t n)
 	return true;
 }
 
-static void part_add(struct dialog *c, struct part *p, const uint8_t *data, size_t n,
-		     const struct stream_at *at)
+static void part_add(struct dialog *c, struct part *p, const uint8_t *data, size_t n)
 {
-	p->seen += n;
-	p->last = *at;
-	if (p->broken)
+	if (p->broken || !n)
 		return;
 	if (!part_grow(c, p, n)) {
 		c->env->totals.not_kept += p->kept;
@@ -142,7 +150,7 @@ static struct bytes part_bytes(const struct part *p)
 
 static bool part_whole(const struct part *p)
 {
-	return p->kept && p->len == p->size;
+	return p->kept && !p->missing && p->seen == p->size && p->len + p->left_out == p->size;
 }
 
 /* Events. */
@@ -212,6 +220,8 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 		x.header = w->header;
 		x.rule = w->rule;
 		x.request_size = w->part.size;
+		x.request_left_out = (uint32_t)w->part.left_out;
+		x.in_flight = w->in_flight;
 		x.request_first_us = w->part.first.time_ns / 1000;
 		x.request_us = w->part.last.time_ns / 1000;
 		x.request_packet = w->part.first.packet;
@@ -223,6 +233,7 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 	}
 	if (response) {
 		x.response_size = response->size;
+		x.response_left_out = (uint32_t)response->left_out;
 		x.response_first_us = response->first.time_ns / 1000;
 		x.response_us = response->last.time_ns / 1000;
 		x.response_packet = response->first.packet;
@@ -510,14 +521,105 @@ static void on_frame(void *context, uint32_t size, const struct stream_at *at)
 	c->frames++;
 	side->frames++;
 	side->in_frame = true;
-	side->part = (struct part){.size = size, .kept = true, .first = *at, .last = *at};
+	side->part = (struct part){
+		.size = size, .kept = true, .undecided = c->env->thin, .first = *at, .last = *at};
+}
+
+/* Thin frames. */
+
+static void on_thin_put(void *context, const uint8_t *data, size_t n)
+{
+	struct side *side = context;
+
+	part_add(side->c, &side->part, data, n);
+}
+
+static void on_thin_cut(void *context, size_t n)
+{
+	struct side *side = context;
+
+	if (!side->part.broken)
+		side->part.len -= n;
+}
+
+static void thin_more(struct side *side, const uint8_t *data, size_t n)
+{
+	thin_feed(side->part.thin, data, n);
+	side->part.left_out = side->part.thin->removed;
+}
+
+static void begin_thin(struct side *side, const struct schema *s, int version, int64_t body)
+{
+	struct part *p = &side->part;
+	uint8_t head[THIN_HEAD];
+	size_t n = p->len - (size_t)body;
+
+	p->undecided = false;
+	p->thin = malloc(sizeof(*p->thin));
+	if (!p->thin)
+		abort();
+	thin_init(p->thin, s, version, p->size - body, &side->thin_events);
+	memcpy(head, p->data + body, n);
+	p->len = (size_t)body;
+	thin_more(side, head, n);
+}
+
+/* Looks at a frame's first bytes: whether it has records, and where its body begins. */
+static void decide_thin(struct side *side)
+{
+	struct dialog *c = side->c;
+	struct part *p = &side->part;
+	bool response = side->d != c->client;
+	struct bytes head = part_bytes(p);
+	struct frame_header h = {0};
+	const struct waiting *w;
+	int64_t body = -1;
+	int32_t correlation_id;
+
+	if (p->len < 4)
+		return;
+	p->undecided = p->len < THIN_HEAD;
+	if (!response) {
+		h.api_key = (int16_t)wire_u16(p->data);
+	} else {
+		w = waiting_find(c, (int32_t)wire_u32(p->data));
+		h = w ? w->header : (struct frame_header){.api_key = -1};
+	}
+	if (!thin_worth(h.api_key, response)) {
+		p->undecided = false;
+		return;
+	}
+	if (response)
+		body = frame_read_response(head, h.api_key, h.api_version, &correlation_id, NULL);
+	else if (frame_read_request(head, &h, NULL) == 0)
+		body = h.body;
+	if (body >= 0 && frame_known(h.api_key, h.api_version))
+		begin_thin(side,
+			   message_of_api(h.api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST)
+				   ->schema,
+			   h.api_version, body);
 }
 
 static void on_bytes(void *context, const uint8_t *data, size_t n, const struct stream_at *at)
 {
 	struct side *side = context;
+	struct part *p = &side->part;
+	size_t head;
 
-	part_add(side->c, &side->part, data, n, at);
+	p->seen += n;
+	p->last = *at;
+	while (p->undecided && n && !p->broken) {
+		head = THIN_HEAD - p->len;
+		head = n < head ? n : head;
+		part_add(side->c, p, data, head);
+		decide_thin(side);
+		data += head;
+		n -= head;
+	}
+	if (p->thin && !p->broken)
+		thin_more(side, data, n);
+	else
+		part_add(side->c, p, data, n);
 }
 
 static void on_hole(void *context, uint64_t n)
@@ -610,7 +712,7 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 	w->part = side->part;
 	side->part = (struct part){0};
 	DL_APPEND(c->waiting, w);
-	c->waiting_count++;
+	w->in_flight = ++c->waiting_count;
 	if (wants_no_answer(&h, &w->part)) {
 		emit_exchange(c, w, NULL, EXCHANGE_NO_ANSWER, at->time_ns / 1000);
 		waiting_free(c, w);
@@ -709,6 +811,8 @@ struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct
 	for (int d = 0; d < 2; d++) {
 		c->sides[d].c = c;
 		c->sides[d].d = d;
+		c->sides[d].thin_events =
+			(struct thin_events){&c->sides[d], on_thin_put, on_thin_cut};
 		framer_init(&c->sides[d].framer, &framer_events, &c->sides[d], s->opener < 0);
 	}
 	if (belief == DIALOG_ANNOUNCED)

@@ -32,6 +32,7 @@ struct dialog_env {
 	struct arena arena; /* of the exchange that is handed on */
 	size_t memory;	    /* bytes that frames take, */
 	size_t memory_max;  /* and may take together; one frame: half of it */
+	bool thin;	    /* records are of no interest: they are left out of the frames */
 	struct dialog_totals totals;
 	/* What else is known of a conversation that begins; may set its number and broker, and
 	 * where its opening was not seen swap the ends, so that the client is right. May be NULL.

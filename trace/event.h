@@ -65,6 +65,10 @@ struct exchange {
 	struct bytes request, response; /* frames; data NULL when not there, or not kept whole */
 	uint32_t request_size,
 		response_size; /* declared frame lengths, also where the bytes are not kept */
+	uint32_t request_left_out, response_left_out; /* bytes of records that the frames here lack:
+						       their record fields are empty */
+	uint32_t in_flight; /* requests of the connection without an answer when this one came, it
+			       included; 0 unknown */
 	int64_t request_first_us, request_us; /* wall µs of its first and last byte; 0 unknown */
 	int64_t response_first_us, response_us;
 	uint64_t request_packet, request_packet_last; /* packet numbers of the first and the last
