@@ -32,6 +32,7 @@ static const struct arg {
 	{"group", ARG_TEXT, offsetof(struct happening, group), 0},
 	{"member", ARG_TEXT, offsetof(struct happening, member), 0},
 	{"host", ARG_TEXT, offsetof(struct happening, host), 0},
+	{"how", ARG_TEXT, offsetof(struct happening, how), 0},
 	{"broker", ARG_NUMBER, offsetof(struct happening, broker), INT32_MAX},
 	{"to", ARG_NUMBER, offsetof(struct happening, to), INT32_MAX},
 	{"partition", ARG_NUMBER, offsetof(struct happening, partition), INT32_MAX},
@@ -132,6 +133,9 @@ static int broker_down(struct cluster *c, const struct happening *h, struct erro
 
 	if (!b)
 		return ERR_USAGE;
+	if (h->how.data && !str_is(h->how, "refuse") && !str_is(h->how, "reset"))
+		return error_set(e, ERR_USAGE, "how is refuse or reset, not '" STR_FMT "'",
+				 STR_ARG(h->how));
 	if (!b->alive)
 		return error_set(e, ERR_USAGE, "broker %lld is down already", (long long)h->broker);
 	b->alive = false;
@@ -384,9 +388,9 @@ static int member_fence(struct cluster *c, const struct happening *h, struct err
 /* ---- the table ---- */
 
 static const struct happening_info infos[] = {
-	{"broker-down", "broker",
-	 "the broker dies: its connections end and new ones are refused, others take its "
-	 "partitions",
+	{"broker-down", "broker how?",
+	 "the broker dies: its connections end, others take its partitions; new connections are "
+	 "refused, or with how=reset accepted and reset, so that attempts are seen",
 	 broker_down},
 	{"broker-up", "broker", "it is back, in sync at once, and leads what waited for it",
 	 broker_up},

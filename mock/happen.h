@@ -11,7 +11,7 @@ struct happening_info;
 /* One of them, parsed. Texts are views into what was parsed. */
 struct happening {
 	const struct happening_info *info;
-	struct str topic, group, member, host;
+	struct str topic, group, member, host, how;
 	int64_t broker, to, partition, partitions, replication, offset, port; /* -1: not given */
 	int64_t for_us;							      /* -1: not given */
 };

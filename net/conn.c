@@ -478,19 +478,25 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_callbacks *callb
 	return c;
 }
 
-/* A plain close while bytes wait unread would send a reset: they are read away first. */
-static void close_fd(struct conn *c, bool reset)
+void conn_reset_fd(int fd)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
 
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+/* A plain close while bytes wait unread would send a reset: they are read away first. */
+static void close_fd(struct conn *c, bool reset)
+{
 	if (reset) {
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	} else {
-		shutdown(c->fd, SHUT_WR);
-		for (int i = 0; i < READS_PER_TURN; i++)
-			if (recv(c->fd, scratch, sizeof(scratch), MSG_DONTWAIT) <= 0)
-				break;
+		conn_reset_fd(c->fd);
+		return;
 	}
+	shutdown(c->fd, SHUT_WR);
+	for (int i = 0; i < READS_PER_TURN; i++)
+		if (recv(c->fd, scratch, sizeof(scratch), MSG_DONTWAIT) <= 0)
+			break;
 	close(c->fd);
 }
 

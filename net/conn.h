@@ -66,6 +66,9 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_callbacks *callb
  * written is dropped without on_sent. Accepts NULL. */
 void conn_free(struct conn *c, bool reset);
 
+/* Resets a descriptor that never became a connection. */
+void conn_reset_fd(int fd);
+
 /* Takes the oldest whole frame; false if there is none. */
 bool conn_next(struct conn *c, struct frame_in *ret_frame);
 

@@ -96,6 +96,20 @@ void peer_new(struct door *d, int fd, const struct net_address *client,
 	p->conn = conn_new(s->loop, fd, &callbacks, p);
 }
 
+void peer_refuse(struct door *d, int fd, const struct net_address *client,
+		 const struct net_address *server)
+{
+	struct event ev = {.kind = EVENT_CONN_REFUSED, .time_us = clock_now().wall_us};
+
+	ev.conn = (struct event_conn){.conn = ++d->s->peers_total,
+				      .broker = d->broker,
+				      .client = endpoint_of(client),
+				      .server = endpoint_of(server),
+				      .how = CLOSE_RESET_BY_BROKER};
+	conn_reset_fd(fd);
+	event_emit(&d->s->bus, &ev);
+}
+
 static void peer_free_if_gone(struct peer *p)
 {
 	if (p->gone && !p->going)

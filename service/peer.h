@@ -62,6 +62,7 @@ struct door {
 	struct listener *listener;
 	struct service_address listen, advertise;
 	int32_t broker;
+	bool resets;	      /* down, but new connections are accepted and reset */
 	struct loop_timer up; /* of a restart */
 };
 
@@ -101,6 +102,10 @@ struct service {
 
 void peer_new(struct door *d, int fd, const struct net_address *client,
 	      const struct net_address *server);
+
+/* The broker is down: the connection is told and reset. */
+void peer_refuse(struct door *d, int fd, const struct net_address *client,
+		 const struct net_address *server);
 
 /* Sends what is ready, begins what may begin. Called whenever something of a peer has changed; may
  * end the peer. */

@@ -96,7 +96,12 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 static void on_accept(void *ctx, int fd, const struct net_address *client,
 		      const struct net_address *server)
 {
-	peer_new(ctx, fd, client, server);
+	struct door *d = ctx;
+
+	if (d->resets)
+		peer_refuse(d, fd, client, server);
+	else
+		peer_new(d, fd, client, server);
 }
 
 void service_adopt(struct service *s, int32_t broker, int fd)
@@ -312,12 +317,13 @@ static int door_close(struct door *d, struct error *e)
 		if (p->info.broker == d->broker)
 			peer_end(p, CLOSE_BY_BROKER);
 	}
-	return d->listener ? listener_down(d->listener, e) : 0;
+	return d->listener && !d->resets ? listener_down(d->listener, e) : 0;
 }
 
 static int door_open(struct door *d, struct error *e)
 {
 	loop_timer_clear(&d->up);
+	d->resets = false;
 	return d->listener ? listener_up(d->listener, e) : 0;
 }
 
@@ -378,8 +384,10 @@ int service_happen(struct service *s, struct str text, struct error *e)
 		return code;
 	name = happening_name(&h);
 	d = h.broker >= 0 ? &s->doors[h.broker - s->doors[0].broker] : NULL;
-	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart"))
+	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart")) {
+		d->resets = str_is(h.how, "reset");
 		code = door_close(d, e);
+	}
 	if (!strcmp(name, "broker-up"))
 		code = door_open(d, e);
 	if (!strcmp(name, "broker-restart"))

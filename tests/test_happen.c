@@ -290,7 +290,7 @@ TEST(what_can_not_happen_is_refused_with_its_place)
 		 "there is no event 'broker-dwn'; did you mean 'broker-down'?", 0},
 		{"broker-down", "broker-down lacks broker=", 11},
 		{"broker-down broker=x", "broker can't be 'x'", 19},
-		{"broker-down topic=t", "broker-down takes broker, each with =VALUE, not 'topic=t'",
+		{"broker-down topic=t", "broker-down takes broker how?, each with =VALUE, not 'topic=t'",
 		 12},
 		{"metadata-stale broker=1", "the event 'metadata-stale' is not built yet", 0},
 		{"cold-start for=5", "for can't be '5'", 15},
