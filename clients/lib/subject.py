@@ -149,16 +149,21 @@ def _parser(what):
     return parser
 
 
-def producer_options(argv):
-    """The flags of a producer, with `properties` read. Usage errors leave with status 2."""
-    parser = _parser("producer")
+def _sending(parser):
+    """Flags of everybody who sends."""
     parser.add_argument("--throughput", type=float, default=-1, help="records a second; -1: no limit")
     parser.add_argument("--acks", default="-1", choices=["all", "-1", "0", "1"])
     parser.add_argument("--command-config", "--producer.config", metavar="FILE")
     parser.add_argument("--message-create-time", type=int, default=-1, metavar="MS",
                         help="timestamp of the first record; the next have one ms more each")
-    parser.add_argument("--value-prefix", type=int)
+    parser.add_argument("--value-prefix")
     parser.add_argument("--repeating-keys", type=int)
+
+
+def producer_options(argv):
+    """The flags of a producer, with `properties` read. Usage errors leave with status 2."""
+    parser = _parser("producer")
+    _sending(parser)
     options = parser.parse_args(argv)
     options.properties = read_properties(options.command_config)
     return options
@@ -182,6 +187,20 @@ def consumer_options(argv):
     return options
 
 
+def transactional_options(argv):
+    """The flags of a transactional program, with `properties` read. Usage errors leave with status 2."""
+    parser = _parser("transactional program")
+    _sending(parser)
+    parser.add_argument("--input-topic", help="what to read; without it values are made up")
+    parser.add_argument("--group-id", help="the group that reads")
+    parser.add_argument("--transactional-id")
+    parser.add_argument("--transaction-size", type=int, default=10, help="records")
+    parser.add_argument("--abort-every", type=int, default=0, help="abort each so many on purpose")
+    options = parser.parse_args(argv)
+    options.properties = read_properties(options.command_config)
+    return options
+
+
 class Sends:
     """What a producer has sent and what became of it; prints the lines. Callable from any thread."""
 
@@ -192,11 +211,12 @@ class Sends:
         self.lock = threading.Lock()
         self.start_s = time.monotonic()
 
-    def attempt(self, partition=None):
-        """Name the next record and print its attempt: (number, key, value, timestamp in ms or None)."""
+    def attempt(self, partition=None, record=None):
+        """Name the next record, or this (key, value), and print its attempt: (number, key, value, timestamp in
+        ms or None)."""
         o, number = self.options, self.sent
-        value = str(number) if o.value_prefix is None else f"{o.value_prefix}.{number}"
-        key = str(number % o.repeating_keys) if o.repeating_keys else None
+        key, value = record or (str(number % o.repeating_keys) if o.repeating_keys else None, str(number))
+        value = value if o.value_prefix is None else f"{o.value_prefix}.{value}"
         with self.lock:
             self.sent += 1
             self.open[number] = (key, value)
