@@ -80,7 +80,7 @@ def more_partitions(s, name):
     s.ask("CreatePartitions", {"timeoutMs": 5000, "validateOnly": True, "topics": [{"name": name, "count": 3}]})
     s.ask("CreatePartitions", {"timeoutMs": 5000, "topics": [{"name": name, "count": 3}]}, broken=0)
     s.ask("CreatePartitions", {"timeoutMs": 5000, "topics": [{"name": name, "count": 3}]}, broken=0, wrong=True)
-    s.wait("Metadata", named(name), 12, lambda a: len(a["topics"][0]["partitions"]) == 3)
+    s.wait("Metadata", named(name), 12, lambda a: len(a["topics"][0]["partitions"]) >= 3)
     s.ask("Metadata", named(name), broken=0)
 
 
@@ -529,7 +529,7 @@ def configs(s):
 
 
 @scene("DescribeTopicPartitions", "DescribeLogDirs", "ElectLeaders", "ListPartitionReassignments", "AlterPartitionReassignments",
-       "DescribeAcls", "ListConfigResources", "DescribeClientQuotas", "DescribeUserScramCredentials", "DescribeQuorum",
+       "DescribeAcls", "CreateAcls", "DeleteAcls", "ListConfigResources", "DescribeClientQuotas", "DescribeUserScramCredentials", "DescribeQuorum",
        "ListGroups", "SaslHandshake", sound=[("DescribeTopicPartitions", "topics"), ("ElectLeaders", "topicPartitions"), ("AlterPartitionReassignments", "replicas"), ("AlterPartitionReassignments", "name")])
 def other_admin(s):
     name = s.topic("t", 3)
@@ -545,6 +545,12 @@ def other_admin(s):
         {"partitionIndex": 0, "replicas": [1]}]}]})
     s.ask("DescribeAcls", {"resourceTypeFilter": 2, "resourceNameFilter": name, "patternTypeFilter": 3, "principalFilter": None,
                            "hostFilter": None, "operation": 1, "permissionType": 1})
+    s.ask("CreateAcls", {"creations": [{"resourceType": 2, "resourceName": name, "resourcePatternType": 3,
+                                        "principal": "User:one", "host": "*", "operation": 3, "permissionType": 3}]})
+    s.ask("DeleteAcls", {"filters": [{"resourceTypeFilter": 2, "resourceNameFilter": name, "patternTypeFilter": 3,
+                                      "principalFilter": None, "hostFilter": None, "operation": 1, "permissionType": 1}]})
+    s.ask("DescribeClientQuotas", {"components": [{"entityType": "user", "matchType": 0, "match": "one"}], "strict": False})
+    s.ask("DescribeUserScramCredentials", {"users": [{"name": "nobody"}]})
     s.ask("ListConfigResources", {"resourceTypes": [2]})
     s.ask("SaslHandshake", {"mechanism": "PLAIN"})
     s.ask("ListGroups", {"statesFilter": ["Nowhere"], "typesFilter": []})
