@@ -101,8 +101,7 @@ void json_float(struct json *j, double v)
 						: text)); /* "-0" would read back as an integer */
 }
 
-/* Length of the valid UTF-8 character at p (n > 0 bytes left), or 0. */
-static size_t utf8_length(const uint8_t *p, size_t n)
+size_t utf8_length(const uint8_t *p, size_t n)
 {
 	uint32_t c;
 	size_t len = p[0] < 0x80		   ? 1

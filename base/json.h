@@ -25,6 +25,8 @@ void json_float(struct json *j, double v);
 /* Null view gives null; bytes that are not UTF-8 become U+FFFD and set bad_utf8. */
 void json_str(struct json *j, struct str s);
 void json_text(struct json *j, const char *text);
+/* Length of the valid UTF-8 character at p, of which n > 0 bytes are left; 0 if it is none. */
+size_t utf8_length(const uint8_t *p, size_t n);
 /* Padded base64; the null view gives null. */
 void json_base64(struct json *j, struct bytes b);
 void json_hex(struct json *j, struct bytes b);

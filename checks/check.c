@@ -82,7 +82,7 @@ const char *check_type_nearest(struct str name)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		int distance = str_distance(name, str_of(types[i]->name));
 
-		if (distance < best_distance) {
+		if (distance < best_distance && distance * 2 <= name.len) {
 			best_distance = distance;
 			best = types[i]->name;
 		}

@@ -338,9 +338,34 @@ const struct check_type check_order = {
 
 /* ---- the universal two ---- */
 
+/* Acknowledged at an offset that another record has, or none yet. A value that is in no log is
+ * lost, which is judged elsewhere; of a topic that was made anew the offsets of before mean
+ * nothing. */
+static void judge_misplaced(const struct check *c, struct finding *f, const struct tally *t,
+			    struct list *misplaced)
+{
+	for (size_t i = 0; i < t->subject->sends_count; i++) {
+		const struct history_send *send = t->subject->sends[i];
+		struct history_partition *p =
+			history_partition(c->history, send->topic, send->partition);
+		const struct history_record *r;
+
+		if (send->state != SEND_ACKED || send->offset < 0 || !t->live[i] || !p || p->older)
+			continue;
+		r = history_record(p, send->offset);
+		if (r ? str_eq(r->value, send->value) : send->offset < p->end)
+			continue;
+		if (misplaced->count < 2) {
+			send_moments(f, t->subject, send);
+			record_moment(f, t->first_in[i], t->first[i]);
+		}
+		list_add(misplaced, send->value);
+	}
+}
+
 static void end_u1(struct check *c, struct finding *f)
 {
-	struct list lost = {0}, twice = {0};
+	struct list lost = {0}, twice = {0}, misplaced = {0};
 	struct tally t;
 
 	if (c->history->unacknowledged) {
@@ -353,6 +378,7 @@ static void end_u1(struct check *c, struct finding *f)
 		tally_log(&t, c);
 		judge_loss(c, f, &t, &lost);
 		judge_twice(c, f, &t, &twice, true);
+		judge_misplaced(c, f, &t, &misplaced);
 		tally_release(&t);
 	}
 	if (lost.count)
@@ -364,6 +390,12 @@ static void end_u1(struct check *c, struct finding *f)
 			    "%llu values of an idempotent producer stand twice: " STR_FMT,
 			    (unsigned long long)twice.count, (int)twice.text.len,
 			    (const char *)twice.text.data);
+	else if (misplaced.count)
+		finding_set(
+			f, FINDING_FAIL,
+			"%llu values were acknowledged at an offset that they don't have: " STR_FMT,
+			(unsigned long long)misplaced.count, (int)misplaced.text.len,
+			(const char *)misplaced.text.data);
 	else if (!f->judged)
 		finding_set(f, FINDING_NOT_APPLICABLE, "no subject reported an acknowledged value");
 	else
@@ -372,11 +404,14 @@ static void end_u1(struct check *c, struct finding *f)
 		buf_release(&lost.text);
 	if (twice.count)
 		buf_release(&twice.text);
+	if (misplaced.count)
+		buf_release(&misplaced.text);
 }
 
 const struct check_type check_u1 = {
 	.name = "U1",
-	.claim = "what was acknowledged is in the log; with idempotence every value exactly once",
+	.claim = "what was acknowledged is in the log, where it was said to be; with idempotence "
+		 "exactly once",
 	.see = "KIP-98",
 	.needs = NEEDS_LOG | NEEDS_REPORTS,
 	.kin = "delivery.",

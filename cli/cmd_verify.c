@@ -79,12 +79,14 @@ static int verify(struct job *j)
 	buf_init(&out, OUTPUT_MAX);
 	if (rc < 0)
 		fprintf(stderr, "ktrial verify: %s\n", error_text(&e, text, sizeof(text)));
-	if (rc != ERR_USAGE)
+	if (rc >= 0 || t.exchanges)
 		report_findings(&t, j->verbose, &out);
 	fputs(buf_cstr(&out), stdout);
-	if (rc != ERR_USAGE)
+	if (rc >= 0 || t.exchanges)
 		printf("%llu exchanges; %s%s%s\n", (unsigned long long)t.exchanges,
-		       t.outcome.verdict == VERDICT_PASS ? "clean" : "findings",
+		       t.outcome.verdict != VERDICT_PASS ? "findings"
+		       : rc < 0				 ? "clean as far as it could be read"
+							 : "clean",
 		       t.outcome.reason[0] ? ": " : "", t.outcome.reason);
 	buf_release(&out);
 	if (rc < 0)

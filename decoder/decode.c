@@ -8,6 +8,7 @@
 
 #include "trace/evidence.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -279,6 +280,17 @@ static int merge(struct decode *d, struct input *inputs, size_t count, struct er
 	return rc;
 }
 
+/* Of several files it must be said which one can't be read. */
+static void name_file(struct error *e, const char *path)
+{
+	char text[sizeof(e->text)];
+
+	if (strstr(e->text, path))
+		return;
+	snprintf(text, sizeof(text), "%s", e->text);
+	snprintf(e->text, sizeof(e->text), "%.100s: %.200s", path, text);
+}
+
 int decode_files(struct decode *d, const char *const *paths, size_t count, struct error *e)
 {
 	struct input *inputs;
@@ -292,6 +304,8 @@ int decode_files(struct decode *d, const char *const *paths, size_t count, struc
 		abort();
 	for (; opened < count && !rc; opened++)
 		rc = capture_open(paths[opened], &d->options.capture, &inputs[opened].capture, e);
+	if (rc && e)
+		name_file(e, paths[opened - 1]);
 	if (!rc)
 		rc = merge(d, inputs, opened, e);
 	decode_end(d);

@@ -90,6 +90,24 @@ static void text_rules(const struct trial *t, struct buf *out)
 	}
 }
 
+/* What a subject printed, cut, and safe for a terminal and for XML: no control characters, no bytes
+ * that are not UTF-8. */
+static void text_line(struct str line, struct buf *out)
+{
+	size_t len = line.len < 150 ? (size_t)line.len : 150;
+	const uint8_t *p = (const uint8_t *)line.data;
+
+	buf_text(out, "      ");
+	for (size_t i = 0, step; i < len; i += step ? step : 1) {
+		step = utf8_length(p + i, (size_t)line.len - i);
+		if (!step || p[i] < ' ' || p[i] == 0x7f || (p[i] == 0xc2 && p[i + 1] < 0xa0))
+			buf_text(out, p[i] == '\t' ? " " : "\xef\xbf\xbd");
+		else
+			buf_add(out, p + i, step);
+	}
+	buf_byte(out, '\n');
+}
+
 static void text_subjects(const struct report_context *c, struct buf *out)
 {
 	for (int32_t i = 0; i < c->trial->subjects_count; i++) {
@@ -110,7 +128,7 @@ static void text_subjects(const struct report_context *c, struct buf *out)
 				   s->status);
 		buf_printf(out, "%s\n", s->tail_count ? "; its last lines:" : " and said nothing");
 		for (int32_t k = 0; k < s->tail_count; k++)
-			buf_printf(out, "      %.150s\n", s->tail[k].data);
+			text_line(s->tail[k], out);
 	}
 }
 
@@ -260,11 +278,18 @@ void report_json(const struct report_context *c, struct buf *out)
 
 /* ---- JUnit ---- */
 
+/* U+FFFE and U+FFFF are valid UTF-8 and not XML. */
+static bool not_in_xml(const char *p, size_t len)
+{
+	return len == 3 && (!memcmp(p, "\xef\xbf\xbe", 3) || !memcmp(p, "\xef\xbf\xbf", 3));
+}
+
 void report_xml_escape(struct buf *out, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0, step; i < len; i += step ? step : 1) {
 		unsigned char c = (unsigned char)text[i];
 
+		step = utf8_length((const uint8_t *)text + i, len - i);
 		if (c == '<')
 			buf_text(out, "&lt;");
 		else if (c == '>')
@@ -273,10 +298,10 @@ void report_xml_escape(struct buf *out, const char *text, size_t len)
 			buf_text(out, "&amp;");
 		else if (c == '"')
 			buf_text(out, "&quot;");
-		else if (c < ' ' && c != '\n' && c != '\t')
+		else if (!step || (c < ' ' && c != '\n' && c != '\t') || not_in_xml(text + i, step))
 			buf_text(out, "\xef\xbf\xbd");
 		else
-			buf_byte(out, c);
+			buf_add(out, text + i, step);
 	}
 }
 

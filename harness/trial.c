@@ -69,7 +69,7 @@ struct run {
 	struct group_seen *groups;
 	bool begun; /* some subject was started */
 	char bootstrap[TRIAL_PATH_MAX];
-	char environment[600], unsupported[600], late[400], crash[300];
+	char environment[600], unsupported[600], late[400], crash[300], shortfall[300];
 	enum { PHASE_RUN, PHASE_STOP, PHASE_OVER } phase;
 };
 
@@ -209,7 +209,7 @@ static void stage_signal(struct stage *stage, int32_t client, int number)
 
 	if (!a->subject)
 		return;
-	a->ours_to_kill |= number == SIGTERM || number == SIGKILL;
+	a->ours_to_kill |= number == SIGTERM || number == SIGINT || number == SIGKILL;
 	subject_signal(a->subject, number);
 }
 
@@ -345,6 +345,9 @@ static void begin_stop(struct run *r)
 	if (r->phase != PHASE_RUN)
 		return;
 	r->phase = PHASE_STOP;
+	for (int32_t i = 0; i < r->plan->clients_count; i++)
+		if (r->actors[i].subject && subject_runs(r->actors[i].subject))
+			r->actors[i].ours_to_kill = true;
 	subjects_signal(r->subjects, SIGCONT);
 	subjects_signal(r->subjects, SIGTERM);
 	loop_timer_set(&r->limit, clock_now().mono_us + TRIAL_STOP_US);
@@ -601,6 +604,34 @@ static void note_late(struct run *r)
 				 STR_ARG(r->trial->subjects[i].name), (double)TRIAL_STOP_US / 1e6);
 }
 
+static int64_t records_asked(const struct plan_client *client)
+{
+	for (int32_t i = 0; i < client->args_count && client->speaks == SPEAKS_PRODUCER; i++)
+		if (str_is(client->args[i].key, "max_messages"))
+			return strtoll(client->args[i].value.data, NULL, 10);
+	return 0;
+}
+
+/* A producer that ends well of its own accord has said of each record what became of it: what it
+ * dropped in silence no check of the log could see. */
+static void note_shortfall(struct run *r)
+{
+	for (int32_t i = 0; i < r->plan->clients_count && !r->shortfall[0]; i++) {
+		const struct actor *a = &r->actors[i];
+		int64_t asked = records_asked(a->plan);
+		int64_t told = reports_named(a, str_of("producer_send_success")) +
+			       reports_named(a, str_of("producer_send_error"));
+
+		if (!a->subject || a->ours_to_kill || r->trial->subjects[i].running ||
+		    r->trial->subjects[i].status || r->trial->subjects[i].signal_number ||
+		    told >= asked)
+			continue;
+		snprintf(r->shortfall, sizeof(r->shortfall),
+			 STR_FMT " exited with 0, but told the outcome of %lld of %lld records",
+			 STR_ARG(a->plan->name), (long long)told, (long long)asked);
+	}
+}
+
 static const char *text_or_null(const char *text)
 {
 	return text && *text ? text : NULL;
@@ -608,7 +639,9 @@ static const char *text_or_null(const char *text)
 
 static const char *timeline_failure(const struct run *r)
 {
-	return text_or_null(r->late[0] ? r->late : timeline_why(r->timeline));
+	if (r->late[0])
+		return r->late;
+	return text_or_null(*timeline_why(r->timeline) ? timeline_why(r->timeline) : r->shortfall);
 }
 
 static void end_service(struct run *r)
@@ -641,6 +674,7 @@ static void tear_down(struct run *r)
 
 	note_subjects(r);
 	note_late(r);
+	note_shortfall(r);
 	subjects_free(r->subjects);
 	end_service(r);
 	note_rules(r);

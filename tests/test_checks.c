@@ -299,6 +299,30 @@ TEST(u1_asks_for_exactly_once_of_idempotent_producers_alone)
 	CHECK_EQ(verdict(NULL), FINDING_FAIL);
 }
 
+TEST(u1_takes_an_offset_that_another_value_has_for_a_false_acknowledgement)
+{
+	const char *actual;
+
+	begin("U1");
+	append("0");
+	append("1");
+	acked("0", 1);
+	acked("1", -1); /* where it is was not said */
+	CHECK_EQ(verdict(&actual), FINDING_FAIL);
+	CHECK_TEXT(actual, "1 values were acknowledged at an offset that they don't have: 0");
+
+	begin("U1");
+	append("0");
+	append("0");
+	acked("0", 1); /* the second of a duplicate */
+	CHECK_EQ(verdict(NULL), FINDING_PASS);
+
+	begin("U1");
+	append("0");
+	acked("0", 7);
+	CHECK_EQ(verdict(NULL), FINDING_FAIL);
+}
+
 TEST(u2_takes_a_reorder_with_several_in_flight_and_no_idempotence_as_documented)
 {
 	struct check *c = begin("U2");
