@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 #include <assert.h>
 #include <event2/buffer.h>
@@ -333,7 +334,8 @@ static int bind_http(struct control *c, struct error *e)
 	unsigned port;
 
 	if (!bound)
-		return error_set(e, ERR_OS, "can't listen on %s:%u for control", a->host, a->port);
+		return error_set(e, ERR_OS, "can't listen on %s:%u for control: %s", a->host,
+				 a->port, strerror(errno));
 	getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &len);
 	port = at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
 					: ((struct sockaddr_in *)&at)->sin_port;
