@@ -103,6 +103,9 @@ static void judge_read(struct finding *f, const struct history_subject *s, struc
 	bool within = r->poll == last->poll;
 	const struct history_record *gap;
 
+	if (p->partition &&
+	    history_cut_between(p->partition, last->offset, last->time_us, r->time_us))
+		return; /* a cut log sets the reader back (KIP-320) */
 	if (r->offset <= last->offset) {
 		if (all->wanted & (within ? WRONG_BACK_WITHIN : WRONG_BACK))
 			note_read(f, s, all, last, r, NULL);
@@ -302,11 +305,14 @@ static void commit_one(struct check *c, const struct offset_commit_request *requ
 {
 	struct commits *s = c->state;
 	struct commit *m = commit_of(c, request, topic, p->partition_index);
+	const struct history_partition *log;
 
 	if (!m)
 		return;
 	s->judged++;
-	if (p->committed_offset < m->offset && !s->back++) {
+	log = history_partition(c->history, topic, p->partition_index);
+	if (p->committed_offset < m->offset &&
+	    !(log && history_cut_between(log, m->offset - 1, m->time_us, time_us)) && !s->back++) {
 		s->first = str_of(arena_printf(
 			c->arena,
 			STR_FMT "-%d: offset %lld after %lld in generation %d of group " STR_FMT,
@@ -319,10 +325,8 @@ static void commit_one(struct check *c, const struct offset_commit_request *requ
 			time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld",
 						     (long long)p->committed_offset))};
 	}
-	if (p->committed_offset >= m->offset) {
-		m->offset = p->committed_offset;
-		m->time_us = time_us;
-	}
+	m->offset = p->committed_offset;
+	m->time_us = time_us;
 }
 
 /* Whether the answer took this partition's commit. */

@@ -247,8 +247,20 @@ static void append(struct history *h, struct history_partition *p, const struct 
 		h->unreadable++;
 }
 
-static void truncate_to(struct history_partition *p, int64_t end)
+bool history_cut_between(const struct history_partition *p, int64_t offset, int64_t from_us,
+			 int64_t to_us)
 {
+	for (int32_t i = 0; i < p->cuts_count; i++)
+		if (p->cuts[i].end <= offset && p->cuts[i].time_us >= from_us &&
+		    p->cuts[i].time_us <= to_us)
+			return true;
+	return false;
+}
+
+static void truncate_to(struct history_partition *p, int64_t end, int64_t time_us)
+{
+	if (p->cuts_count < HISTORY_CUTS_MAX)
+		p->cuts[p->cuts_count++] = (struct history_cut){time_us, end};
 	while (p->records_count && p->records[p->records_count - 1].offset >= end) {
 		GROW(p->removed, p->removed_count, p->removed_cap);
 		p->removed[p->removed_count] = p->records[--p->records_count];
@@ -298,7 +310,7 @@ static void feed_log(struct history *h, const struct event_log *log, int64_t tim
 		p->end = log->next_offset;
 		break;
 	case LOG_TRUNCATED:
-		truncate_to(p, log->next_offset);
+		truncate_to(p, log->next_offset, time_us);
 		break;
 	case LOG_START_MOVED:
 		p->start = log->base_offset;

@@ -14,6 +14,8 @@
 #define HISTORY_SIZE_MAX   ((size_t)2 << 30) /* bytes of copied keys, values and texts */
 #define HISTORY_FAULTS_MAX 4096 /* faults kept with their texts; later ones are counted */
 
+#define HISTORY_CUTS_MAX   64
+
 enum record_state { RECORD_LIVE, RECORD_TRUNCATED, RECORD_COMPACTED, RECORD_EXPIRED };
 enum txn_outcome { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED };
 
@@ -39,6 +41,10 @@ struct history_partition {
 	size_t records_count, records_cap;
 	struct history_record *removed;
 	size_t removed_count, removed_cap;
+	struct history_cut {
+		int64_t time_us, end;
+	} cuts[HISTORY_CUTS_MAX]; /* truncations; the first ones */
+	int32_t cuts_count;
 	struct history_partition *older; /* incarnation */
 	struct history_partition *next;	 /* in order of appearance, all incarnations */
 	UT_hash_handle hh; /* by topic and partition; the newest incarnation alone is in the hash */
@@ -137,6 +143,10 @@ struct history_send *history_send(struct history_subject *s, struct str topic, s
 struct history_record *history_record(const struct history_partition *p, int64_t offset);
 /* The index of the first record at or behind an offset; records_count if there is none. */
 size_t history_record_from(const struct history_partition *p, int64_t offset);
+
+/* Whether the log was cut, at or below that offset, between two moments. */
+bool history_cut_between(const struct history_partition *p, int64_t offset, int64_t from_us,
+			 int64_t to_us);
 
 /* A record that a reader is to be given: there, not control, not aborted. */
 static inline bool history_readable(const struct history_record *r)

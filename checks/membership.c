@@ -344,6 +344,7 @@ const struct check_type check_member_id = {
 	.see = "KIP-394",
 	.needs = NEEDS_WIRE,
 	.args = {ARG_GROUP},
+	.universal = true,
 	.state_size = sizeof(struct members),
 	.feed = feed_members,
 	.end = end_member_id,

@@ -363,7 +363,7 @@ bool source_calls(const struct source *s, size_t *at, const char *name, struct p
 
 		if (!token_is(s, i, name) || s->tokens[i].kind != TOKEN_NAME ||
 		    t->kind != TOKEN_STRING || s->text[t->start] == '[' ||
-		    memchr(s->text + t->start, '\\', t->size))
+		    memchr(s->text + t->start, '\\', t->size) || token_is(s, k + 1, "."))
 			continue;
 		*ret_place = (struct place){t->line, t->column, s};
 		*ret_text = (struct str){s->text + t->start + 1, (int32_t)t->size - 2};

@@ -146,6 +146,7 @@ class Consumer:
 
     def join(self):
         """One pass of JoinGroup and SyncGroup, then the positions. Told to stop, it just returns."""
+        self.forget_fetches()
         if not self.cluster.refresh(self.options.topic):
             raise Rejoin("the topic has no leaders yet", True)
         self.find_coordinator()
@@ -289,11 +290,17 @@ class Consumer:
             except wire.Broken as e:
                 self.lost_leader(broker, str(e))
 
+    def forget_fetches(self):
+        """Fetches of the past are answered on connections of the past: what is asked next would read them."""
+        for broker in self.fetching:
+            self.cluster.drop(broker)
+        self.fetching = {}
+
     def lost_leader(self, broker, why):
         """No use of this broker for now: look who leads, after a backoff."""
         print(f"consumer: broker {broker}: {why}", file=sys.stderr)
-        self.fetching.pop(broker, None)
         self.cluster.drop(broker)
+        self.forget_fetches()
         self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
         try:
             self.cluster.refresh(self.options.topic)

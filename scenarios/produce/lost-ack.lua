@@ -4,7 +4,7 @@
 scenario {
   name = "produce/lost-ack",
   claim = "A lost acknowledgement must not lose, duplicate or reorder records of a partition.",
-  see = "KIP-98", timeout = "20s",
+  see = "KIP-98", timeout = "40s",
   matrix = { idempotent = { true, false }, inflight = { 1, 5 } },
 }
 
@@ -26,7 +26,7 @@ local lost = rule("lost-ack", "Produce topic=orders nth=3 -> close after")
 
 timeline(function()
   p:start()
-  await(lost:fired(), "5s")
+  await(lost:fired(), "10s")
   await(p:exited(0))
 end)
 

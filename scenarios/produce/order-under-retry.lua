@@ -4,7 +4,7 @@
 scenario {
   name = "produce/order-under-retry",
   claim = "A retriable error on one of several requests must not reorder the records of a partition.",
-  see = "KIP-98; max.in.flight.requests.per.connection", timeout = "20s",
+  see = "KIP-98; max.in.flight.requests.per.connection", timeout = "40s",
   matrix = { idempotent = { true, false }, inflight = { 1, 5 } },
 }
 
@@ -27,8 +27,8 @@ local refused = rule("refused", "Produce topic=orders nth=4 -> error NOT_ENOUGH_
 
 timeline(function()
   p:start()
-  await(slow:fired(), "5s")
-  await(refused:fired(), "5s")
+  await(slow:fired(), "10s")
+  await(refused:fired(), "10s")
   await(p:exited(0))
 end)
 
