@@ -6,6 +6,7 @@
 #include "decoder/decode.h"
 #include "decoder/filter.h"
 #include "decoder/jsonl.h"
+#include "decoder/slice.h"
 #include "decoder/stats.h"
 #include "decoder/text.h"
 #include "decoder/tree.h"
@@ -37,6 +38,9 @@ static const char help[] =
 	"version, "
 	"topic, partition, client, src,\n"
 	"                  broker, group, software, principal, conn; --top N rows\n"
+	"  -w FILE          the packets of what matches as pcapng, credentials blanked; --streams: "
+	"whole conversations\n"
+	"  --show-secrets   credentials as they are, in every output\n"
 	"  -i INTERFACE    capture there until a signal\n"
 	"  --bpf FILTER    only packets that match, as tcpdump has it\n"
 	"  --from TIME, --to TIME   only packets from then, until then: 2026-11-22T20:41:17Z, "
@@ -70,6 +74,9 @@ enum {
 	OPT_BY,
 	OPT_TOP,
 	OPT_MEMORY,
+	OPT_WRITE,
+	OPT_STREAMS,
+	OPT_SECRETS,
 	OPT_NOT_BUILT,
 };
 
@@ -85,15 +92,15 @@ static const struct cmd_option options[] = {
 	{"-v", OPT_VERBOSE, false},
 	{"--strict", OPT_STRICT, false},
 	{"-Y", OPT_FILTER, true},
-	{"-w", OPT_NOT_BUILT, true},
-	{"--streams", OPT_NOT_BUILT, false},
+	{"-w", OPT_WRITE, true},
+	{"--streams", OPT_STREAMS, false},
 	{"--two-pass", OPT_NOT_BUILT, false},
 	{"--topic-ids", OPT_NOT_BUILT, true},
 	{"--by", OPT_BY, true},
 	{"--top", OPT_TOP, true},
 	{"--group", OPT_NOT_BUILT, true},
 	{"--memory", OPT_MEMORY, true},
-	{"--show-secrets", OPT_NOT_BUILT, false},
+	{"--show-secrets", OPT_SECRETS, false},
 	{NULL, 0, false},
 };
 
@@ -114,6 +121,9 @@ struct job {
 	struct names *names;
 	struct event_sink sink;
 	struct event_bus bus;
+	const char *slice_path; /* of -w */
+	bool streams, output_given;
+	struct slice *slice;
 	struct stats_options stats_options;
 	struct stats *stats;   /* of OUTPUT_STATS */
 	struct filter *filter; /* NULL: all */
@@ -181,13 +191,16 @@ static void on_exchange(struct job *job, struct exchange *x)
 		return;
 	job->malformed += s.malformed;
 	job->unresolved += s.unresolved > 0;
-	put_exchange(job, x, &s);
+	if (job->slice)
+		slice_choose(job->slice, x);
+	if (!job->slice || job->output_given)
+		put_exchange(job, x, &s);
 }
 
 /* What is no exchange: no filter can be asked of it. */
 static void on_other(struct job *job, const struct event *ev)
 {
-	if (job->output == OUTPUT_STATS)
+	if (job->output == OUTPUT_STATS || (job->slice && !job->output_given))
 		return;
 	if (job->output == OUTPUT_LINE || job->output == OUTPUT_TREE)
 		text_event(&job->out, ev, job->names, job->verbose);
@@ -221,6 +234,7 @@ static int set_output(struct job *job, const char *value)
 		if (strcmp(value, names[i]))
 			continue;
 		job->output = (enum output)i;
+		job->output_given = true;
 		return 0;
 	}
 	if (!strcmp(value, "group"))
@@ -422,6 +436,15 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 			return cmd_usage(&cmd_decode, "--top takes a number from 1, not '%s'",
 					 value);
 		return 0;
+	case OPT_WRITE:
+		job->slice_path = value;
+		return 0;
+	case OPT_STREAMS:
+		job->streams = true;
+		return 0;
+	case OPT_SECRETS:
+		job->options.show_secrets = true;
+		return 0;
 	case OPT_MEMORY:
 		return set_memory(job, value);
 	default:
@@ -452,6 +475,15 @@ static int read_options(struct job *job, int argc, char **argv)
 	}
 	if (job->output != OUTPUT_STATS && (job->stats_options.by_count || job->stats_options.top))
 		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
+	if (job->streams && !job->slice_path)
+		return cmd_usage(&cmd_decode, "--streams goes with -w");
+	for (size_t i = 0; i < job->files_count && job->slice_path; i++)
+		if (!strcmp(job->files[i], "-"))
+			return cmd_usage(&cmd_decode, "-w reads its input twice: from files, not "
+						      "from standard input");
+	if (job->interface && job->slice_path)
+		return cmd_usage(&cmd_decode, "-w reads its input twice: from files, not from an "
+					      "interface");
 	if (!job->files_count && !job->interface)
 		return cmd_usage(&cmd_decode, "say which: a FILE, - for standard input, or "
 					      "-i INTERFACE");
@@ -498,6 +530,49 @@ static void sum_up(const struct job *job)
 	say(t->conns.sasl_tokens, "SASL tokens without a header");
 }
 
+/* Slices. */
+
+static void on_secret(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n)
+{
+	struct job *job = context;
+
+	slice_secret(job->slice, stream, direction, seq, n);
+}
+
+static void on_packet(void *context, const struct capture_item *item, const struct packet *p,
+		      uint64_t stream, int direction)
+{
+	struct job *job = context;
+
+	slice_packet(job->slice, item, p, stream, direction);
+}
+
+/* The second pass, over the same packets. */
+static int write_slice(struct job *job, struct error *e)
+{
+	struct decode_options second = job->options;
+	struct event_bus bus = {0};
+	struct decode *d;
+	uint64_t packets;
+	int rc = slice_begin(job->slice, job->slice_path, e);
+
+	if (rc < 0)
+		return rc;
+	second.on_secret = NULL;
+	second.on_packet = on_packet;
+	d = decode_new(&second, &bus);
+	running = d;
+	rc = decode_files(d, job->files, job->files_count, e);
+	running = NULL;
+	decode_free(d);
+	if (rc >= 0)
+		rc = slice_end(job->slice, &packets, e);
+	if (rc >= 0)
+		fprintf(stderr, "ktrial decode: %llu packets in %s\n", (unsigned long long)packets,
+			job->slice_path);
+	return rc;
+}
+
 static int run(struct job *job)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -515,6 +590,8 @@ static int run(struct job *job)
 		stats_write(job->stats, &job->out);
 	write_out(job);
 	running = NULL;
+	if (rc >= 0 && job->slice)
+		rc = write_slice(job, &e);
 	if (rc < 0)
 		fprintf(stderr, "ktrial decode: %s\n", error_text(&e, text, sizeof(text)));
 	if (!job->closed)
@@ -541,11 +618,17 @@ static int decode(int argc, char **argv)
 		if (job->output == OUTPUT_STATS)
 			job->stats = stats_new(&job->stats_options);
 		job->options.thin = job->stats != NULL;
+		if (job->slice_path)
+			job->slice = slice_new(job->streams);
+		if (job->slice && !job->options.show_secrets)
+			job->options.on_secret = on_secret;
+		job->options.context = job;
 		job->decode = decode_new(&job->options, &job->bus);
 		status = run(job);
 		decode_free(job->decode);
 		names_free(job->names);
 		stats_free(job->stats);
+		slice_free(job->slice);
 		buf_release(&job->out);
 	}
 	filter_free(job->filter);

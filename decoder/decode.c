@@ -168,6 +168,15 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 
 /* Items. */
 
+static void take_tcp(struct decode *d, const struct capture_item *item, const struct packet *p)
+{
+	int direction;
+	uint64_t stream = stream_feed(d->streams, p, &d->at, &direction);
+
+	if (d->options.on_packet)
+		d->options.on_packet(d->options.context, item, p, stream, direction);
+}
+
 static void take_packet(struct decode *d, const struct capture_item *item)
 {
 	struct packet p;
@@ -181,7 +190,7 @@ static void take_packet(struct decode *d, const struct capture_item *item)
 	packet_parse(item->link, item->data, item->len, item->wire_len, &p);
 	d->totals.kinds[p.kind]++;
 	if (p.kind == PACKET_TCP)
-		stream_feed(d->streams, &p, &d->at);
+		take_tcp(d, item, &p);
 	else if (p.kind == PACKET_LINK_UNKNOWN)
 		d->totals.link_unknown = item->link;
 	if (d->options.packets_max && d->totals.packets >= d->options.packets_max)
@@ -266,6 +275,7 @@ static struct input *least(struct input *inputs, size_t count)
 static int merge(struct decode *d, struct input *inputs, size_t count, struct error *e)
 {
 	struct input *in;
+	uint64_t number = 0;
 	int rc = 0, one;
 
 	for (size_t i = 0; i < count; i++) {
@@ -273,6 +283,11 @@ static int merge(struct decode *d, struct input *inputs, size_t count, struct er
 		rc = rc ? rc : one;
 	}
 	while (!d->stopped && (in = least(inputs, count))) {
+		/* Of several files packets are numbered as if they were one. */
+		if (in->item.kind == CAPTURE_PACKET || in->item.kind == CAPTURE_CUSTOM)
+			number++;
+		if (count > 1)
+			in->item.number = number;
 		decode_item(d, &in->item);
 		one = advance(in, e);
 		rc = rc ? rc : one;
@@ -356,6 +371,9 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 	d->env = (struct dialog_env){.bus = bus,
 				     .memory_max = d->options.memory_max / 2,
 				     .thin = d->options.thin,
+				     .show_secrets = d->options.show_secrets,
+				     .on_secret = d->options.on_secret,
+				     .secret_context = d->options.context,
 				     .identify = identify,
 				     .context = d};
 	arena_init(&d->env.arena, ARENA_EXCHANGE_MAX);

@@ -19,8 +19,15 @@ struct decode_options {
 	size_t ports_count;
 	int64_t from_ns, to_ns; /* packets before and after are left out; 0: no limit */
 	uint64_t packets_max;	/* as many packets, then it ends; 0: no limit */
-	bool thin;		/* leave records out of the messages, for speed and memory */
-	size_t memory_max;	/* frames and conversations; 0: 64 MiB */
+	bool show_secrets;	/* else credentials are overwritten with '*' in messages */
+	/* Told of each TCP packet (stream 0: of no conversation), and of each secret that was
+	 * found. May be NULL. */
+	void (*on_packet)(void *context, const struct capture_item *item, const struct packet *p,
+			  uint64_t stream, int direction);
+	void (*on_secret)(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n);
+	void *context;
+	bool thin;	   /* leave records out of the messages, for speed and memory */
+	size_t memory_max; /* frames and conversations; 0: 64 MiB */
 };
 
 /* What was seen. */

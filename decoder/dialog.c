@@ -7,6 +7,7 @@
 #include "decoder/dialog.h"
 
 #include "decoder/framer.h"
+#include "decoder/secrets.h"
 #include "decoder/thin.h"
 #include "protocol/messages.h"
 #include "protocol/walk.h"
@@ -33,6 +34,7 @@ struct part {
 	uint8_t *data;
 	size_t len, cap;
 	uint32_t size;
+	uint32_t seq; /* sequence number of its first byte behind the length */
 	uint64_t missing;
 	uint64_t left_out; /* of size: records that nobody wants */
 	struct thin *thin; /* while they are left out */
@@ -57,6 +59,8 @@ struct side {
 	struct part part;
 	struct thin_events thin_events;
 	bool in_frame;
+	bool seq_known;
+	uint32_t seq; /* of the next byte that the framer tells of */
 	uint64_t frames;
 };
 
@@ -209,6 +213,85 @@ static void orphan(struct exchange *x, const struct part *response)
 	error_set(&x->response_error, ERR_UNSUPPORTED, "its request is not in the capture");
 }
 
+/* Secrets. */
+
+static bool may_have_secrets(int api_key)
+{
+	return api_key == API_SASL_AUTHENTICATE || api_key == API_CREATE_DELEGATION_TOKEN ||
+	       api_key == API_RENEW_DELEGATION_TOKEN || api_key == API_EXPIRE_DELEGATION_TOKEN ||
+	       api_key == API_DESCRIBE_DELEGATION_TOKEN ||
+	       api_key == API_ALTER_USER_SCRAM_CREDENTIALS;
+}
+
+/* n bytes of a frame, from its offset from on, as far as they came. */
+static void hide(struct dialog *c, const struct part *p, bool response, size_t from, size_t n)
+{
+	size_t here = p->len <= from ? 0 : p->len - from < n ? p->len - from : n;
+	size_t keep = here == n && n ? secrets_from(p->data + from, n) : 0;
+
+	if (c->env->on_secret && n > keep)
+		c->env->on_secret(c->env->secret_context, c->stream->number,
+				  response ? !c->client : c->client,
+				  p->seq + (uint32_t)(from + keep), (uint32_t)(n - keep));
+	if (!c->env->show_secrets && here > keep)
+		memset(p->data + from + keep, '*', here - keep);
+}
+
+struct hiding {
+	struct dialog *c;
+	const struct part *part;
+	int64_t body;
+	bool response;
+};
+
+static enum walk_want on_hide(void *user, const struct walk *w, const struct walk_event *ev)
+{
+	const struct hiding *h = user;
+
+	(void)w;
+	if (ev->kind == WALK_DATA && ev->field &&
+	    (!strcmp(ev->field->name, "authBytes") || !strcmp(ev->field->name, "hmac") ||
+	     !strcmp(ev->field->name, "saltedPassword")))
+		hide(h->c, h->part, h->response, (size_t)(h->body + ev->offset + ev->size),
+		     (size_t)ev->value.integer);
+	return ev->kind == WALK_DATA || ev->kind == WALK_UNKNOWN_TAG ? WALK_SKIP : WALK_ON;
+}
+
+static void hide_in_part(struct dialog *c, const struct frame_header *header, const struct part *p,
+			 bool response)
+{
+	struct hiding h = {.c = c, .part = p, .body = header->body, .response = response};
+	struct bytes frame = part_bytes(p);
+	const struct message *m =
+		message_of_api(header->api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
+	int32_t correlation_id;
+	struct walk w;
+
+	if (!may_have_secrets(header->api_key) ||
+	    !frame_known(header->api_key, header->api_version))
+		return;
+	if (response)
+		h.body = frame_read_response(frame, header->api_key, header->api_version,
+					     &correlation_id, NULL);
+	if (h.body < (response ? 4 : 8) || h.body > frame.len) {
+		hide(c, p, response, 0, p->size);
+		return;
+	}
+	walk_init(&w, m->schema, header->api_version, p->size - h.body, on_hide, &h);
+	/* What is not read to its end is hidden as a whole. */
+	if (walk_feed(&w, (struct bytes){frame.data + h.body, frame.len - (int32_t)h.body}, NULL) <
+		    0 ||
+	    walk_end(&w, NULL) < 0)
+		hide(c, p, response, (size_t)h.body, p->size - (size_t)h.body);
+	walk_release(&w);
+}
+
+/* A token without a Kafka header. */
+static void hide_token(struct dialog *c, const struct side *side)
+{
+	hide(c, &side->part, side->d != c->client, 0, side->part.size);
+}
+
 /* Hands on one exchange; either part may be absent. */
 static void emit_exchange(struct dialog *c, const struct waiting *w, struct part *response,
 			  enum exchange_state state, int64_t time_us)
@@ -216,7 +299,11 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 	struct exchange x = {.conn = c->info, .state = state, .arena = &c->env->arena};
 	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = time_us, .exchange = &x};
 
+	x.stream = c->stream->number;
+	if (w && response)
+		hide_in_part(c, &w->header, response, true);
 	if (w) {
+		hide_in_part(c, &w->header, &w->part, false);
 		x.header = w->header;
 		x.rule = w->rule;
 		x.request_size = w->part.size;
@@ -521,8 +608,13 @@ static void on_frame(void *context, uint32_t size, const struct stream_at *at)
 	c->frames++;
 	side->frames++;
 	side->in_frame = true;
-	side->part = (struct part){
-		.size = size, .kept = true, .undecided = c->env->thin, .first = *at, .last = *at};
+	side->seq += 4;
+	side->part = (struct part){.seq = side->seq,
+				   .size = size,
+				   .kept = true,
+				   .undecided = c->env->thin,
+				   .first = *at,
+				   .last = *at};
 }
 
 /* Thin frames. */
@@ -606,6 +698,7 @@ static void on_bytes(void *context, const uint8_t *data, size_t n, const struct 
 	struct part *p = &side->part;
 	size_t head;
 
+	side->seq += (uint32_t)n;
 	p->seen += n;
 	p->last = *at;
 	while (p->undecided && n && !p->broken) {
@@ -626,6 +719,7 @@ static void on_hole(void *context, uint64_t n)
 {
 	struct side *side = context;
 
+	side->seq += (uint32_t)n;
 	side->part.missing += n;
 	side->part.seen += n;
 	side->part.broken = true;
@@ -690,6 +784,7 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 	    (prefix.len < 8 || !api_makes_sense((int16_t)wire_u16(prefix.data),
 						(int16_t)wire_u16(prefix.data + 2), true))) {
 		c->env->totals.sasl_tokens++;
+		hide_token(c, side);
 		part_release(c, &side->part);
 		return;
 	}
@@ -728,6 +823,8 @@ static void response_end(struct dialog *c, struct side *side, const struct strea
 
 	if (p->len < 4) {
 		if (c->sasl_raw)
+			hide_token(c, side);
+		if (c->sasl_raw)
 			c->env->totals.sasl_tokens++;
 		else
 			drop_part(c, side, "an answer whose header was not captured");
@@ -737,6 +834,7 @@ static void response_end(struct dialog *c, struct side *side, const struct strea
 	w = waiting_find(c, (int32_t)wire_u32(p->data));
 	if (!w && c->sasl_raw) {
 		c->env->totals.sasl_tokens++;
+		hide_token(c, side);
 		part_release(c, p);
 		return;
 	}
@@ -765,6 +863,7 @@ static void on_lost(void *context, uint64_t seen, uint64_t missing, const struct
 	struct dialog *c = side->c;
 	bool begins_inside = !side->frames && c->stream->opener < 0;
 
+	side->seq += (uint32_t)(seen + missing);
 	if (c->gave_up || c->client < 0)
 		return;
 	c->env->totals.lost_bytes += missing;
@@ -820,11 +919,22 @@ struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct
 	return c;
 }
 
+/* Where the first bytes of a direction stand; from there on they are counted. */
+static void note_seq(struct dialog *c, int direction, uint64_t n)
+{
+	struct side *side = &c->sides[direction];
+
+	if (!side->seq_known)
+		side->seq = c->stream->half[direction].next - (uint32_t)n;
+	side->seq_known = true;
+}
+
 void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
 		 const struct stream_at *at)
 {
 	struct framer *f = &c->sides[direction].framer;
 
+	note_seq(c, direction, n);
 	framer_data(f, data, n, at);
 	if (!c->frames && !c->gave_up && f->lost_seen + f->lost_missing > SEARCH_MAX)
 		not_kafka(c, data, n);
@@ -832,6 +942,7 @@ void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
 
 void dialog_gap(struct dialog *c, int direction, uint64_t n, const struct stream_at *at)
 {
+	note_seq(c, direction, n);
 	framer_gap(&c->sides[direction].framer, n, at);
 }
 

@@ -32,7 +32,11 @@ struct dialog_env {
 	struct arena arena; /* of the exchange that is handed on */
 	size_t memory;	    /* bytes that frames take, */
 	size_t memory_max;  /* and may take together; one frame: half of it */
-	bool thin;	    /* records are of no interest: they are left out of the frames */
+	bool show_secrets;  /* else credentials are overwritten with '*' in frames */
+	/* A secret was found: n bytes from sequence number seq on. May be NULL. */
+	void (*on_secret)(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n);
+	void *secret_context;
+	bool thin; /* records are of no interest: they are left out of the frames */
 	struct dialog_totals totals;
 	/* What else is known of a conversation that begins; may set its number and broker, and
 	 * where its opening was not seen swap the ends, so that the client is right. May be NULL.

@@ -606,15 +606,11 @@ static struct piece piece_of(const struct packet *p)
 			      .has_ack = p->flags & TCP_ACK};
 }
 
-void stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at)
+static void feed(struct stream_table *t, struct stream *s, int d, const struct packet *p,
+		 const struct stream_at *at)
 {
-	struct stream *s;
 	struct piece piece = piece_of(p);
-	int d;
 
-	s = stream_of(t, p, &d, at);
-	if (!s)
-		return;
 	s->half[d].counts.packets++;
 	if (p->flags & TCP_RST) {
 		reset_packet(t, s, d, p, at);
@@ -640,6 +636,21 @@ void stream_feed(struct stream_table *t, const struct packet *p, const struct st
 		queue_clear(t, s);
 	if (s->half[0].done && s->half[1].done)
 		close_stream(t, s, STREAM_END_FIN, at);
+}
+
+uint64_t stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at,
+		     int *ret_direction)
+{
+	struct stream *s;
+	int d = 0;
+
+	s = stream_of(t, p, &d, at);
+	if (ret_direction)
+		*ret_direction = d;
+	if (!s)
+		return 0;
+	feed(t, s, d, p, at);
+	return s->number;
 }
 
 void stream_flush(struct stream_table *t, const struct stream_at *at)

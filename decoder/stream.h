@@ -132,8 +132,10 @@ struct stream_table;
 struct stream_table *stream_table_new(const struct stream_events *events,
 				      const struct stream_limits *limits);
 
-/* A TCP packet (kind PACKET_TCP). */
-void stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at);
+/* A TCP packet (kind PACKET_TCP). Returns the number of its conversation, 0 if it is of none, with
+ * its direction in *ret_direction (may be NULL). */
+uint64_t stream_feed(struct stream_table *t, const struct packet *p, const struct stream_at *at,
+		     int *ret_direction);
 
 /* The end of the capture: holes become gaps, open conversations close. */
 void stream_flush(struct stream_table *t, const struct stream_at *at);

@@ -1026,3 +1026,102 @@ TEST(every_message_whose_bytes_are_there_is_decoded_whatever_else_is_missing)
 	for (uint64_t seed = 1; seed <= 40; seed++)
 		check_talks(seed, true);
 }
+
+/* Secrets: told as (direction, sequence number, length). */
+struct told_secrets {
+	int count, direction;
+	uint32_t seq, n;
+};
+
+static void on_told_secret(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n)
+{
+	struct told_secrets *t = context;
+
+	CHECK_EQ(stream, 1);
+	t->count++;
+	t->direction = direction;
+	t->seq = seq;
+	t->n = n;
+}
+
+static void authenticate(struct buf *ask, struct buf *answer)
+{
+	static const char token[] = "\0alice\0hunter2";
+	struct sasl_authenticate_request q;
+	struct sasl_authenticate_response a;
+
+	codec_init(&sasl_authenticate_request_schema, &q);
+	codec_init(&sasl_authenticate_response_schema, &a);
+	q.auth_bytes = (struct bytes){(const uint8_t *)token, sizeof(token) - 1};
+	request(ask, API_SASL_AUTHENTICATE, 2, 5, &q);
+	response(answer, API_SASL_AUTHENTICATE, 2, 5, &a);
+}
+
+static void check_secret(size_t step, bool show)
+{
+	struct told_secrets told = {0};
+	struct decode_options options = {
+		.show_secrets = show, .on_secret = on_told_secret, .context = &told};
+	struct bench b;
+	struct buf ask, answer;
+	const uint8_t *at;
+
+	begin_with(&b, TREE, &options);
+	shake(&b);
+	beat(&b, 4);
+	authenticate(&ask, &answer);
+	at = memmem(ask.data, ask.len, "hunter2", 7);
+	told.seq = 0;
+	for (size_t i = 0; i < ask.len; i += step)
+		packet(&b, 0, TCP_ACK, ask.data + i, ask.len - i < step ? ask.len - i : step, 0,
+		       false);
+	send(&b, 1, &answer);
+	end(&b);
+	CHECK_EQ(told.count, 1);
+	CHECK_EQ(told.direction, 0);
+	CHECK_EQ(told.n, 7);
+	CHECK_EQ(told.seq, b.seq[0] - (uint32_t)ask.len + (uint32_t)(at - ask.data));
+	CHECK(!strstr(buf_cstr(&b.out), "2a2a2a2a2a2a2a") == show);
+	CHECK(strstr(buf_cstr(&b.out), "00616c69636500") != NULL); /* alice */
+	CHECK(!strstr(buf_cstr(&b.out), "68756e74657232") == !show);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(a_password_shows_in_no_output_unless_asked_for_and_its_place_is_told)
+{
+	check_secret(1000, false);
+	check_secret(1, false);
+	check_secret(7, false);
+	check_secret(1000, true);
+}
+
+TEST(a_token_without_a_header_is_secret_too)
+{
+	static const uint8_t token[] = "\0\0\0\x0e\0alice\0hunter2";
+	struct told_secrets told = {0};
+	struct decode_options options = {.on_secret = on_told_secret, .context = &told};
+	struct sasl_handshake_request q;
+	struct sasl_handshake_response a;
+	struct buf ask, answer;
+	struct bench b;
+
+	begin_with(&b, LINES, &options);
+	shake(&b);
+	codec_init(&sasl_handshake_request_schema, &q);
+	codec_init(&sasl_handshake_response_schema, &a);
+	q.mechanism = str_of("PLAIN");
+	request(&ask, API_SASL_HANDSHAKE, 0, 1, &q);
+	response(&answer, API_SASL_HANDSHAKE, 0, 1, &a);
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	packet(&b, 0, TCP_ACK, token, sizeof(token) - 1, 0, false);
+	end(&b);
+	CHECK_EQ(told.count, 1);
+	CHECK_EQ(told.n, 7);
+	CHECK_EQ(told.seq, b.seq[0] - 7);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}

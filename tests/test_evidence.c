@@ -358,7 +358,7 @@ TEST(a_frame_of_many_megabytes_is_cut_into_segments_and_comes_back_whole)
 			continue;
 		CHECK(item.len <= 65535 + 40);
 		packet_parse(item.link, item.data, item.len, item.wire_len, &p);
-		stream_feed(t, &p, &at);
+		stream_feed(t, &p, &at, NULL);
 	}
 	CHECK_EQ(echo.at, size);
 	CHECK_EQ(echo.wrong + echo.gaps, 0);

@@ -107,7 +107,7 @@ static void send_port(struct heard *h, uint16_t port, int d, uint8_t flags, uint
 			   .wire_len = len};
 	struct stream_at at = {++clock_packet, (int64_t)clock_packet * 1000};
 
-	stream_feed(h->t, &p, &at);
+	stream_feed(h->t, &p, &at, NULL);
 }
 
 static void send(struct heard *h, int d, uint8_t flags, uint32_t seq, uint32_t ack,
@@ -597,7 +597,7 @@ static void feed_run(struct run *r)
 				     .flags = d ? TCP_SYN | TCP_ACK : TCP_SYN,
 				     .ack = r->isn[!d]};
 
-		stream_feed(t, &syn, &at);
+		stream_feed(t, &syn, &at, NULL);
 	}
 	for (size_t i = 0; i < r->count; i++) {
 		const struct segment *g = &r->segments[i];
@@ -612,7 +612,7 @@ static void feed_run(struct run *r)
 
 		at.packet = i + 1;
 		at.time_ns = (int64_t)i * 1000;
-		stream_feed(t, &p, &at);
+		stream_feed(t, &p, &at, NULL);
 	}
 	stream_flush(t, &at);
 	CHECK_EQ(stream_table_memory(t), 0);

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(p.len <= p.wire_len && p.data >= item.data &&
 		       p.data + p.len <= item.data + item.len);
 		at = (struct stream_at){item.number, item.time_ns};
-		stream_feed(t, &p, &at);
+		stream_feed(t, &p, &at, NULL);
 		assert(stream_table_memory(t) <= limits.memory_max);
 	}
 	stream_flush(t, &at);
