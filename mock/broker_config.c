@@ -121,3 +121,37 @@ int broker_config_set(struct broker_config *bc, struct topic_config *topics, str
 			return set_topic(topics, keys[i].name, value);
 	return 0;
 }
+
+bool broker_config_number(const struct broker_config *bc, struct str key, int32_t *ret)
+{
+	struct broker_config copy = *bc;
+
+	for (size_t i = 0; i < NUMBERS; i++)
+		if (str_is(key, numbers[i].key)) {
+			*ret = *number_at(&copy, i);
+			return true;
+		}
+	return false;
+}
+
+const char *broker_config_synonym(const struct config_key *key, size_t i)
+{
+	if (key->synonym)
+		return i ? NULL : key->synonym;
+	for (size_t k = 0; k < UNITS; k++)
+		if (!strcmp(units[k].topic_key, key->name) && i-- == 0)
+			return units[k].key;
+	return NULL;
+}
+
+const char *broker_config_behind(struct str name, int i)
+{
+	size_t at = 0, other;
+
+	while (at < UNITS && !str_is(name, units[at].key))
+		at++;
+	other = at + 1 + (size_t)i;
+	return other < UNITS && !strcmp(units[other].topic_key, units[at].topic_key)
+		       ? units[other].key
+		       : NULL;
+}

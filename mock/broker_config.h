@@ -33,4 +33,15 @@ void broker_config_fill(struct broker_config *bc);
 int broker_config_set(struct broker_config *bc, struct topic_config *topics, struct str key,
 		      struct str value);
 
+/* A number as broker_config_set takes it; false for a key that is none. */
+bool broker_config_number(const struct broker_config *bc, struct str key, int32_t *ret);
+
+/* The broker's keys that a topic's key inherits from, the one that counts first; NULL behind the
+ * last. */
+const char *broker_config_synonym(const struct config_key *key, size_t i);
+
+/* The i-th key that says the same as name in a larger unit (log.retention.hours behind
+ * log.retention.ms); NULL behind the last. */
+const char *broker_config_behind(struct str name, int i);
+
 #endif

@@ -38,6 +38,10 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_CREATE_TOPICS] = {create_topics_work, .by_topic = true},
 	[API_DELETE_TOPICS] = {delete_topics_work, .by_topic = true},
 	[API_DELETE_RECORDS] = {delete_records_work, .by_topic = true},
+	[API_DESCRIBE_CONFIGS] = {describe_configs_work},
+	[API_ALTER_CONFIGS] = {alter_configs_work},
+	[API_INCREMENTAL_ALTER_CONFIGS] = {incremental_alter_configs_work},
+	[API_LIST_CONFIG_RESOURCES] = {list_config_resources_work},
 	[API_CREATE_PARTITIONS] = {create_partitions_work, .by_topic = true},
 	[API_OFFSET_FOR_LEADER_EPOCH] = {offset_for_leader_epoch_work, .by_topic = true},
 	[API_DESCRIBE_ACLS] = {describe_acls_work},
@@ -106,6 +110,7 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	buf_init(&c->batch, FRAME_SIZE_MAX);
 	buf_init(&c->plain, RECORDS_EXPANDED_MAX);
 	set_versions(c);
+	configs_init(c);
 	topics_init(c);
 	txns_init(c);
 	return c;
@@ -120,6 +125,7 @@ void cluster_free(struct cluster *c)
 	txns_release(c);
 	coordination_release(c);
 	topics_release(c);
+	configs_release(c);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);
 	buf_release(&c->batch);

@@ -220,8 +220,10 @@ static void on_rebalance_due(struct cluster *c, void *owner)
 
 void consumer_alive(struct cluster *c, struct consumer_member *m)
 {
-	timer_set(&c->timers, &m->session,
-		  c->now.mono_us + c->config.broker.consumer_session_ms * INT64_C(1000));
+	int32_t session_ms = configs_group_number(c, m->group->id, "consumer.session.timeout.ms",
+						  c->config.broker.consumer_session_ms);
+
+	timer_set(&c->timers, &m->session, c->now.mono_us + session_ms * INT64_C(1000));
 }
 
 struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct str id,
@@ -389,12 +391,14 @@ static void assign(struct cluster *c, struct group *g)
 void consumer_group_update(struct cluster *c, struct group *g)
 {
 	struct consumer_group *cg = g->consumer;
+	int32_t interval_ms = configs_group_number(c, g->id, "consumer.assignment.interval.ms",
+						   CONSUMER_INTERVAL_MS);
 	bool first = cg->assignment_epoch == 0;
 
 	if (find_all_eligible(c, cg) && cg->epoch == cg->assignment_epoch)
 		consumer_group_bump(c, g, "subscribed topics changed");
 	if (cg->epoch > cg->assignment_epoch &&
-	    (first || c->now.mono_us - cg->assigned_us >= CONSUMER_INTERVAL_MS * INT64_C(1000)))
+	    (first || c->now.mono_us - cg->assigned_us >= interval_ms * INT64_C(1000)))
 		assign(c, g);
 }
 

@@ -257,7 +257,8 @@ static struct refusal beat(struct cluster *c, struct call *call, struct group *g
 	tp_set_release(&owned);
 	r->member_id = call_str(call, m->id);
 	r->member_epoch = m->epoch;
-	r->heartbeat_interval_ms = c->config.broker.consumer_heartbeat_ms;
+	r->heartbeat_interval_ms = configs_group_number(c, g->id, "consumer.heartbeat.interval.ms",
+							c->config.broker.consumer_heartbeat_ms);
 	if (changed || q->member_epoch == EPOCH_JOIN || full_request(q))
 		put_assignment(call, m, r);
 	return accepted;

@@ -210,7 +210,7 @@ static void make(const struct creation *w, const struct create_topics_request_to
 	r->num_partitions = spec->partitions;
 	r->replication_factor = spec->replication;
 	if (w->request->validate_only) {
-		topic_config_init(&as_if, w->c->config.broker.topics);
+		topic_config_init(&as_if, &w->c->configs.topics);
 		set_configs(&as_if, q);
 		put_configs(w, &as_if, r);
 		topic_config_release(&as_if);

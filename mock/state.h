@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "mock/call.h"
 #include "mock/cluster.h"
+#include "mock/configs.h"
 #include "mock/coordinator.h"
 #include "mock/fetch.h"
 #include "mock/group.h"
@@ -31,6 +32,7 @@ struct cluster {
 	struct timers timers;
 	struct timer retention_timer, compaction_timer;
 	struct call *ready_first, *ready_last;
+	struct configs configs;
 	struct topics topics;
 	struct groups groups;
 	struct coordination coordination;
@@ -82,7 +84,8 @@ api_work list_offsets_work, metadata_work, produce_work;
 api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
 api_work list_groups_work, describe_groups_work, delete_groups_work, offset_delete_work;
 api_work delete_topics_work, create_partitions_work, offset_for_leader_epoch_work;
-api_work delete_records_work;
+api_work delete_records_work, describe_configs_work, alter_configs_work;
+api_work incremental_alter_configs_work, list_config_resources_work;
 api_work describe_acls_work, create_acls_work, delete_acls_work, sasl_handshake_work;
 api_work consumer_group_describe_work, describe_cluster_work, describe_topic_partitions_work;
 

@@ -189,7 +189,7 @@ struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 	t->name = mem_str(spec->name);
 	t->id = rand_uuid(&c->rand);
 	t->internal = spec->internal;
-	topic_config_init(&t->config, c->config.broker.topics);
+	topic_config_init(&t->config, &c->configs.topics);
 	t->partitions_count = spec->partitions;
 	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
 	for (int32_t i = 0; i < spec->partitions; i++)

@@ -10,18 +10,19 @@
 #define NUMBER(type, min, max) type, min, max, NULL
 #define CHOICE(type, choices)  type, 0, 0, choices
 #define BOOLEAN		       CONFIG_BOOLEAN, 0, 0, NULL
-#define REPLICAS	       CONFIG_LIST, 0, 0, NULL
+#define ALWAYS_FALSE	       CONFIG_BOOLEAN, 0, 0, "false"
+#define REPLICAS	       CONFIG_LIST, 0, 0, config_throttled_replicas
 #define CODECS		       "uncompressed,zstd,lz4,snappy,gzip,producer"
 #define LONG(min)	       NUMBER(CONFIG_LONG, min, INT64_MAX)
 #define INT(min)	       NUMBER(CONFIG_INT, min, INT32_MAX)
 
 static const struct config_key keys[] = {
-	{"compression.type", "producer", NULL, CHOICE(CONFIG_STRING, CODECS)},
+	{"compression.type", "producer", "compression.type", CHOICE(CONFIG_STRING, CODECS)},
 	{"errors.deadletterqueue.group.enable", "false", NULL, BOOLEAN},
 	{"remote.copy.lag.bytes", "-1", "log.remote.copy.lag.bytes", LONG(-1)},
 	{"remote.log.delete.on.disable", "false", NULL, BOOLEAN},
 	{"leader.replication.throttled.replicas", "", NULL, REPLICAS},
-	{"remote.storage.enable", "false", NULL, BOOLEAN},
+	{"remote.storage.enable", "false", NULL, ALWAYS_FALSE}, /* there is no tier */
 	{"min.insync.replicas", "1", "min.insync.replicas", INT(1)},
 	{"segment.jitter.ms", "0", NULL, LONG(0)},
 	{"remote.log.copy.disable", "false", NULL, BOOLEAN},
@@ -76,105 +77,6 @@ const struct config_key *config_key_find(struct str name)
 	return NULL;
 }
 
-enum config_source config_default_source(const struct config_key *key)
-{
-	return strcmp(key->name, "min.insync.replicas") ? CONFIG_SOURCE_DEFAULT
-							: CONFIG_SOURCE_CLUSTER;
-}
-
-/* The next item of a list without the blanks around it; *list moves behind it. Null at the end. */
-static struct str next_item(struct str *list)
-{
-	struct str item = *list;
-	const char *comma;
-
-	if (!list->data)
-		return *list;
-	comma = memchr(list->data, ',', (size_t)list->len);
-	if (comma) {
-		item.len = (int32_t)(comma - list->data);
-		*list = (struct str){comma + 1, list->len - item.len - 1};
-	} else {
-		*list = (struct str){0};
-	}
-	while (item.len && item.data[0] == ' ') {
-		item.data++;
-		item.len--;
-	}
-	while (item.len && item.data[item.len - 1] == ' ')
-		item.len--;
-	return item;
-}
-
-static bool in_list(struct str item, const char *list)
-{
-	struct str rest = str_of(list), next;
-
-	while ((next = next_item(&rest)).data)
-		if (str_eq(next, item))
-			return true;
-	return false;
-}
-
-static bool list_ok(const struct config_key *key, struct str value)
-{
-	struct str item;
-
-	if (!key->choices || value.len == 0)
-		return true;
-	while ((item = next_item(&value)).data)
-		if (!in_list(item, key->choices))
-			return false;
-	return true;
-}
-
-static bool number(struct str value, int64_t *ret)
-{
-	char text[32], *end;
-
-	if (value.len < 1 || value.len >= (int32_t)sizeof(text))
-		return false;
-	memcpy(text, value.data, (size_t)value.len);
-	text[value.len] = '\0';
-	*ret = strtoll(text, &end, 10);
-	return *end == '\0' && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
-}
-
-static bool real_ok(const struct config_key *key, struct str value)
-{
-	char text[32], *end;
-	double d;
-
-	if (value.len < 1 || value.len >= (int32_t)sizeof(text))
-		return false;
-	memcpy(text, value.data, (size_t)value.len);
-	text[value.len] = '\0';
-	d = strtod(text, &end);
-	return *end == '\0' && d >= (double)key->min && d <= (double)key->max;
-}
-
-bool config_value_ok(const struct config_key *key, struct str value)
-{
-	int64_t n;
-
-	if (!value.data)
-		return false;
-	switch (key->type) {
-	case CONFIG_BOOLEAN:
-		return str_is(value, "true") || str_is(value, "false");
-	case CONFIG_INT:
-	case CONFIG_LONG:
-		return number(value, &n) && n >= key->min && n <= key->max;
-	case CONFIG_DOUBLE:
-		return real_ok(key, value);
-	case CONFIG_LIST:
-		return list_ok(key, value);
-	case CONFIG_STRING:
-		return !key->choices || in_list(value, key->choices);
-	}
-	return false;
-}
-
 struct str topic_config_get(const struct topic_config *tc, const struct config_key *key,
 			    bool *ret_set)
 {
@@ -189,14 +91,14 @@ struct str topic_config_get(const struct topic_config *tc, const struct config_k
 
 enum config_source topic_config_source(const struct topic_config *tc, const struct config_key *key)
 {
-	bool set;
+	bool set = false;
 
-	topic_config_get(tc, key, &set);
-	if (set)
-		return CONFIG_SOURCE_TOPIC;
-	if (tc->base)
-		topic_config_get(tc->base, key, &set);
-	return set ? CONFIG_SOURCE_BROKER : config_default_source(key);
+	for (; tc && !set; tc = tc->base) {
+		topic_config_get(tc, key, &set);
+		if (set)
+			return tc->source;
+	}
+	return CONFIG_SOURCE_DEFAULT;
 }
 
 static struct str get(const struct topic_config *tc, const char *name)
@@ -211,7 +113,7 @@ static struct str get(const struct topic_config *tc, const char *name)
 static int64_t get_number(const struct topic_config *tc, const char *name)
 {
 	int64_t n = 0;
-	bool ok = number(get(tc, name), &n);
+	bool ok = config_number(get(tc, name), &n);
 
 	assert(ok);
 	return n;
@@ -230,12 +132,7 @@ static double get_real(const struct topic_config *tc, const char *name)
 
 static bool get_listed(const struct topic_config *tc, const char *name, const char *item)
 {
-	struct str list = get(tc, name), next;
-
-	while ((next = next_item(&list)).data)
-		if (str_is(next, item))
-			return true;
-	return false;
+	return config_list_has(get(tc, name), str_of(item));
 }
 
 static int get_codec(const struct topic_config *tc)
@@ -273,7 +170,12 @@ static void parse(struct topic_config *tc)
 
 void topic_config_init(struct topic_config *tc, const struct topic_config *base)
 {
-	*tc = (struct topic_config){.base = base};
+	*tc = (struct topic_config){.base = base, .source = CONFIG_SOURCE_TOPIC};
+	parse(tc);
+}
+
+void topic_config_refresh(struct topic_config *tc)
+{
 	parse(tc);
 }
 
@@ -305,7 +207,7 @@ void topic_config_set(struct topic_config *tc, const struct config_key *key, str
 		tc->overrides = mem_grow(tc->overrides, &tc->overrides_cap, tc->overrides_count + 1,
 					 sizeof(tc->overrides[0]));
 		tc->overrides[tc->overrides_count++] =
-			(struct config_override){key, mem_str(value)};
+			(struct config_override){key, config_value_normal(key, value)};
 	}
 	parse(tc);
 }

@@ -3,47 +3,13 @@
 #ifndef MOCK_TOPIC_CONFIG_H
 #define MOCK_TOPIC_CONFIG_H
 
-#include "base/str.h"
+#include "mock/config_value.h"
 #include "protocol/records.h"
 
 #include <stddef.h>
 
-/* Types by the numbers of DescribeConfigs (KIP-569). */
-enum config_type {
-	CONFIG_BOOLEAN = 1,
-	CONFIG_STRING = 2,
-	CONFIG_INT = 3,
-	CONFIG_LONG = 5,
-	CONFIG_DOUBLE = 6,
-	CONFIG_LIST = 7,
-};
-
-/* Where a value comes from, as DescribeConfigs numbers it. */
-enum config_source {
-	CONFIG_SOURCE_TOPIC = 1,
-	CONFIG_SOURCE_CLUSTER = 3, /* set for all brokers at run time */
-	CONFIG_SOURCE_BROKER = 4,  /* the properties file */
-	CONFIG_SOURCE_DEFAULT = 5,
-};
-
-struct config_key {
-	const char *name;
-	const char *value;   /* the default */
-	const char *synonym; /* the broker's key that sets the default; NULL: none that is shown */
-	enum config_type type;
-	int64_t min, max;    /* of INT and LONG */
-	const char *choices; /* of STRING and LIST: "a,b,c"; NULL: anything */
-};
-
 const struct config_key *config_keys(size_t *ret_count);
 const struct config_key *config_key_find(struct str name);
-
-/* Where the default comes from: a cluster with eligible leader replicas sets min.insync.replicas
- * for all its brokers (KIP-966). */
-enum config_source config_default_source(const struct config_key *key);
-
-/* Whether the key takes the value. */
-bool config_value_ok(const struct config_key *key, struct str value);
 
 /* A topic's own values (others are defaults), in the order in which they were set. */
 struct config_override {
@@ -55,6 +21,7 @@ struct topic_config {
 	struct config_override *overrides;
 	size_t overrides_count, overrides_cap;
 	const struct topic_config *base; /* where values come from that are not set; NULL: Kafka */
+	enum config_source source;	 /* of the values set here */
 
 	/* What the cluster acts on, kept in step. */
 	bool compact, delete;
@@ -72,6 +39,9 @@ struct topic_config {
 /* Nothing set: the broker's values (base, which outlives it), or Kafka's defaults (NULL). */
 void topic_config_init(struct topic_config *tc, const struct topic_config *base);
 void topic_config_release(struct topic_config *tc);
+
+/* The base has changed. */
+void topic_config_refresh(struct topic_config *tc);
 
 /* Sets one value that config_value_ok accepts; the null view goes back to the default. */
 void topic_config_set(struct topic_config *tc, const struct config_key *key, struct str value);

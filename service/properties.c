@@ -173,6 +173,7 @@ int properties_read(struct str text, struct service_config *config, struct prope
 
 	*ret = (struct properties){0};
 	topic_config_init(&ret->topics, NULL);
+	ret->topics.source = CONFIG_SOURCE_BROKER;
 	buf_init(&ret->ignored, IGNORED_MAX);
 	buf_init(&line, (size_t)text.len + 1);
 	while (!code && next_line(&text, &number, &line))
