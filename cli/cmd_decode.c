@@ -24,7 +24,8 @@
 static const char help[] =
 	"usage: ktrial decode FILE...|-|-i INTERFACE [OPTION...]\n"
 	"\n"
-	"Every Kafka message of a capture (pcap or pcapng; - is standard input), whatever its "
+	"Every Kafka message of a capture (pcap or pcapng, also .gz and .zst; - is standard "
+	"input), whatever its "
 	"port. Several files are merged by time.\n"
 	"A message is printed when its exchange has ended: the request, then its answer.\n"
 	"\n"
@@ -509,7 +510,10 @@ static void sum_up(const struct job *job)
 		fprintf(stderr, "ktrial decode: %llu packets of link type %u, which is not known\n",
 			(unsigned long long)t->kinds[PACKET_LINK_UNKNOWN], t->link_unknown);
 	say(t->live_lost, "packets that the kernel had no room for");
-	say(t->kinds[PACKET_FRAGMENT], "IP fragments, which are not joined yet");
+	say(t->fragments.given_up, "fragmented IP packets of which parts are missing");
+	say(t->streams.duplicates, "packets captured twice, counted once");
+	say(t->streams.translated,
+	    "conversations seen again with translated addresses, counted once");
 	say(t->conns.lost_bytes, "bytes of Kafka conversations are not in the capture");
 	say(t->conns.not_kept, "messages larger than the memory allows");
 	say(t->bad_blocks, "blocks of evidence that can't be read");

@@ -6,6 +6,8 @@
  * here; libpcap serves interfaces and filter expressions. */
 #include "decoder/capture.h"
 
+#include "decoder/unpack.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pcap/pcap.h>
@@ -33,7 +35,8 @@ struct filter {
 struct capture {
 	int fd; /* -1: bytes in memory or an interface */
 	bool owns_fd, eof;
-	uint8_t *window; /* NULL: the bytes are the caller's */
+	struct unpack *unpack; /* NULL: not compressed */
+	uint8_t *window;       /* NULL: the bytes are the caller's */
 	const uint8_t *bytes;
 	size_t begin, end, cap;
 	uint64_t offset; /* of begin within the file */
@@ -57,6 +60,15 @@ static int read_more(struct capture *c, struct error *e)
 {
 	ssize_t n;
 
+	if (c->unpack) {
+		int64_t got = unpack_read(c->unpack, c->window + c->end, c->cap - c->end, e);
+
+		if (got < 0)
+			return (int)got;
+		c->eof = got == 0;
+		c->end += (size_t)got;
+		return 0;
+	}
 	do
 		n = read(c->fd, c->window + c->end, c->cap - c->end);
 	while (n < 0 && errno == EINTR);
@@ -312,6 +324,21 @@ int capture_next(struct capture *c, struct capture_item *ret, struct error *e)
 	return rc;
 }
 
+/* What was read so far, and what comes, is compressed. */
+static void unpack_from_here(struct capture *c)
+{
+	c->unpack = unpack_new(c->fd, c->bytes + c->begin, c->end - c->begin);
+	if (!c->window) {
+		c->cap = WINDOW_SIZE;
+		c->window = malloc(c->cap);
+		if (!c->window)
+			abort();
+		c->bytes = c->window;
+	}
+	c->begin = c->end = 0;
+	c->eof = false;
+}
+
 /* Told apart by the first four bytes; other well-known files are refused by name. */
 static int detect(struct capture *c, struct error *e)
 {
@@ -335,14 +362,10 @@ static int detect(struct capture *c, struct error *e)
 		return error_set(e, ERR_UNSUPPORTED,
 				 "a pcap file of Kuznetzov's modified kind is not read; "
 				 "editcap -F pcapng makes it readable");
-	if (!memcmp(c->bytes + c->begin, "\x1f\x8b", 2))
-		return error_set(e, ERR_UNSUPPORTED,
-				 "a gzip file is not read yet; "
-				 "zcat FILE | ktrial decode - does it");
-	if (!memcmp(c->bytes + c->begin, "\x28\xb5\x2f\xfd", 4))
-		return error_set(e, ERR_UNSUPPORTED,
-				 "a zstd file is not read yet; "
-				 "zstdcat FILE | ktrial decode - does it");
+	if (!c->unpack && unpack_known(c->bytes + c->begin)) {
+		unpack_from_here(c);
+		return detect(c, e);
+	}
 	return error_set(e, ERR_UNSUPPORTED,
 			 "neither pcap nor pcapng (it begins with %02x %02x %02x %02x)",
 			 c->bytes[c->begin], c->bytes[c->begin + 1], c->bytes[c->begin + 2],
@@ -482,6 +505,7 @@ void capture_close(struct capture *c)
 	if (c->owns_fd)
 		close(c->fd);
 	pcapng_reader_release(&c->pcapng);
+	unpack_free(c->unpack);
 	free(c->window);
 	free(c->bpf);
 	free(c);

@@ -29,6 +29,7 @@ struct decode {
 	struct event_bus *bus;
 	struct dialog_env env;
 	struct stream_table *streams;
+	struct fragments *fragments;
 	struct decode_totals totals;
 	struct stream_at at;
 	struct arena arena; /* of an event out of a custom block */
@@ -173,7 +174,8 @@ static void take_tcp(struct decode *d, const struct capture_item *item, const st
 	int direction;
 	uint64_t stream = stream_feed(d->streams, p, &d->at, &direction);
 
-	if (d->options.on_packet)
+	/* What was joined of fragments lies outside of this packet. */
+	if (d->options.on_packet && p->data >= item->data && p->data <= item->data + item->len)
 		d->options.on_packet(d->options.context, item, p, stream, direction);
 }
 
@@ -189,6 +191,8 @@ static void take_packet(struct decode *d, const struct capture_item *item)
 	d->at = (struct stream_at){item->number, item->time_ns};
 	packet_parse(item->link, item->data, item->len, item->wire_len, &p);
 	d->totals.kinds[p.kind]++;
+	if (p.kind == PACKET_FRAGMENT)
+		fragments_feed(d->fragments, &p, item->time_ns);
 	if (p.kind == PACKET_TCP)
 		take_tcp(d, item, &p);
 	else if (p.kind == PACKET_LINK_UNKNOWN)
@@ -378,6 +382,7 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 				     .context = d};
 	arena_init(&d->env.arena, ARENA_EXCHANGE_MAX);
 	arena_init(&d->arena, EVENT_ARENA);
+	d->fragments = fragments_new();
 	d->streams = stream_table_new(&events, &limits);
 	return d;
 }
@@ -385,6 +390,7 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 const struct decode_totals *decode_totals(struct decode *d)
 {
 	d->totals.conns = d->env.totals;
+	d->totals.fragments = *fragments_totals(d->fragments);
 	d->totals.streams = *stream_table_totals(d->streams);
 	return &d->totals;
 }
@@ -397,6 +403,7 @@ void decode_free(struct decode *d)
 		return;
 	decode_end(d);
 	stream_table_free(d->streams);
+	fragments_free(d->fragments);
 	DL_FOREACH_SAFE(d->unclaimed, a, next)
 	free(a);
 	HASH_ITER (hh, d->claimed, a, next) {

@@ -5,6 +5,7 @@
 
 #include "decoder/capture.h"
 #include "decoder/dialog.h"
+#include "decoder/fragments.h"
 #include "decoder/packet.h"
 #include "decoder/stream.h"
 
@@ -39,6 +40,7 @@ struct decode_totals {
 	uint64_t live_lost;	/* packets that the kernel had no room for */
 	uint64_t retransmitted; /* bytes that came again, of all conversations */
 	uint64_t bad_blocks;	/* custom blocks of ours that were not read */
+	struct fragments_totals fragments;
 	struct dialog_totals conns;
 	struct stream_totals streams;
 };

@@ -2,8 +2,8 @@
  * wire.
  *
  * Invariants: len <= wire_len; nothing is read that take() did not grant; every loop over headers
- * moves forward and is bounded by the packet. Fragments are named, not joined; tunnels are not
- * entered. */
+ * moves forward and is bounded by the packet. Fragments are named, not joined; of what
+ * comes through a tunnel only the inside is told. */
 #include "decoder/packet.h"
 
 #include <string.h>
@@ -15,13 +15,22 @@
 #define ETHERTYPE_QINQ_OLD  0x9100
 #define VLAN_TAGS_MAX	    4
 
+#define IP_IPV4		    4
 #define IP_TCP		    6
+#define IP_UDP		    17
+#define IP_IPV6		    41
 #define IPV6_HOP_BY_HOP	    0
 #define IPV6_ROUTING	    43
 #define IPV6_FRAGMENT	    44
 #define IPV6_AUTHENTICATION 51
 #define IPV6_DESTINATION    60
 #define IPV6_MOBILITY	    135
+
+#define PORT_VXLAN	    4789
+#define PORT_VXLAN_LINUX    8472 /* what Linux and Flannel use unless told otherwise */
+#define PORT_GENEVE	    6081
+#define ETHERTYPE_ETHERNET  0x6558 /* Geneve: a whole Ethernet frame */
+#define TUNNELS_MAX	    3
 
 struct cursor {
 	const uint8_t *at;
@@ -84,6 +93,61 @@ static enum packet_kind parse_tcp(struct cursor *c, struct packet *ret)
 	return PACKET_TCP;
 }
 
+static enum packet_kind parse_ethertype(struct cursor *c, uint16_t type, struct packet *ret);
+static enum packet_kind parse_typed(struct cursor *c, uint32_t size, uint32_t type,
+				    struct packet *ret);
+static enum packet_kind parse_raw(struct cursor *c, struct packet *ret);
+
+/* Everything that the outer headers said is forgotten. */
+static bool enter_tunnel(struct packet *ret)
+{
+	uint8_t tunnels = ret->tunnels;
+
+	if (tunnels == TUNNELS_MAX)
+		return false;
+	*ret = (struct packet){.tunnels = (uint8_t)(tunnels + 1)};
+	return true;
+}
+
+/* VXLAN (RFC 7348), Geneve (RFC 8926), by their ports. */
+static enum packet_kind parse_udp(struct cursor *c, struct packet *ret)
+{
+	const uint8_t *p = take(c, 8);
+	uint16_t port, type;
+
+	if (!p)
+		return PACKET_TRUNCATED;
+	port = be16(p + 2);
+	if (port != PORT_VXLAN && port != PORT_VXLAN_LINUX && port != PORT_GENEVE)
+		return PACKET_OTHER;
+	p = take(c, 8);
+	if (!p)
+		return PACKET_TRUNCATED;
+	if (port != PORT_GENEVE)
+		return (p[0] & 0x08) && enter_tunnel(ret) ? parse_typed(c, 14, 12, ret)
+							  : PACKET_OTHER;
+	type = be16(p + 2);
+	if (p[0] >> 6 || !take(c, (uint32_t)(p[0] & 0x3f) * 4) || !enter_tunnel(ret))
+		return PACKET_OTHER;
+	return type == ETHERTYPE_ETHERNET ? parse_typed(c, 14, 12, ret)
+					  : parse_ethertype(c, type, ret);
+}
+
+static enum packet_kind parse_payload(struct cursor *c, struct packet *ret)
+{
+	switch (ret->protocol) {
+	case IP_TCP:
+		return parse_tcp(c, ret);
+	case IP_UDP:
+		return parse_udp(c, ret);
+	case IP_IPV4:
+	case IP_IPV6:
+		return enter_tunnel(ret) ? parse_raw(c, ret) : PACKET_OTHER;
+	default:
+		return PACKET_OTHER;
+	}
+}
+
 static enum packet_kind parse_fragment(struct cursor *c, struct packet *ret)
 {
 	ret->data = c->at;
@@ -119,7 +183,7 @@ static enum packet_kind parse_ipv4(struct cursor *c, struct packet *ret)
 	ret->fragment_more = p[6] & 0x20;
 	if (ret->fragment_offset || ret->fragment_more)
 		return parse_fragment(c, ret);
-	return ret->protocol == IP_TCP ? parse_tcp(c, ret) : PACKET_OTHER;
+	return parse_payload(c, ret);
 }
 
 /* Steps over one extension header and says what follows; -1: not captured; -2: none that we know.
@@ -173,7 +237,7 @@ static enum packet_kind parse_ipv6(struct cursor *c, struct packet *ret)
 	memcpy(ret->src.addr, p + 8, 16);
 	memcpy(ret->dst.addr, p + 24, 16);
 	next = p[6];
-	while (next != IP_TCP) {
+	while (next != IP_TCP && next != IP_UDP && next != IP_IPV4 && next != IP_IPV6) {
 		next = skip_extension(c, next, ret);
 		if (next == -1)
 			return PACKET_TRUNCATED;
@@ -184,8 +248,8 @@ static enum packet_kind parse_ipv6(struct cursor *c, struct packet *ret)
 		ret->protocol = (uint8_t)next;
 		return parse_fragment(c, ret);
 	}
-	ret->protocol = IP_TCP;
-	return parse_tcp(c, ret);
+	ret->protocol = (uint8_t)next;
+	return parse_payload(c, ret);
 }
 
 /* Links that say nothing of what they carry: IP's own version does. */
@@ -288,6 +352,17 @@ enum packet_kind packet_parse(uint16_t link, const uint8_t *data, uint32_t len, 
 	*ret = (struct packet){0};
 	ret->kind = parse_link(link, &c, ret);
 	return ret->kind;
+}
+
+enum packet_kind packet_parse_payload(const uint8_t *data, uint32_t len, struct packet *p)
+{
+	struct cursor c = {data, len, len};
+	struct packet fresh = {
+		.src = p->src, .dst = p->dst, .protocol = p->protocol, .tunnels = p->tunnels};
+
+	*p = fresh;
+	p->kind = parse_payload(&c, p);
+	return p->kind;
 }
 
 bool packet_link_known(uint16_t link)

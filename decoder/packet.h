@@ -48,6 +48,7 @@ enum packet_flags {
 
 struct packet {
 	enum packet_kind kind;
+	uint8_t tunnels;	  /* that it came through: VXLAN, Geneve, IP in IP */
 	struct endpoint src, dst; /* TCP, and fragments without ports */
 
 	uint32_t seq, ack;
@@ -66,6 +67,10 @@ struct packet {
  * (len <= wire_len). Always fills *ret; returns its kind. */
 enum packet_kind packet_parse(uint16_t link, const uint8_t *data, uint32_t len, uint32_t wire_len,
 			      struct packet *ret);
+
+/* Takes apart what an IP packet of p->protocol carries, between the addresses that p has already:
+ * a datagram that was put together of fragments. */
+enum packet_kind packet_parse_payload(const uint8_t *data, uint32_t len, struct packet *p);
 
 /* Whether packet_parse knows the link type. */
 bool packet_link_known(uint16_t link);

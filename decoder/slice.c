@@ -228,7 +228,7 @@ void slice_packet(struct slice *s, const struct capture_item *item, const struct
 	if (!copy)
 		return;
 	memcpy(copy, item->data, item->len);
-	if (p->len)
+	if (p->len && p->data >= item->data && p->data <= item->data + item->len)
 		blank(w, item, p, direction, copy);
 	s->packets++;
 	if (s->out.len > FLUSH_AT)

@@ -30,6 +30,7 @@ struct stream_table {
 	struct stream_limits limits;
 	struct stream_totals totals;
 	struct stream *streams;	      /* by key */
+	struct stream *numbered;      /* by both first sequence numbers */
 	struct stream *open, *closed; /* by their last packet, the oldest first */
 	struct stream *queued;	      /* with bytes that wait, the longest waiting first */
 	struct stream *last;	      /* the one of the last packet */
@@ -431,6 +432,8 @@ static void forget(struct stream_table *t, struct stream *s)
 	queue_clear(t, s);
 	if (t->last == s)
 		t->last = NULL;
+	if (s->numbered)
+		HASH_DELETE(hh_numbers, t->numbered, s);
 	HASH_DELETE(hh, t->streams, s);
 	if (s->closed)
 		DL_DELETE(t->closed, s);
@@ -541,6 +544,59 @@ static void learn_half(struct stream_half *h, uint32_t first)
 	h->first = h->next = first;
 }
 
+/* Both SYNs were seen. Another conversation that began with the same two numbers, 64 bits that
+ * each end drew, is this one before or behind an address translation: one of them is enough. */
+static void note_numbers(struct stream_table *t, struct stream *s)
+{
+	struct stream *other;
+
+	if (s->numbered || s->ignored || !s->half[0].known || !s->half[1].known)
+		return;
+	s->numbers = (uint64_t)s->half[0].first << 32 | s->half[1].first;
+	HASH_FIND(hh_numbers, t->numbered, &s->numbers, sizeof(s->numbers), other);
+	if (!other) {
+		HASH_ADD(hh_numbers, t->numbered, numbers, sizeof(s->numbers), s);
+		s->numbered = true;
+	} else if (!other->closed) {
+		t->totals.translated++;
+		s->ignored = true;
+	}
+}
+
+/* Whether the same packet came just before, from another interface of the capture. */
+static bool is_duplicate(struct stream_half *h, const struct packet *p, const struct stream_at *at)
+{
+	struct stream_print print = {.seq = p->seq,
+				     .ack = p->ack,
+				     .wire_len = p->wire_len,
+				     .ip_id = p->ip_id,
+				     .window = p->window,
+				     .flags = p->flags,
+				     .time_ns = at->time_ns};
+	uint64_t first = 0, last = 0;
+
+	if (!p->wire_len)
+		return false;
+	if (p->len >= sizeof(first)) {
+		memcpy(&first, p->data, sizeof(first));
+		memcpy(&last, p->data + p->len - sizeof(last), sizeof(last));
+	} else {
+		memcpy(&first, p->data, p->len);
+	}
+	print.content = hash_u64(first, last);
+	for (int i = 0; i < STREAM_PRINTS; i++) {
+		const struct stream_print *q = &h->prints[i];
+
+		if (q->wire_len == print.wire_len && q->seq == print.seq && q->ack == print.ack &&
+		    q->ip_id == print.ip_id && q->window == print.window &&
+		    q->flags == print.flags && q->content == print.content &&
+		    at->time_ns - q->time_ns < STREAM_SAME_NS)
+			return true;
+	}
+	h->prints[h->prints_at++ % STREAM_PRINTS] = print;
+	return false;
+}
+
 static void syn_packet(struct stream *s, int d, const struct packet *p)
 {
 	struct stream_half *h = &s->half[d];
@@ -616,8 +672,10 @@ static void feed(struct stream_table *t, struct stream *s, int d, const struct p
 		reset_packet(t, s, d, p, at);
 		return;
 	}
-	if (p->flags & TCP_SYN)
+	if (p->flags & TCP_SYN) {
 		syn_packet(s, d, p);
+		note_numbers(t, s);
+	}
 	if (s->ignored)
 		piece.wire_len = 0;
 	else if (piece.wire_len && !s->half[d].known)
@@ -649,6 +707,10 @@ uint64_t stream_feed(struct stream_table *t, const struct packet *p, const struc
 		*ret_direction = d;
 	if (!s)
 		return 0;
+	if (is_duplicate(&s->half[d], p, at)) {
+		t->totals.duplicates++;
+		return s->number;
+	}
 	feed(t, s, d, p, at);
 	return s->number;
 }

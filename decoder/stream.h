@@ -60,7 +60,21 @@ struct stream_counts {
 
 struct stream;
 
+/* A packet as it is known again when another interface of the capture saw it, too. */
+struct stream_print {
+	uint32_t seq, ack, wire_len, ip_id;
+	uint16_t window;
+	uint8_t flags;
+	int64_t time_ns;
+	uint64_t content; /* of its ends */
+};
+
+#define STREAM_PRINTS  4
+#define STREAM_SAME_NS ((int64_t)5000000) /* no host sends a packet again so soon */
+
 struct stream_half {
+	struct stream_print prints[STREAM_PRINTS]; /* the last ones with bytes */
+	uint32_t prints_at;
 	uint32_t first; /* sequence number of the first byte of the direction that we know of */
 	uint32_t next;	/* of the byte that is due */
 	uint32_t acked; /* what the other side says it has */
@@ -100,6 +114,9 @@ struct stream {
 	struct stream *prev, *next; /* open ones and closed ones, by their last packet */
 	struct stream *queue_prev, *queue_next; /* those with a queue */
 	UT_hash_handle hh;
+	uint64_t numbers; /* both directions' first sequence numbers, once both are known by SYN */
+	bool numbered;
+	UT_hash_handle hh_numbers;
 };
 
 /* Calls while packets are fed. Slices live during the call only. */
@@ -122,6 +139,8 @@ struct stream_limits {
 };
 
 struct stream_totals {
+	uint64_t duplicates; /* packets that were captured more than once */
+	uint64_t translated; /* conversations that are another one's under translated addresses */
 	uint64_t streams, refused, evicted;
 	uint64_t ignored_packets; /* of no conversation: acknowledgements after its end and the like
 				   */

@@ -144,8 +144,10 @@ TEST(what_is_no_capture_is_refused_by_name)
 	check_refused("", 0, ERR_UNSUPPORTED, "empty");
 	check_refused("abc", 3, ERR_UNSUPPORTED, "fewer than 4");
 	check_refused("GIF89a", 6, ERR_UNSUPPORTED, "47 49 46 38");
-	check_refused("\x1f\x8b\x08\0", 4, ERR_UNSUPPORTED, "gzip");
-	check_refused("\x28\xb5\x2f\xfd", 4, ERR_UNSUPPORTED, "zstd");
+	check_refused("\x1f\x8b\x08\0", 4, ERR_TRUNCATED, "ends too early");
+	check_refused("\x1f\x8b\x09\0aaaaaaaa", 12, ERR_MALFORMED, "gzip");
+	check_refused("\x28\xb5\x2f\xfd", 4, ERR_TRUNCATED, "ends too early");
+	check_refused("\x28\xb5\x2f\xfd\x08" "zzzzzzzzzzzzzzzzzzz", 24, ERR_MALFORMED, "zstd");
 	check_refused("\x34\xcd\xb2\xa1", 4, ERR_UNSUPPORTED, "modified");
 	check_refused("\xd4\xc3\xb2\xa1\2\0", 6, ERR_TRUNCATED, "header");
 	check_refused("\xd4\xc3\xb2\xa1\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
