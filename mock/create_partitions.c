@@ -30,19 +30,25 @@ static int16_t refuse(struct call *call, answer *r, int16_t code, const char *fm
 static int16_t check_nodes(struct cluster *c, struct call *call,
 			   const struct create_partitions_request_topics_assignments *a, answer *r)
 {
+	int32_t up = 0;
+
 	if (a->broker_ids_count < 1)
 		return refuse(call, r, ERROR_INVALID_REPLICA_ASSIGNMENT,
 			      "a partition needs a replica");
 	for (int32_t i = 0; i < a->broker_ids_count; i++) {
-		if (!cluster_broker(c, a->broker_ids[i]))
+		const struct broker *b = cluster_broker(c, a->broker_ids[i]);
+
+		if (!b)
 			return refuse(call, r, ERROR_INVALID_REPLICA_ASSIGNMENT,
 				      "there is no broker %d", a->broker_ids[i]);
+		up += b->alive;
 		for (int32_t k = 0; k < i; k++)
 			if (a->broker_ids[k] == a->broker_ids[i])
 				return refuse(call, r, ERROR_INVALID_REPLICA_ASSIGNMENT,
 					      "broker %d is there twice", a->broker_ids[i]);
 	}
-	return ERROR_NONE;
+	return up ? ERROR_NONE
+		  : refuse(call, r, ERROR_INVALID_REPLICA_ASSIGNMENT, "none of them is up");
 }
 
 /* The replicas that the request gives the new partitions. */

@@ -36,13 +36,11 @@ static int16_t refuse(const struct creation *w, struct create_topics_response_to
 	return code;
 }
 
-static int32_t alive(const struct cluster *c)
+/* KRaft places replicas on all brokers that it knows, ZooKeeper's controller on those that are up.
+ */
+static int32_t replicas_max(const struct cluster *c)
 {
-	int32_t n = 0;
-
-	for (int32_t i = 0; i < c->config.brokers; i++)
-		n += c->brokers[i].alive;
-	return n;
+	return c->config.like && c->config.like->zookeeper ? cluster_alive(c) : c->config.brokers;
 }
 
 /* The names of a request, and how often each is in it. */
@@ -99,23 +97,29 @@ static int16_t check_name(const struct creation *w, struct str name,
 	return ERROR_NONE;
 }
 
-/* The replicas that somebody asks for: partitions 0, 1, ... each once, live brokers, each once. */
+/* The replicas that somebody asks for: partitions 0, 1, ... each once; known brokers,
+ * each once, one of them up. */
 static int16_t check_replicas(const struct creation *w,
 			      const struct create_topics_request_topics_assignments *a,
 			      struct placement *placement, int32_t count)
 {
+	int32_t up = 0;
+
 	if (a->partition_index < 0 || a->partition_index >= count ||
 	    placement[a->partition_index].nodes || a->broker_ids_count < 1)
 		return ERROR_INVALID_REPLICA_ASSIGNMENT;
 	for (int32_t i = 0; i < a->broker_ids_count; i++) {
-		if (!cluster_broker(w->c, a->broker_ids[i]))
+		const struct broker *b = cluster_broker(w->c, a->broker_ids[i]);
+
+		if (!b)
 			return ERROR_INVALID_REPLICA_ASSIGNMENT;
+		up += b->alive;
 		for (int32_t k = 0; k < i; k++)
 			if (a->broker_ids[k] == a->broker_ids[i])
 				return ERROR_INVALID_REPLICA_ASSIGNMENT;
 	}
 	placement[a->partition_index] = (struct placement){a->broker_ids, a->broker_ids_count};
-	return ERROR_NONE;
+	return up ? ERROR_NONE : ERROR_INVALID_REPLICA_ASSIGNMENT;
 }
 
 static int16_t check_assignments(const struct creation *w,
@@ -152,10 +156,10 @@ static int16_t check_counts(const struct creation *w, const struct create_topics
 		return refuse(w, r, ERROR_INVALID_PARTITIONS,
 			      call_printf(w->call, "a topic has 1 to %d partitions",
 					  TOPIC_PARTITIONS_MAX));
-	if (spec->replication < 1 || spec->replication > alive(w->c))
+	if (spec->replication < 1 || spec->replication > replicas_max(w->c))
 		return refuse(w, r, ERROR_INVALID_REPLICATION_FACTOR,
 			      call_printf(w->call, "%d replicas, %d brokers are there",
-					  spec->replication, alive(w->c)));
+					  spec->replication, replicas_max(w->c)));
 	return ERROR_NONE;
 }
 

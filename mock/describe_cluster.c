@@ -145,13 +145,16 @@ static bool put_topic(struct cluster *c, struct call *call, struct str name, int
 	return true;
 }
 
-/* A broker stumbles over names that no topic can have, and fails the whole request. */
-static bool some_impossible(const struct describe_topic_partitions_request *q)
+/* A broker stumbles over an empty name, and fails the whole request; it refuses a cursor that
+ * stands nowhere. */
+static int16_t whole_error(const struct describe_topic_partitions_request *q)
 {
+	if (q->cursor && (!q->cursor->topic_name.len || q->cursor->partition_index < 0))
+		return ERROR_INVALID_REQUEST;
 	for (int32_t i = 0; i < q->topics_count; i++)
-		if (q->topics[i].name.len < 1 || q->topics[i].name.len > TOPIC_NAME_MAX)
-			return true;
-	return false;
+		if (!q->topics[i].name.len)
+			return ERROR_UNKNOWN_SERVER_ERROR;
+	return ERROR_NONE;
 }
 
 enum call_result describe_topic_partitions_work(struct cluster *c, struct call *call)
@@ -162,8 +165,8 @@ enum call_result describe_topic_partitions_work(struct cluster *c, struct call *
 	int32_t count, room = q->response_partition_limit;
 	struct str *names = names_of(c, call, &count);
 
-	if (some_impossible(q)) {
-		fault_refuse(c, call, ERROR_UNKNOWN_SERVER_ERROR);
+	if (whole_error(q)) {
+		fault_refuse(c, call, whole_error(q));
 		return CALL_ANSWER;
 	}
 	if (room > RESPONSE_PARTITIONS_MAX || room < 1)

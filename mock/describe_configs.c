@@ -413,8 +413,7 @@ enum call_result list_config_resources_work(struct cluster *c, struct call *call
 	if (asked_for(call, RESOURCE_METRICS))
 		HASH_ITER (hh, cf->metrics, o, o_next)
 			list(r, call_str(call, o->name), RESOURCE_METRICS);
-	for (int8_t type = RESOURCE_BROKER; type <= RESOURCE_LOGGER;
-	     type = (int8_t)(type + RESOURCE_LOGGER - RESOURCE_BROKER))
+	for (int8_t type = RESOURCE_LOGGER; type >= RESOURCE_BROKER; type /= 2)
 		for (int32_t i = 0; asked_for(call, type) && i < c->config.brokers; i++)
 			if (c->brokers[i].alive)
 				list(r, call_printf(call, "%d", c->brokers[i].address.node_id),

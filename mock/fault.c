@@ -86,6 +86,8 @@ static int depth_of(const struct call *call, int16_t code)
 				       code == ERROR_UNKNOWN_TOPIC_ID
 			       ? DEEPEST
 			       : 0;
+	case API_DESCRIBE_TOPIC_PARTITIONS:
+		return code == ERROR_LEADER_NOT_AVAILABLE ? DEEPEST : 1;
 	case API_LEAVE_GROUP:
 		return code == ERROR_UNKNOWN_MEMBER_ID || code == ERROR_FENCED_INSTANCE_ID ? DEEPEST
 											   : 0;

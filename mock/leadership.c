@@ -3,6 +3,7 @@
 #include "mock/leadership.h"
 
 #include "base/json.h"
+#include "mock/reassignment.h"
 #include "mock/state.h"
 
 static bool in_list(const int32_t *nodes, int32_t count, int32_t node_id)
@@ -103,6 +104,7 @@ static void broker_back(struct cluster *c, struct partition *p, int32_t node_id)
 	for (int32_t i = 0; i < p->replicas_count; i++)
 		if (cluster_broker(c, p->replicas[i])->alive)
 			join_isr(p, p->replicas[i]);
+	reassignment_settle(c, p);
 }
 
 void leadership_broker_down(struct cluster *c, int32_t node_id)

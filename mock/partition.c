@@ -114,4 +114,6 @@ void partition_release(struct cluster *c, struct partition *p)
 	free(p->aborted);
 	free(p->replicas);
 	free(p->isr);
+	free(p->adding);
+	free(p->removing);
 }

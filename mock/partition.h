@@ -21,6 +21,8 @@ struct partition {
 	int32_t leader_epoch;
 	int32_t *replicas, *isr; /* node ids; the first replica is the preferred leader */
 	int32_t replicas_count, isr_count;
+	int32_t *adding, *removing; /* of a reassignment under way (mock/reassignment.h) */
+	int32_t adding_count, removing_count;
 	struct log log;
 	struct producers producers;
 	struct partition_aborted *aborted; /* by last_offset */

@@ -52,6 +52,9 @@ int32_t cluster_node_id(const struct cluster *c, int32_t index);
 /* The broker of a node id, or NULL. */
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
 
+/* How many brokers are up. */
+int32_t cluster_alive(const struct cluster *c);
+
 /* The controller that brokers name to clients: the lowest live one, -1 if all are down. */
 int32_t cluster_controller(const struct cluster *c);
 
@@ -85,6 +88,8 @@ api_work offset_commit_work, offset_fetch_work, consumer_group_heartbeat_work;
 api_work list_groups_work, describe_groups_work, delete_groups_work, offset_delete_work;
 api_work delete_topics_work, create_partitions_work, offset_for_leader_epoch_work;
 api_work delete_records_work, describe_configs_work, alter_configs_work;
+api_work elect_leaders_work, describe_log_dirs_work, alter_replica_log_dirs_work;
+api_work alter_partition_reassignments_work, list_partition_reassignments_work;
 api_work incremental_alter_configs_work, list_config_resources_work;
 api_work describe_acls_work, create_acls_work, delete_acls_work, sasl_handshake_work;
 api_work consumer_group_describe_work, describe_cluster_work, describe_topic_partitions_work;

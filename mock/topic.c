@@ -109,18 +109,34 @@ struct topic *topic_collision(const struct cluster *c, struct str name)
 	return NULL;
 }
 
-/* The live broker that is n steps after the first in the stripe, counted from start. */
-static int32_t nth_alive(const struct cluster *c, int32_t start, int32_t n)
+int32_t cluster_alive(const struct cluster *c)
 {
-	int32_t alive = 0, brokers = c->config.brokers;
+	int32_t n = 0;
 
-	for (int32_t i = 0; i < brokers; i++)
-		alive += c->brokers[i].alive;
-	assert(alive > 0);
-	n %= alive;
+	for (int32_t i = 0; i < c->config.brokers; i++)
+		n += c->brokers[i].alive;
+	return n;
+}
+
+/* Of the brokers that are up, or of those that are down, the one that is n steps after the first in
+ * the stripe, counted from start. */
+static int32_t nth_broker(const struct cluster *c, int32_t start, int32_t n, bool up)
+{
+	int32_t brokers = c->config.brokers, alive = cluster_alive(c);
+
+	n %= up ? alive : brokers - alive;
 	for (int32_t i = start;; i++)
-		if (c->brokers[i % brokers].alive && n-- == 0)
+		if (c->brokers[i % brokers].alive == up && n-- == 0)
 			return cluster_node_id(c, i % brokers);
+}
+
+/* The partition's r-th replica: those that are up come first. */
+static int32_t pick(const struct cluster *c, int32_t start, int32_t step, int32_t r)
+{
+	int32_t alive = cluster_alive(c);
+
+	return r < alive ? nth_broker(c, start, step, true)
+			 : nth_broker(c, start, r - alive, false);
 }
 
 /* asked: its replicas as somebody wants them, or NULL. */
@@ -129,7 +145,7 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 {
 	size_t size;
 
-	p->replicas_count = p->isr_count = asked ? asked->count : spec->replication;
+	p->replicas_count = asked ? asked->count : spec->replication;
 	size = (size_t)p->replicas_count * sizeof(p->replicas[0]);
 	p->replicas = mem_new(size);
 	p->isr = mem_new(size);
@@ -138,10 +154,12 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 	for (int32_t r = 0; r < p->replicas_count; r++) {
 		int32_t step = spec->leader > 0 ? r : p->index + r;
 
-		p->replicas[r] = asked ? asked->nodes[r] : nth_alive(c, start, step);
+		p->replicas[r] = asked ? asked->nodes[r] : pick(c, start, step, r);
+		if (cluster_broker(c, p->replicas[r])->alive)
+			p->isr[p->isr_count++] = p->replicas[r];
 	}
-	memcpy(p->isr, p->replicas, size);
-	p->leader = p->replicas[0];
+	assert(p->isr_count > 0);
+	p->leader = p->isr[0];
 }
 
 static struct partition *partition_new(struct cluster *c, struct topic *t, int32_t index,
@@ -248,15 +266,6 @@ struct topic *topic_make_anew(struct cluster *c, struct topic *t)
 	return t;
 }
 
-static int32_t alive_count(const struct cluster *c)
-{
-	int32_t n = 0;
-
-	for (int32_t i = 0; i < c->config.brokers; i++)
-		n += c->brokers[i].alive;
-	return n;
-}
-
 int cluster_create_topic(struct cluster *c, struct str name, int32_t partitions,
 			 int16_t replication, int32_t leader, struct instant now, struct error *e)
 {
@@ -277,9 +286,11 @@ int cluster_create_topic(struct cluster *c, struct str name, int32_t partitions,
 	if (spec.partitions < 1 || spec.partitions > TOPIC_PARTITIONS_MAX)
 		return error_set(e, ERR_USAGE, "a topic has 1 to %d partitions, not %d",
 				 TOPIC_PARTITIONS_MAX, spec.partitions);
-	if (spec.replication < 1 || spec.replication > alive_count(c))
+	if (spec.replication < 1 || spec.replication > c->config.brokers)
 		return error_set(e, ERR_USAGE, "%d replicas need as many brokers, there are %d",
-				 spec.replication, alive_count(c));
+				 spec.replication, c->config.brokers);
+	if (!cluster_alive(c))
+		return error_set(e, ERR_USAGE, "no broker is up");
 	if (leader != -1 && (!cluster_broker(c, leader) || !cluster_broker(c, leader)->alive))
 		return error_set(e, ERR_USAGE, "there is no broker %d to lead '" STR_FMT "'",
 				 leader, STR_ARG(name));
