@@ -459,11 +459,14 @@ static void close_stream(struct stream_table *t, struct stream *s, enum stream_e
 	s->user = NULL;
 }
 
-/* Closed ones go first: they are kept only to know their late packets. */
+/* What waits behind holes is given up before a conversation is. Of these, closed ones go first:
+ * they are kept only to know their late packets. */
 static void make_room(struct stream_table *t, const struct stream_at *at)
 {
 	struct stream *s;
 
+	while (t->memory + sizeof(*s) > t->limits.memory_max && t->queued)
+		flush(t, t->queued, STREAM_GAP_ROOM, at);
 	while ((s = t->closed ? t->closed : t->open) &&
 	       (t->count >= t->limits.streams_max ||
 		t->memory + sizeof(*s) > t->limits.memory_max)) {
