@@ -1,8 +1,7 @@
-/* Topic names by topic id: as messages of the capture told them, or a file. */
+/* Topic names by topic id: as messages of the capture told them. */
 #ifndef DECODER_NAMES_H
 #define DECODER_NAMES_H
 
-#include "base/error.h"
 #include "base/str.h"
 
 #define NAMES_MAX 200000 /* more are not learned */
@@ -17,10 +16,5 @@ struct str names_find(const struct names *n, struct uuid id);
 
 /* n NULL is fine. */
 void names_learn(struct names *n, struct uuid id, struct str text);
-
-/* Reads lines of a name and an id in either order, blanks between them; "#" begins a comment; what
- * `kafka-topics --describe` prints ("Topic: NAME TopicId: ID ...") is read, too. Returns how many
- * were learned, or ERR_USAGE with *e, whose offset is the line from 1. */
-int names_read(struct names *n, struct str text, struct error *e);
 
 #endif
