@@ -142,70 +142,49 @@ static void end_of_peer(struct job *j)
 	peer_end(j->peer, reset ? CLOSE_RESET_BY_BROKER : CLOSE_BY_BROKER);
 }
 
-/* What a rule does before the work. */
-static void job_before(struct job *j, struct instant now)
+/* What a rule does at this moment of the job; false if nothing keeps it from going on. */
+static bool job_fault(struct job *j, enum when when)
 {
 	const struct plan *p = &j->plan;
 
-	j->step = JOB_BEFORE;
-	if (!p->rule || p->when != WHEN_BEFORE) {
-		job_work(j, now);
-		return;
-	}
+	if (!p->rule || p->when != when)
+		return false;
 	switch (p->action) {
 	case ACTION_DELAY:
 		delay(j, p->delay_us);
-		break;
+		return true;
 	case ACTION_HOLD:
 		hold(j);
-		break;
+		return true;
 	case ACTION_SILENCE:
 		j->peer->silent = true;
 		job_done(j, EXCHANGE_LOST);
-		break;
+		return true;
 	case ACTION_DROP:
 		job_done(j, EXCHANGE_LOST);
-		break;
+		return true;
 	case ACTION_CLOSE:
 	case ACTION_RESET:
 		end_of_peer(j);
-		break;
+		return true;
 	default:
-		job_work(j, now);
+		return false;
 	}
 }
 
-/* What a rule does after the work; there is an answer, or (acks 0) there is none. */
+static void job_before(struct job *j, struct instant now)
+{
+	j->step = JOB_BEFORE;
+	if (!job_fault(j, WHEN_BEFORE))
+		job_work(j, now);
+}
+
+/* There is an answer, or (acks 0) there is none. */
 static void job_after(struct job *j)
 {
-	const struct plan *p = &j->plan;
-
 	j->step = JOB_AFTER;
-	if (!p->rule || p->when != WHEN_AFTER) {
+	if (!job_fault(j, WHEN_AFTER))
 		job_ready(j);
-		return;
-	}
-	switch (p->action) {
-	case ACTION_DELAY:
-		delay(j, p->delay_us);
-		break;
-	case ACTION_HOLD:
-		hold(j);
-		break;
-	case ACTION_SILENCE:
-		j->peer->silent = true;
-		job_done(j, EXCHANGE_LOST);
-		break;
-	case ACTION_DROP:
-		job_done(j, EXCHANGE_LOST);
-		break;
-	case ACTION_CLOSE:
-	case ACTION_RESET:
-		end_of_peer(j);
-		break;
-	default:
-		job_ready(j);
-	}
 }
 
 static void decide_on_answer(struct job *j)
