@@ -60,14 +60,7 @@ void broker_config_fill(struct broker_config *bc)
 
 static bool parse(struct str text, int64_t *ret)
 {
-	char copy[24], *end;
-
-	if (text.len < 1 || text.len >= (int32_t)sizeof(copy))
-		return false;
-	memcpy(copy, text.data, (size_t)text.len);
-	copy[text.len] = '\0';
-	*ret = strtoll(copy, &end, 10);
-	return *end == '\0' && copy[0] != ' ' && copy[0] != '+';
+	return config_number(text, ret) && text.data[0] != '+';
 }
 
 static int set_topic(struct topic_config *topics, const char *name, struct str value)

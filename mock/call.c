@@ -55,6 +55,27 @@ struct str call_printf(struct call *call, const char *fmt, ...)
 	return call_str(call, str_of(text));
 }
 
+int32_t *call_nodes(struct call *call, const int32_t *nodes, int32_t count)
+{
+	int32_t *copy = CALL_ARRAY(call, int32_t, count);
+
+	memcpy(copy, nodes, (size_t)count * sizeof(copy[0]));
+	return copy;
+}
+
+struct str call_client_host(struct call *call)
+{
+	char text[ENDPOINT_TEXT_SIZE], *host = text;
+
+	endpoint_text(&call->client, text);
+	*strrchr(text, ':') = '\0';
+	if (*host == '[') {
+		host++;
+		host[strlen(host) - 1] = '\0';
+	}
+	return call_printf(call, "/%s", host);
+}
+
 void *call_response(struct call *call, const struct schema *schema)
 {
 	call->response = call_alloc(call, schema->size);

@@ -26,6 +26,12 @@ struct str call_str(struct call *call, struct str s);
 struct str call_printf(struct call *call, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* A copy of node ids. */
+int32_t *call_nodes(struct call *call, const int32_t *nodes, int32_t count);
+
+/* "/" and the client's address, as Kafka names the host of a group's member. */
+struct str call_client_host(struct call *call);
+
 /* The call's response struct of this schema at its defaults, set as call->response. */
 void *call_response(struct call *call, const struct schema *schema);
 

@@ -2,15 +2,14 @@
  * for that epoch, and each member is led to it by its own heartbeats (rules 32 to 34 of the
  * acceptance text). Invariant: owners names, for each partition, the member that has it assigned or
  * still revoking; nobody else is given it. */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "mock/consumer_group.h"
 
 #include "base/json.h"
 #include "mock/assignor.h"
 #include "mock/mem.h"
+#include "mock/pattern.h"
 #include "mock/state.h"
 
-#include <pcre2.h>
 #include <stdlib.h>
 
 /* Who has a partition, or still has to give it up. */
@@ -305,21 +304,15 @@ static void add_topic(struct tp_set *s, const struct topic *t)
 /* All topics whose whole name the expression matches. */
 static void add_matching(struct cluster *c, struct tp_set *s, struct str regex)
 {
-	int code;
-	PCRE2_SIZE at;
+	struct pattern *p = pattern_new(regex);
 	struct topic *t, *next;
-	pcre2_code *re = pcre2_compile((PCRE2_SPTR)regex.data, (PCRE2_SIZE)regex.len,
-				       PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &at, NULL);
-	pcre2_match_data *match = re ? pcre2_match_data_create_from_pattern(re, NULL) : NULL;
 
-	if (!match)
+	if (!p)
 		return;
 	HASH_ITER (by_name, c->topics.by_name, t, next)
-		if (pcre2_match(re, (PCRE2_SPTR)t->name.data, (PCRE2_SIZE)t->name.len, 0, 0, match,
-				NULL) >= 0)
+		if (pattern_matches(p, t->name))
 			add_topic(s, t);
-	pcre2_match_data_free(match);
-	pcre2_code_free(re);
+	pattern_free(p);
 }
 
 static void find_eligible(struct cluster *c, struct consumer_member *m)

@@ -1,12 +1,11 @@
 /* ConsumerGroupHeartbeat: what members of a KIP-848 group say and get (rules 32 and 33). */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "mock/assignor.h"
 #include "mock/consumer_group.h"
 #include "mock/coordinator.h"
 #include "mock/mem.h"
+#include "mock/pattern.h"
 #include "mock/state.h"
 
-#include <pcre2.h>
 #include <string.h>
 
 #define EPOCH_JOIN	   0
@@ -44,15 +43,11 @@ static struct refusal check_join(const heartbeat *q)
 
 static bool regex_ok(struct str regex)
 {
-	int code;
-	PCRE2_SIZE at;
-	pcre2_code *re;
+	struct pattern *p = empty(regex) ? NULL : pattern_new(regex);
+	bool ok = empty(regex) || p;
 
-	if (empty(regex))
-		return true;
-	re = pcre2_compile((PCRE2_SPTR)regex.data, (PCRE2_SIZE)regex.len, 0, &code, &at, NULL);
-	pcre2_code_free(re);
-	return re != NULL;
+	pattern_free(p);
+	return ok;
 }
 
 static struct refusal check(const struct call *call, const heartbeat *q)
@@ -170,14 +165,12 @@ static bool replace(struct str *at, struct str now)
 static bool learn(struct cluster *c, struct call *call, struct consumer_member *m,
 		  const heartbeat *q)
 {
-	char host[ENDPOINT_TEXT_SIZE];
 	bool changed = false;
 
 	if (q->rebalance_timeout_ms != -1)
 		m->rebalance_timeout_ms = q->rebalance_timeout_ms;
-	endpoint_text(&call->client, host);
 	replace(&m->client_id, call->header.client_id.data ? call->header.client_id : str_of(""));
-	replace(&m->client_host, call_printf(call, "/%.*s", (int)strcspn(host, ":"), host));
+	replace(&m->client_host, call_client_host(call));
 	changed |= replace(&m->rack_id, q->rack_id);
 	if (replace(&m->regex, q->subscribed_topic_regex))
 		changed = m->resubscribed = m->group->consumer->resubscribed = true;

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define CLUSTER_OPERATIONS	8096
-#define TOPIC_OPERATIONS	3576
 #define ENDPOINT_BROKERS	1
 #define RESPONSE_PARTITIONS_MAX 2000 /* max.request.partition.size.limit */
 
@@ -80,14 +78,6 @@ static struct str *names_of(struct cluster *c, struct call *call, int32_t *ret_c
 	return names;
 }
 
-static int32_t *nodes_of(struct call *call, const int32_t *nodes, int32_t count)
-{
-	int32_t *copy = CALL_ARRAY(call, int32_t, count);
-
-	memcpy(copy, nodes, (size_t)count * sizeof(copy[0]));
-	return copy;
-}
-
 static void put_partition(struct cluster *c, struct call *call, const struct partition *p,
 			  partition_answer *r)
 {
@@ -96,15 +86,12 @@ static void put_partition(struct cluster *c, struct call *call, const struct par
 	r->partition_index = p->index;
 	r->leader_id = p->leader;
 	r->leader_epoch = p->leader_epoch;
-	r->replica_nodes = nodes_of(call, p->replicas, p->replicas_count);
+	r->replica_nodes = call_nodes(call, p->replicas, p->replicas_count);
 	r->replica_nodes_count = p->replicas_count;
-	r->isr_nodes = nodes_of(call, p->isr, p->isr_count);
+	r->isr_nodes = call_nodes(call, p->isr, p->isr_count);
 	r->isr_nodes_count = p->isr_count;
 	r->eligible_leader_replicas_count = r->last_known_elr_count = 0;
-	r->offline_replicas = CALL_ARRAY(call, int32_t, p->replicas_count);
-	for (int32_t i = 0; i < p->replicas_count; i++)
-		if (!cluster_broker(c, p->replicas[i])->alive)
-			r->offline_replicas[r->offline_replicas_count++] = p->replicas[i];
+	r->offline_replicas = partition_offline(c, call, p, &r->offline_replicas_count);
 }
 
 static void put_cursor(struct call *call, struct describe_topic_partitions_response *r,

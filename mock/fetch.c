@@ -174,11 +174,9 @@ static void put_error(struct fetch_work *w, const struct partition *p, int32_t i
 	r->high_watermark = -1;
 	r->records = (struct records){"", 0, 0};
 	r->aborted_transactions_count = is_unknown(w, code) ? 0 : -1;
-	if (!p || w->call->header.api_version < 16 ||
+	if (!p || w->call->header.api_version < 16 || /* no leader hints before (KIP-951) */
 	    (code != ERROR_NOT_LEADER_OR_FOLLOWER && code != ERROR_FENCED_LEADER_EPOCH))
 		return;
-	if (w->call->header.api_version < 12)
-		return; /* it has no place for the leader */
 	r->current_leader.leader_id = p->leader;
 	r->current_leader.leader_epoch = p->leader_epoch;
 	leader_hint_add(

@@ -9,9 +9,6 @@
 
 #include <strings.h>
 
-/* Read, delete, describe, describe and alter configs of a group, as bits (KIP-430). */
-#define GROUP_OPERATIONS 3400
-
 typedef struct describe_groups_response_groups classic_answer;
 typedef struct consumer_group_describe_response_groups consumer_answer;
 

@@ -127,7 +127,6 @@ static enum call_result join_go_on(struct cluster *c, struct call *call)
 static struct member_spec spec_of(struct call *call)
 {
 	const struct join_group_request *q = call->request;
-	char host[ENDPOINT_TEXT_SIZE];
 	struct group_protocol *protocols =
 		CALL_ARRAY(call, struct group_protocol, q->protocols_count);
 
@@ -135,12 +134,11 @@ static struct member_spec spec_of(struct call *call)
 		protocols[i].name = q->protocols[i].name;
 		protocols[i].metadata = q->protocols[i].metadata;
 	}
-	endpoint_text(&call->client, host);
 	return (struct member_spec){
 		.protocol_type = q->protocol_type,
 		.instance_id = q->group_instance_id,
 		.client_id = call->header.client_id.data ? call->header.client_id : str_of(no_text),
-		.client_host = call_printf(call, "/%.*s", (int)strcspn(host, ":"), host),
+		.client_host = call_client_host(call),
 		.session_timeout_ms = q->session_timeout_ms,
 		.rebalance_timeout_ms = call->header.api_version >= 1 ? q->rebalance_timeout_ms
 								      : q->session_timeout_ms,

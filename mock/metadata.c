@@ -3,10 +3,6 @@
 #include "mock/fault.h"
 #include "mock/state.h"
 
-/* What a client without an authorizer may do: the operations of KIP-430 as bits. */
-#define TOPIC_OPERATIONS   3576
-#define CLUSTER_OPERATIONS 8096
-
 static void put_brokers(struct cluster *c, struct call *call, struct metadata_response *r)
 {
 	r->brokers = CALL_ARRAY(call, struct metadata_response_brokers, c->config.brokers);
@@ -24,14 +20,6 @@ static void put_brokers(struct cluster *c, struct call *call, struct metadata_re
 	}
 }
 
-static int32_t *copy_nodes(struct call *call, const int32_t *nodes, int32_t count)
-{
-	int32_t *copy = CALL_ARRAY(call, int32_t, count);
-
-	memcpy(copy, nodes, (size_t)count * sizeof(copy[0]));
-	return copy;
-}
-
 static void put_partition(struct cluster *c, struct call *call, const struct partition *p,
 			  struct metadata_response_topics_partitions *r)
 {
@@ -40,14 +28,11 @@ static void put_partition(struct cluster *c, struct call *call, const struct par
 	r->partition_index = p->index;
 	r->leader_id = p->leader;
 	r->leader_epoch = p->leader_epoch;
-	r->replica_nodes = copy_nodes(call, p->replicas, p->replicas_count);
+	r->replica_nodes = call_nodes(call, p->replicas, p->replicas_count);
 	r->replica_nodes_count = p->replicas_count;
-	r->isr_nodes = copy_nodes(call, p->isr, p->isr_count);
+	r->isr_nodes = call_nodes(call, p->isr, p->isr_count);
 	r->isr_nodes_count = p->isr_count;
-	r->offline_replicas = CALL_ARRAY(call, int32_t, p->replicas_count);
-	for (int32_t i = 0; i < p->replicas_count; i++)
-		if (!cluster_broker(c, p->replicas[i])->alive)
-			r->offline_replicas[r->offline_replicas_count++] = p->replicas[i];
+	r->offline_replicas = partition_offline(c, call, p, &r->offline_replicas_count);
 }
 
 static void put_topic(struct cluster *c, struct call *call, const struct topic *t,

@@ -106,6 +106,19 @@ void partition_move_start(struct cluster *c, struct partition *p, int64_t offset
 	waitlist_wake(c, &p->waiters);
 }
 
+int32_t *partition_offline(const struct cluster *c, struct call *call, const struct partition *p,
+			   int32_t *ret_count)
+{
+	int32_t *offline = CALL_ARRAY(call, int32_t, p->replicas_count);
+	int32_t count = 0;
+
+	for (int32_t i = 0; i < p->replicas_count; i++)
+		if (!cluster_broker(c, p->replicas[i])->alive)
+			offline[count++] = p->replicas[i];
+	*ret_count = count;
+	return offline;
+}
+
 void partition_release(struct cluster *c, struct partition *p)
 {
 	waitlist_wake(c, &p->waiters);

@@ -53,6 +53,10 @@ void partition_move_start(struct cluster *c, struct partition *p, int64_t offset
  */
 void partition_trim_aborted(struct partition *p);
 
+/* The replicas on brokers that are down, in the call's memory. */
+int32_t *partition_offline(const struct cluster *c, struct call *call, const struct partition *p,
+			   int32_t *ret_count);
+
 void partition_release(struct cluster *c, struct partition *p);
 
 #endif

@@ -65,6 +65,11 @@ bool cluster_listened(const struct cluster *c);
 void cluster_event(struct cluster *c, const char *name, struct buf *detail);
 #define EVENT_DETAIL_MAX ((size_t)16 << 20)
 
+/* What a client may do where there is no authorizer: the operations of KIP-430 as bits. */
+#define CLUSTER_OPERATIONS 8096
+#define TOPIC_OPERATIONS   3576
+#define GROUP_OPERATIONS   3400
+
 /* One API's work. A handler that returns CALL_WAIT has set call->deadline_us (INSTANT_NEVER for
  * none) and its waits, and is called again. */
 typedef enum call_result api_work(struct cluster *c, struct call *call);

@@ -3,6 +3,8 @@
  * what properties_release frees. */
 #include "service/properties.h"
 
+#include "mock/topic.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,14 +50,7 @@ static int set_listener(struct str value, struct service_address *ret, bool *ret
 
 static bool whole_number(struct str value, int64_t min, int64_t max, int64_t *ret)
 {
-	char copy[24], *end;
-
-	if (value.len < 1 || value.len >= (int32_t)sizeof(copy))
-		return false;
-	memcpy(copy, value.data, (size_t)value.len);
-	copy[value.len] = '\0';
-	*ret = strtoll(copy, &end, 10);
-	return *end == '\0' && *ret >= min && *ret <= max;
+	return config_number(value, ret) && *ret >= min && *ret <= max;
 }
 
 /* The settings of the cluster itself: 1 taken, 0 not one of these, ERR_USAGE. */
@@ -65,7 +60,7 @@ static int set_cluster(struct service_config *config, struct str key, struct str
 	int64_t n;
 
 	if (str_is(key, "num.partitions")) {
-		if (!whole_number(value, 1, 100000, &n))
+		if (!whole_number(value, 1, TOPIC_PARTITIONS_MAX, &n))
 			return ERR_USAGE;
 		c->default_partitions = (int32_t)n;
 		return 1;
