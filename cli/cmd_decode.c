@@ -10,11 +10,13 @@
 #include "decoder/stats.h"
 #include "decoder/text.h"
 #include "decoder/tree.h"
+#include "protocol/messages.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +55,11 @@ static const char help[] =
 	"  --memory SIZE   for messages and conversations, such as 64M (the default); what does "
 	"not "
 	"fit is counted\n"
+	"  --topic-ids FILE  names of topics by id: lines of a name and an id, or what "
+	"kafka-topics --describe prints\n"
+	"  --two-pass      learn names of topics and ids of brokers from all of the files first; a "
+	"filter, a slice and statistics\n"
+	"                  that ask for them do so where one is missing\n"
 	"  --values none|text|hex   of records, in a tree; text\n"
 	"  -v              connections, too, and what evidence says of log and cluster; a "
 	"summary on stderr\n"
@@ -78,6 +85,8 @@ enum {
 	OPT_WRITE,
 	OPT_STREAMS,
 	OPT_SECRETS,
+	OPT_TWO_PASS,
+	OPT_TOPIC_IDS,
 	OPT_NOT_BUILT,
 };
 
@@ -95,8 +104,8 @@ static const struct cmd_option options[] = {
 	{"-Y", OPT_FILTER, true},
 	{"-w", OPT_WRITE, true},
 	{"--streams", OPT_STREAMS, false},
-	{"--two-pass", OPT_NOT_BUILT, false},
-	{"--topic-ids", OPT_NOT_BUILT, true},
+	{"--two-pass", OPT_TWO_PASS, false},
+	{"--topic-ids", OPT_TOPIC_IDS, true},
 	{"--by", OPT_BY, true},
 	{"--top", OPT_TOP, true},
 	{"--group", OPT_NOT_BUILT, true},
@@ -129,14 +138,27 @@ struct job {
 	struct stats *stats;   /* of OUTPUT_STATS */
 	struct filter *filter; /* NULL: all */
 	uint64_t malformed, unresolved;
-	bool closed; /* nobody reads our output any more */
+	bool closed;	 /* nobody reads our output any more, */
+	int write_errno; /* or it can't be written: why; 0: it was closed */
+
+	/* What the capture tells late: see read_input. */
+	const char *topic_ids;
+	struct brokers *brokers;
+	bool seekable, two_pass, learned;
+	bool needs_topics, needs_brokers;
+	bool incomplete; /* this pass ended at an exchange that lacks a name */
+	uint64_t events; /* of this pass */
+	uint64_t told;	 /* events whose output was written by an earlier pass */
 };
 
 static struct decode *running; /* for the signal handler */
 
+static volatile sig_atomic_t interrupted;
+
 static void on_signal(int number)
 {
 	(void)number;
+	interrupted = 1;
 	if (running)
 		decode_stop(running);
 }
@@ -153,6 +175,7 @@ static void write_out(struct job *job)
 		if (n < 0 && errno == EINTR)
 			continue;
 		job->closed = n < 0;
+		job->write_errno = n < 0 && errno != EPIPE ? errno : 0;
 		at += n > 0 ? (size_t)n : 0;
 	}
 	buf_reset(&job->out);
@@ -167,7 +190,7 @@ static void put_exchange(struct job *job, struct exchange *x, const struct summa
 		text_exchange(&job->out, x, s);
 		break;
 	case OUTPUT_TREE:
-		tree_exchange(&job->out, x, s, job->values);
+		tree_exchange(&job->out, x, s, job->names, job->values);
 		break;
 	case OUTPUT_JSON:
 		jsonl_exchange(&job->out, x, s, JSONL_MESSAGES);
@@ -181,17 +204,33 @@ static void put_exchange(struct job *job, struct exchange *x, const struct summa
 	}
 }
 
+/* Whether what was asked for needs a name that may yet be told. */
+static bool lacks_name(const struct job *job, const struct exchange *x, const struct summary *s)
+{
+	return job->seekable && !job->learned &&
+	       ((job->needs_topics && s->unresolved) || (job->needs_brokers && x->conn.broker < 0));
+}
+
 static void on_exchange(struct job *job, struct exchange *x)
 {
 	struct summary s;
+	bool matches;
 
 	if (job->stats)
 		stats_learn(job->stats, x);
 	summarize(x, job->names, &s);
-	if (job->filter && !filter_matches(job->filter, x, &s))
+	if (lacks_name(job, x, &s)) {
+		job->incomplete = true;
+		decode_stop(job->decode);
+		return;
+	}
+	matches = !job->filter || filter_matches(job->filter, x, &s);
+	/* Where topics were asked for, an exchange without a name may be missing from the output.
+	 */
+	job->unresolved += s.unresolved && (matches || job->needs_topics);
+	if (!matches)
 		return;
 	job->malformed += s.malformed;
-	job->unresolved += s.unresolved > 0;
 	if (job->slice)
 		slice_choose(job->slice, x);
 	if (!job->slice || job->output_given)
@@ -214,12 +253,17 @@ static void on_event(void *context, const struct event *ev)
 {
 	struct job *job = context;
 
+	if (job->incomplete)
+		return;
+	job->events++;
 	if (job->stats)
 		stats_event(job->stats, ev);
 	if (ev->kind == EVENT_EXCHANGE)
 		on_exchange(job, ev->exchange);
 	else if (!job->filter)
 		on_other(job, ev);
+	if (job->events <= job->told)
+		buf_reset(&job->out);
 	if (job->out.len >= OUTPUT_FLUSH || job->interface)
 		write_out(job);
 }
@@ -448,9 +492,57 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 		return 0;
 	case OPT_MEMORY:
 		return set_memory(job, value);
+	case OPT_TWO_PASS:
+		job->two_pass = true;
+		return 0;
+	case OPT_TOPIC_IDS:
+		job->topic_ids = value;
+		return 0;
 	default:
 		return cmd_usage(&cmd_decode, "%s is not built yet", word);
 	}
+}
+
+static bool all_regular(const struct job *job)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < job->files_count; i++)
+		if (!strcmp(job->files[i], "-") ||
+		    (stat(job->files[i], &st) == 0 && !S_ISREG(st.st_mode)))
+			return false;
+	return job->files_count > 0;
+}
+
+/* Whether the options go together; settles what follows from them. */
+static int check_options(struct job *job)
+{
+	const struct stats_options *o = &job->stats_options;
+	const char *twice = job->slice_path ? "-w" : job->two_pass ? "--two-pass" : NULL;
+
+	if (job->output != OUTPUT_STATS && (o->by_count || o->top))
+		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
+	if (job->streams && !job->slice_path)
+		return cmd_usage(&cmd_decode, "--streams goes with -w");
+	if (!job->files_count && !job->interface)
+		return cmd_usage(&cmd_decode, "say which: a FILE, - for standard input, or "
+					      "-i INTERFACE");
+	if (job->files_count && job->interface)
+		return cmd_usage(&cmd_decode, "files and -i together can't be");
+	job->seekable = all_regular(job);
+	if (twice && !job->seekable)
+		return cmd_usage(&cmd_decode, "%s reads its input twice: from files, not from %s",
+				 twice,
+				 job->interface ? "an interface" : "standard input or a pipe");
+	for (size_t i = 0; i < o->by_count; i++) {
+		job->needs_topics |= o->by[i] == STATS_BY_TOPIC || o->by[i] == STATS_BY_PARTITION;
+		job->needs_brokers |= o->by[i] == STATS_BY_BROKER;
+	}
+	if (job->filter) {
+		job->needs_topics |= filter_about(job->filter, "topic");
+		job->needs_brokers |= filter_about(job->filter, "broker");
+	}
+	return 0;
 }
 
 /* 0, or the status to exit with; CMD_HELP when help was asked for. */
@@ -474,23 +566,7 @@ static int read_options(struct job *job, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	if (job->output != OUTPUT_STATS && (job->stats_options.by_count || job->stats_options.top))
-		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
-	if (job->streams && !job->slice_path)
-		return cmd_usage(&cmd_decode, "--streams goes with -w");
-	for (size_t i = 0; i < job->files_count && job->slice_path; i++)
-		if (!strcmp(job->files[i], "-"))
-			return cmd_usage(&cmd_decode, "-w reads its input twice: from files, not "
-						      "from standard input");
-	if (job->interface && job->slice_path)
-		return cmd_usage(&cmd_decode, "-w reads its input twice: from files, not from an "
-					      "interface");
-	if (!job->files_count && !job->interface)
-		return cmd_usage(&cmd_decode, "say which: a FILE, - for standard input, or "
-					      "-i INTERFACE");
-	if (job->files_count && job->interface)
-		return cmd_usage(&cmd_decode, "files and -i together can't be");
-	return 0;
+	return check_options(job);
 }
 
 /* The end. */
@@ -520,7 +596,14 @@ static void sum_up(const struct job *job)
 	say(t->streams.evicted, "conversations forgotten: too many at once");
 	say(t->conns.tls, "conversations in TLS, which is not decrypted");
 	say(t->secrets, "blocks of keys, skipped");
-	say(job->unresolved, "exchanges with a topic id whose name was not seen before");
+	say(job->unresolved,
+	    job->learned ? "exchanges with a topic id that nothing in the capture names; "
+			   "--topic-ids FILE can tell it"
+	    : job->seekable
+		    ? "exchanges with a topic id whose name was not seen before; --two-pass looks "
+		      "behind them, too"
+		    : "exchanges with a topic id whose name was not seen before; --topic-ids FILE "
+		      "can tell it");
 	if (!job->verbose)
 		return;
 	say(t->packets, "packets");
@@ -577,6 +660,90 @@ static int write_slice(struct job *job, struct error *e)
 	return rc;
 }
 
+/* Passes. */
+
+static void begin_pass(struct job *job)
+{
+	if (job->output == OUTPUT_STATS)
+		job->stats = stats_new(&job->stats_options);
+	if (job->slice_path)
+		job->slice = slice_new(job->streams);
+	job->malformed = job->unresolved = job->events = 0;
+	job->incomplete = false;
+	job->decode = decode_new(&job->options, &job->bus);
+	running = job->decode;
+	if (interrupted)
+		decode_stop(job->decode);
+}
+
+static void end_pass(struct job *job)
+{
+	running = NULL;
+	decode_free(job->decode);
+	stats_free(job->stats);
+	slice_free(job->slice);
+	job->decode = NULL;
+	job->stats = NULL;
+	job->slice = NULL;
+}
+
+static void on_learn(void *context, const struct event *ev)
+{
+	struct job *job = context;
+	struct summary s;
+
+	if (ev->kind == EVENT_EXCHANGE && ev->exchange->header.api_key != API_PRODUCE &&
+	    ev->exchange->header.api_key != API_FETCH)
+		summarize(ev->exchange, job->names, &s);
+}
+
+/* Reads all of the files for names alone, also what --from, --to and -c leave out. What can't be
+ * read is for the pass that follows to say. */
+static void learn_names(struct job *job)
+{
+	struct decode_options o = {.capture = job->options.capture,
+				   .brokers = job->brokers,
+				   .thin = true,
+				   .memory_max = job->options.memory_max,
+				   .ports_count = job->options.ports_count};
+	struct event_sink sink = {.on_event = on_learn, .ctx = job};
+	struct event_bus bus = {0};
+	struct error e = ERROR_INIT;
+
+	memcpy(o.ports, job->options.ports, sizeof(o.ports));
+	event_bus_add(&bus, &sink);
+	running = decode_new(&o, &bus);
+	if (interrupted)
+		decode_stop(running);
+	decode_files(running, job->files, job->files_count, &e);
+	decode_free(running);
+	running = NULL;
+	job->learned = true;
+}
+
+/* One pass. Where it comes to an exchange that lacks a name that was asked for, it ends there,
+ * names are learned from the files as a whole, and it begins anew; what was written stays so. */
+static int read_input(struct job *job, struct error *e)
+{
+	int rc;
+
+	if (job->two_pass)
+		learn_names(job);
+	begin_pass(job);
+	if (job->interface)
+		return decode_live(job->decode, job->interface, e);
+	rc = decode_files(job->decode, job->files, job->files_count, e);
+	if (!job->incomplete || interrupted)
+		return rc;
+	write_out(job);
+	job->told = job->events - 1;
+	end_pass(job);
+	learn_names(job);
+	begin_pass(job);
+	*e = (struct error)ERROR_INIT;
+	return decode_files(job->decode, job->files, job->files_count, e);
+}
+
 static int run(struct job *job)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -584,18 +751,18 @@ static int run(struct job *job)
 	char text[600];
 	int rc;
 
-	running = job->decode;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	rc = job->interface ? decode_live(job->decode, job->interface, &e)
-			    : decode_files(job->decode, job->files, job->files_count, &e);
+	rc = read_input(job, &e);
 	if (job->stats)
 		stats_write(job->stats, &job->out);
 	write_out(job);
 	running = NULL;
 	if (rc >= 0 && job->slice)
 		rc = write_slice(job, &e);
+	if (job->write_errno)
+		rc = error_set(&e, ERR_OS, "can't write: %s", strerror(job->write_errno));
 	if (rc < 0)
 		fprintf(stderr, "ktrial decode: %s\n", error_text(&e, text, sizeof(text)));
 	if (!job->closed)
@@ -603,6 +770,16 @@ static int run(struct job *job)
 	if (rc < 0)
 		return rc == ERR_USAGE ? EXIT_USAGE : EXIT_ENVIRONMENT;
 	return job->strict && job->malformed ? EXIT_FINDINGS : EXIT_FINE;
+}
+
+static int read_topic_ids(struct job *job)
+{
+	struct error e = ERROR_INIT;
+
+	if (!job->topic_ids || names_read_file(job->names, job->topic_ids, &e) >= 0)
+		return 0;
+	fprintf(stderr, "ktrial decode: --topic-ids: %s\n", e.text);
+	return e.code == ERR_OS ? EXIT_ENVIRONMENT : EXIT_USAGE;
 }
 
 static int decode(int argc, char **argv)
@@ -613,28 +790,26 @@ static int decode(int argc, char **argv)
 	if (!job)
 		abort();
 	job->values = TREE_VALUES_TEXT;
+	buf_init(&job->out, OUTPUT_MAX);
+	job->names = names_new();
+	job->brokers = brokers_new();
 	status = read_options(job, argc, argv);
+	if (!status)
+		status = read_topic_ids(job);
 	if (!status) {
-		buf_init(&job->out, OUTPUT_MAX);
-		job->names = names_new();
 		job->sink = (struct event_sink){.on_event = on_event, .ctx = job};
 		event_bus_add(&job->bus, &job->sink);
-		if (job->output == OUTPUT_STATS)
-			job->stats = stats_new(&job->stats_options);
-		job->options.thin = job->stats != NULL;
-		if (job->slice_path)
-			job->slice = slice_new(job->streams);
-		if (job->slice && !job->options.show_secrets)
-			job->options.on_secret = on_secret;
+		job->options.thin = job->output == OUTPUT_STATS;
+		job->options.brokers = job->brokers;
 		job->options.context = job;
-		job->decode = decode_new(&job->options, &job->bus);
+		if (job->slice_path && !job->options.show_secrets)
+			job->options.on_secret = on_secret;
 		status = run(job);
-		decode_free(job->decode);
-		names_free(job->names);
-		stats_free(job->stats);
-		slice_free(job->slice);
-		buf_release(&job->out);
+		end_pass(job);
 	}
+	names_free(job->names);
+	brokers_free(job->brokers);
+	buf_release(&job->out);
 	filter_free(job->filter);
 	free(job);
 	return status == CMD_HELP ? EXIT_FINE : status;

@@ -28,6 +28,7 @@ struct decode {
 	struct decode_options options;
 	struct event_bus *bus;
 	struct dialog_env env;
+	struct brokers *brokers; /* our own; NULL: the caller's are used */
 	struct stream_table *streams;
 	struct fragments *fragments;
 	struct decode_totals totals;
@@ -372,9 +373,12 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 	limits.memory_max = d->options.memory_max / 4;
 	limits.queue_max = d->options.memory_max / 16;
 	d->bus = bus;
+	if (!d->options.brokers)
+		d->options.brokers = d->brokers = brokers_new();
 	d->env = (struct dialog_env){.bus = bus,
 				     .memory_max = d->options.memory_max / 2,
 				     .thin = d->options.thin,
+				     .brokers = d->options.brokers,
 				     .show_secrets = d->options.show_secrets,
 				     .on_secret = d->options.on_secret,
 				     .secret_context = d->options.context,
@@ -404,6 +408,7 @@ void decode_free(struct decode *d)
 	decode_end(d);
 	stream_table_free(d->streams);
 	fragments_free(d->fragments);
+	brokers_free(d->brokers);
 	DL_FOREACH_SAFE(d->unclaimed, a, next)
 	free(a);
 	HASH_ITER (hh, d->claimed, a, next) {

@@ -3,6 +3,7 @@
 #ifndef DECODER_DECODE_H
 #define DECODER_DECODE_H
 
+#include "decoder/brokers.h"
 #include "decoder/capture.h"
 #include "decoder/dialog.h"
 #include "decoder/fragments.h"
@@ -27,8 +28,9 @@ struct decode_options {
 			  uint64_t stream, int direction);
 	void (*on_secret)(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n);
 	void *context;
-	bool thin;	   /* leave records out of the messages, for speed and memory */
-	size_t memory_max; /* frames and conversations; 0: 64 MiB */
+	struct brokers *brokers; /* to be learned into, where they outlive the decoder; or NULL */
+	bool thin;		 /* leave records out of the messages, for speed and memory */
+	size_t memory_max;	 /* frames and conversations; 0: 64 MiB */
 };
 
 /* What was seen. */

@@ -164,10 +164,19 @@ static void emit(struct dialog *c, struct event *ev)
 	event_emit(c->env->bus, ev);
 }
 
+/* Who the server is, unless that is known. */
+static void know_broker(struct dialog *c)
+{
+	if (c->info.broker < 0)
+		c->info.broker = brokers_find(c->env->brokers, &c->info.server);
+}
+
 static void emit_conn(struct dialog *c, enum event_kind kind, enum close_how how, int64_t time_us)
 {
-	struct event ev = {.kind = kind, .time_us = time_us, .conn = c->info};
+	struct event ev = {.kind = kind, .time_us = time_us};
 
+	know_broker(c);
+	ev.conn = c->info;
 	ev.conn.how = how;
 	emit(c, &ev);
 }
@@ -296,7 +305,7 @@ static void hide_token(struct dialog *c, const struct side *side)
 static void emit_exchange(struct dialog *c, const struct waiting *w, struct part *response,
 			  enum exchange_state state, int64_t time_us)
 {
-	struct exchange x = {.conn = c->info, .state = state, .arena = &c->env->arena};
+	struct exchange x = {.state = state, .arena = &c->env->arena};
 	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = time_us, .exchange = &x};
 
 	x.stream = c->stream->number;
@@ -332,6 +341,9 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 		if (!w)
 			orphan(&x, response);
 	}
+	brokers_learn(c->env->brokers, &x);
+	know_broker(c);
+	x.conn = c->info;
 	emit(c, &ev);
 	arena_reset(&c->env->arena);
 }

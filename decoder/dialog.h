@@ -7,6 +7,7 @@
 #ifndef DECODER_DIALOG_H
 #define DECODER_DIALOG_H
 
+#include "decoder/brokers.h"
 #include "decoder/stream.h"
 #include "trace/event.h"
 
@@ -36,7 +37,8 @@ struct dialog_env {
 	/* A secret was found: n bytes from sequence number seq on. May be NULL. */
 	void (*on_secret)(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n);
 	void *secret_context;
-	bool thin; /* records are of no interest: they are left out of the frames */
+	bool thin;		 /* records are of no interest: they are left out of the frames */
+	struct brokers *brokers; /* learned; says who a connection's server is */
 	struct dialog_totals totals;
 	/* What else is known of a conversation that begins; may set its number and broker, and
 	 * where its opening was not seen swap the ends, so that the client is right. May be NULL.

@@ -662,10 +662,10 @@ bool filter_matches(const struct filter *f, struct exchange *x, const struct sum
 	return ask(f, f->root, x, s);
 }
 
-bool filter_about_topics(const struct filter *f)
+bool filter_about(const struct filter *f, const char *field)
 {
 	for (const struct node *n = f->tests; n; n = n->next_test)
-		if (!strncmp(n->field.name, "topic", 5))
+		if (!strncmp(n->field.name, field, strlen(field)))
 			return true;
 	return false;
 }

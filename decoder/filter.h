@@ -28,8 +28,9 @@ void filter_free(struct filter *f);
 /* Whether the pair passes. s: what summarize found in x. */
 bool filter_matches(const struct filter *f, struct exchange *x, const struct summary *s);
 
-/* True if it asks for topics: then a topic's name must be known before its id is met. */
-bool filter_about_topics(const struct filter *f);
+/* True if it asks for a field whose name begins so: "topic", "broker". What later messages tell of
+ * such must be known before. */
+bool filter_about(const struct filter *f, const char *field);
 
 /* The expression's line with a caret below offset, for a message about it. */
 void filter_point(struct buf *out, struct str text, size_t offset);

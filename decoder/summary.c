@@ -492,7 +492,7 @@ static void summarize_side(struct exchange *x, struct names *names, struct summa
 	add_trailing(s, x, response);
 }
 
-void summarize(struct exchange *x, struct names *names, struct summary *ret)
+static void summarize_once(struct exchange *x, struct names *names, struct summary *ret)
 {
 	memset(ret, 0, offsetof(struct summary, problems));
 	ret->problems_count = 0;
@@ -500,4 +500,14 @@ void summarize(struct exchange *x, struct names *names, struct summary *ret)
 	ret->throttle_ms = -1;
 	summarize_side(x, names, ret, false);
 	summarize_side(x, names, ret, true);
+}
+
+void summarize(struct exchange *x, struct names *names, struct summary *ret)
+{
+	uint64_t known = names_count(names);
+
+	summarize_once(x, names, ret);
+	/* The answer may have told the name of what the request asked for by its id. */
+	if (ret->unresolved && names_count(names) > known)
+		summarize_once(x, names, ret);
 }

@@ -15,6 +15,7 @@
 struct tree {
 	struct buf *out;
 	struct bytes frame;
+	const struct names *names;
 	int64_t base; /* of what is walked, in the frame */
 	enum tree_values values;
 	int depth;
@@ -187,6 +188,18 @@ static void put_name(struct tree *t, const struct walk_event *ev)
 		buf_text(t->out, ev->field->name);
 }
 
+/* Other uuids are in no message beside a topic's name, so none has one by mistake. */
+static void put_topic_name(struct tree *t, struct uuid id)
+{
+	struct str name = names_find(t->names, id);
+
+	if (!name.data)
+		return;
+	buf_text(t->out, " (");
+	text_put(t->out, name, TEXT_MAX);
+	buf_byte(t->out, ')');
+}
+
 static void put_value(struct tree *t, const struct walk_event *ev)
 {
 	char id[UUID_TEXT_SIZE];
@@ -200,6 +213,7 @@ static void put_value(struct tree *t, const struct walk_event *ev)
 	case FIELD_UUID:
 		uuid_text(ev->value.uuid, id);
 		buf_text(t->out, id);
+		put_topic_name(t, ev->value.uuid);
 		break;
 	case FIELD_FLOAT64:
 		buf_printf(t->out, "%.17g", ev->value.real);
@@ -308,7 +322,7 @@ static void put_rest(struct tree *t, int64_t at)
 }
 
 static void put_message(struct buf *out, const struct exchange *x, bool response,
-			enum tree_values values)
+			const struct names *names, enum tree_values values)
 {
 	int key = x->header.api_key, version = x->header.api_version;
 	int header = response ? frame_response_header_version(key, version)
@@ -317,8 +331,10 @@ static void put_message(struct buf *out, const struct exchange *x, bool response
 		message_of_api(key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
 	const struct message *h =
 		message_find(str_of(response ? "ResponseHeader" : "RequestHeader"), MESSAGE_DATA);
-	struct tree t = {
-		.out = out, .frame = response ? x->response : x->request, .values = values};
+	struct tree t = {.out = out,
+			 .frame = response ? x->response : x->request,
+			 .names = names,
+			 .values = values};
 	int32_t correlation_id;
 	int64_t body = x->header.body;
 
@@ -338,15 +354,15 @@ static void put_message(struct buf *out, const struct exchange *x, bool response
 }
 
 void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
-		   enum tree_values values)
+		   const struct names *names, enum tree_values values)
 {
 	if (x->state != EXCHANGE_ORPHAN) {
 		text_message(out, x, s, false);
-		put_message(out, x, false, values);
+		put_message(out, x, false, names, values);
 	}
 	if (x->response_us) {
 		text_message(out, x, s, true);
-		put_message(out, x, true, values);
+		put_message(out, x, true, names, values);
 	}
 }
 
@@ -358,6 +374,6 @@ bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 	if (ev->kind != EVENT_EXCHANGE)
 		return text_event(out, ev, names, verbose);
 	summarize(ev->exchange, names, &s);
-	tree_exchange(out, ev->exchange, &s, values);
+	tree_exchange(out, ev->exchange, &s, names, values);
 	return s.malformed;
 }
