@@ -33,7 +33,7 @@ endif
 LDFLAGS  += $(OPT_$(MODE))
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm
 
-ROOMS := base protocol trace rules mock checks decoder net service harness
+ROOMS := base protocol trace rules mock checks decoder replay net service harness
 MSGS  := $(sort $(wildcard protocol/messages/*.msg))
 SRC   := $(filter-out protocol/schemac.c,$(wildcard $(ROOMS:%=%/*.c))) $(GEN)/protocol/messages.c
 LIB   := $(SRC:%.c=$(B)/%.o)

@@ -28,6 +28,7 @@ extern const struct command cmd_list;
 extern const struct command cmd_run;
 extern const struct command cmd_ctl;
 extern const struct command cmd_serve;
+extern const struct command cmd_sanitize;
 extern const struct command cmd_verify;
 
 /* ---- options ---- */

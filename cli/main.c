@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&cmd_compare,
 	&cmd_decode,
 	&cmd_verify,
+	&cmd_sanitize,
 	&cmd_message, /* the comma keeps one a line */
 };
 
