@@ -3,13 +3,17 @@
 #include "cli/cmd.h"
 
 #include "cli/tell.h"
+#include "harness/rehearse.h"
 #include "harness/suite.h"
 #include "mock/profile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LIST_MAX      100
 #define MESSAGES_MAX  ((size_t)1 << 20)
@@ -192,6 +196,37 @@ static int set_option(struct run *r, int id, const char *word, const char *value
 	}
 }
 
+/* A file that can't be written is refused before anything runs, and not made by asking. */
+static int judge_file(const char *option, const char *path)
+{
+	struct stat st;
+	bool there = path && !stat(path, &st);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+
+	if (path && fd < 0)
+		return cmd_usage(&cmd_run, "%s: can't write %s: %s", option, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (path && !there)
+		unlink(path);
+	return 0;
+}
+
+static int judge_options(const struct run *r)
+{
+	if (!r->words_count)
+		return cmd_usage(&cmd_run, "name a scenario, or a folder of them");
+	if (!r->clients.count && !r->clients.under)
+		return cmd_usage(
+			&cmd_run,
+			"name a client with --client NAME, or a command with --under 'COMMAND'");
+	if (r->clients.count && r->clients.under)
+		return cmd_usage(&cmd_run,
+				 "it is either --client or --under: scenarios with speaks "
+				 "= \"none\" run the command, all others a client");
+	return judge_file("--junit", r->junit);
+}
+
 /* 0, an exit status, or -1 when help was asked for. */
 static int read_options(struct run *r, int argc, char **argv)
 {
@@ -211,15 +246,7 @@ static int read_options(struct run *r, int argc, char **argv)
 		status = id == CMD_WORD ? push(r->words, &r->words_count, value)
 					: set_option(r, id, word, value);
 	}
-	if (status)
-		return status;
-	if (!r->words_count)
-		return cmd_usage(&cmd_run, "name a scenario, or a folder of them");
-	if (!r->clients.count && !r->clients.under)
-		return cmd_usage(
-			&cmd_run,
-			"name a client with --client NAME, or a command with --under 'COMMAND'");
-	return 0;
+	return status ? status : judge_options(r);
 }
 
 /* ---- loading ---- */
@@ -294,6 +321,8 @@ static bool add_job(struct run *r, const struct scenario *s, int32_t index, int3
 /* All repetitions of a case, or, when it is wrong, only the first one's complaints. */
 static bool add_case(struct run *r, const struct scenario *s, int32_t index)
 {
+	if (!plan_rehearse(s, index, (uint64_t)r->seed, &r->messages))
+		return false;
 	for (int32_t n = 1; n <= r->repeat; n++)
 		if (!add_job(r, s, index, n))
 			return false;

@@ -144,6 +144,7 @@ static void count_text(const int32_t n[VERDICT_COUNT], char *ret_text, size_t si
 		const char *what;
 	} rest[] = {{VERDICT_INCONCLUSIVE, "inconclusive"},
 		    {VERDICT_ENVIRONMENT, "errors"},
+		    {VERDICT_WRONG, "wrong scenarios"},
 		    {VERDICT_SKIPPED, "skipped"},
 		    {VERDICT_KNOWN, "known"}};
 	size_t at = (size_t)snprintf(ret_text, size, "%d passed, %d failed", n[VERDICT_PASS],

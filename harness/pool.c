@@ -23,6 +23,8 @@
 
 #define DRAIN_ROUNDS 1200 /* of DRAIN_MS: how long interrupted cases may take to end */
 #define DRAIN_MS     10
+/* A case's process ends itself; one that has not, so long after its last moment, hangs. */
+#define OVERDUE_US (TRIAL_STOP_US + 60 * (int64_t)1000000)
 
 /* The header of what a case's process sends; the texts follow. */
 struct sent {
@@ -35,6 +37,7 @@ struct worker {
 	pid_t pid; /* 0: free */
 	int fd;
 	const struct job *job;
+	int64_t end_us; /* mono: it must have ended by then */
 	struct buf got;
 };
 
@@ -113,18 +116,24 @@ static void again(const struct pool *p, const struct job *job, struct buf *out)
 	buf_printf(out, " --seed %llu", (unsigned long long)job->plan->seed);
 }
 
-static bool write_file(const char *folder, const char *name, const struct buf *b)
+/* 0 or errno. */
+static int write_file(const char *folder, const char *name, const struct buf *b)
 {
 	char path[PATH_MAX + 2000];
+	int problem = 0;
 	FILE *out;
-	bool ok;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	out = fopen(path, "we");
 	if (!out)
-		return false;
-	ok = !b->bad && b->len && fwrite(b->data, 1, b->len, out) == b->len;
-	return !fclose(out) && ok;
+		return errno;
+	if (b->bad)
+		problem = EFBIG;
+	else if (fwrite(b->data, 1, b->len, out) != b->len)
+		problem = errno;
+	if (fclose(out) && !problem)
+		problem = errno;
+	return problem;
 }
 
 static void send_all(int fd, const void *data, size_t n)
@@ -175,6 +184,7 @@ static void render(const struct pool *p, const struct job *job, struct trial *t,
 				   .directory = folder,
 				   .repetition = job->repetition,
 				   .repetitions = job->repetitions};
+	int problem;
 
 	clients_label(p->config->clients, label, sizeof(label));
 	known_fails(t, &r->fails);
@@ -183,10 +193,15 @@ static void render(const struct pool *p, const struct job *job, struct trial *t,
 	again(p, job, &r->command);
 	c.command = buf_cstr(&r->command);
 	c.files_kept = p->config->keep_all || !verdict_good(t->outcome.verdict);
+	report_json(&c, &r->json);
+	problem = write_file(folder, "result.json", &r->json);
+	if (problem && t->outcome.verdict != VERDICT_FAIL) {
+		t->outcome.verdict = VERDICT_ENVIRONMENT;
+		snprintf(t->outcome.reason, sizeof(t->outcome.reason), "no result.json: %s",
+			 strerror(problem));
+	}
 	report_text(&c, &r->text);
 	report_junit(&c, &r->junit);
-	report_json(&c, &r->json);
-	write_file(folder, "result.json", &r->json);
 	if (!c.files_kept)
 		empty_folder(folder, "result.json");
 }
@@ -216,7 +231,8 @@ static void run_case(const struct pool *p, const struct job *job, int fd)
 
 	case_folder(p, job, folder, sizeof(folder));
 	if (make_folders(folder))
-		return; /* the parent tells that nothing came */
+		return;		  /* the parent tells that nothing came */
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	empty_folder(folder, NULL);
 	trial_run(&config, &trial);
 	tell_parent(p, job, &trial, folder, fd);
@@ -253,6 +269,7 @@ static void begin(struct pool *p, struct worker *w, const struct job *job)
 	fcntl(b.ends[0], F_SETFL, O_NONBLOCK);
 	w->fd = b.ends[0];
 	w->job = job;
+	w->end_us = clock_now().mono_us + job->plan->scenario->timeout_us + OVERDUE_US;
 	buf_init(&w->got, POOL_RESULT_MAX);
 	p->running++;
 }
@@ -363,6 +380,16 @@ static void wait_for_some(struct pool *p, int timeout_ms)
 			take(p, of[i]);
 }
 
+/* What hangs is killed: its pipe ends, and it is told as one that died. */
+static void kill_overdue(struct pool *p)
+{
+	int64_t now_us = clock_now().mono_us;
+
+	for (int i = 0; i < POOL_JOBS_MAX; i++)
+		if (p->workers[i].pid && now_us > p->workers[i].end_us)
+			kill(p->workers[i].pid, SIGKILL);
+}
+
 static struct worker *free_worker(struct pool *p)
 {
 	for (int i = 0; i < p->config->side_by_side; i++)
@@ -376,7 +403,8 @@ static bool goes_on(const struct pool *p)
 	const int32_t *counts = p->outcome->counts;
 
 	return !interrupted && p->next < p->config->jobs_count &&
-	       !(p->config->fail_fast && (counts[VERDICT_FAIL] || counts[VERDICT_ENVIRONMENT]));
+	       !(p->config->fail_fast &&
+		 (counts[VERDICT_FAIL] || counts[VERDICT_ENVIRONMENT] || counts[VERDICT_WRONG]));
 }
 
 /* After an interrupt: the cases end their subjects and themselves; who does not is killed below. */
@@ -431,6 +459,7 @@ int pool_run(const struct pool_config *config, struct pool_outcome *ret_outcome,
 			drain(p);
 		else
 			wait_for_some(p, 1000);
+		kill_overdue(p);
 	}
 	subjects_kill(NULL);
 	sigaction(SIGINT, &before[0], NULL);

@@ -145,7 +145,9 @@ void report_text(const struct report_context *c, struct buf *out)
 	const struct trial *t = c->trial;
 
 	text_head(c, out);
-	if (t->outcome.verdict == VERDICT_SKIPPED)
+	if (t->outcome.verdict == VERDICT_WRONG)
+		buf_printf(out, STR_FMT, STR_ARG(t->mistake));
+	if (t->outcome.verdict == VERDICT_SKIPPED || t->outcome.verdict == VERDICT_WRONG)
 		return;
 	for (int32_t i = 0; i < t->judgements_count; i++)
 		if (is_told(t, &t->judgements[i]) && t->outcome.verdict != VERDICT_ENVIRONMENT)
@@ -393,7 +395,8 @@ void report_junit_file(struct str elements, const int32_t counts[VERDICT_COUNT],
 		   "<testsuite name=\"ktrial\" tests=\"%d\" failures=\"%d\" errors=\"%d\" "
 		   "skipped=\"%d\" time=\"%.3f\">\n",
 		   total, counts[VERDICT_FAIL],
-		   counts[VERDICT_INCONCLUSIVE] + counts[VERDICT_ENVIRONMENT],
+		   counts[VERDICT_INCONCLUSIVE] + counts[VERDICT_ENVIRONMENT] +
+			   counts[VERDICT_WRONG],
 		   counts[VERDICT_SKIPPED] + counts[VERDICT_KNOWN], all_seconds);
 	buf_add(out, elements.data, (size_t)elements.len);
 	buf_text(out, "</testsuite>\n");

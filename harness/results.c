@@ -125,6 +125,7 @@ static int badness(enum verdict v)
 	case VERDICT_FAIL:
 		return 3;
 	case VERDICT_ENVIRONMENT:
+	case VERDICT_WRONG:
 		return 2;
 	case VERDICT_INCONCLUSIVE:
 		return 1;

@@ -3,6 +3,8 @@
  * functions by longjmp: whatever they hold lies in the plan's arena or in Lua itself. */
 #include "harness/script.h"
 
+#include "harness/bounds.h"
+
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdarg.h>
@@ -25,6 +27,20 @@ struct script *script_of(lua_State *lua)
 	return *(struct script **)lua_getextraspace(lua);
 }
 
+/* Lua's own message for want of memory names no line: where it is now, is noted here. */
+static void note_starved(struct script *s)
+{
+	lua_Debug ar = {.currentline = -1};
+
+	for (int level = 0; s->running && ar.currentline < 0; level++) {
+		if (!lua_getstack(s->running, level, &ar))
+			return;
+		lua_getinfo(s->running, "l", &ar);
+	}
+	if (s->running)
+		s->starved = script_line_place(s->running, ar.currentline);
+}
+
 static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 {
 	struct script *s = ctx;
@@ -36,25 +52,37 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 		s->memory -= before;
 		return NULL;
 	}
-	if (size > before && s->memory + size - before > SCRIPT_MEMORY_MAX)
+	if (size > before && s->memory + size - before > SCRIPT_MEMORY_MAX) {
+		note_starved(s);
 		return NULL;
+	}
 	p = realloc(old, size);
 	if (p)
 		s->memory = s->memory - before + size;
 	return p;
 }
 
-static void on_steps(lua_State *lua, lua_Debug *ar)
+static void take_steps(lua_State *lua, uint64_t steps, int line)
 {
 	struct script *s = script_of(lua);
 
-	s->steps += STEPS_BETWEEN;
+	s->steps += steps;
 	if (s->steps <= SCRIPT_STEPS_MAX)
 		return;
-	lua_getinfo(lua, "l", ar);
-	script_complain(s, (struct place){.line = ar->currentline},
-			"this takes too long: more than %d steps", SCRIPT_STEPS_MAX);
+	script_complain(s, script_line_place(lua, line), "this takes too long: more than %d steps",
+			SCRIPT_STEPS_MAX);
 	script_stop(lua);
+}
+
+void script_charge(lua_State *lua, uint64_t steps)
+{
+	take_steps(lua, steps, script_line(lua));
+}
+
+static void on_steps(lua_State *lua, lua_Debug *ar)
+{
+	lua_getinfo(lua, "l", ar);
+	take_steps(lua, STEPS_BETWEEN, ar->currentline);
 }
 
 int script_stop(lua_State *lua)
@@ -83,18 +111,24 @@ static const struct source *source_called(const struct script *s, const char *pa
 										     : NULL;
 }
 
+/* The text of the innermost function that is Lua's. */
 const struct source *script_source(lua_State *lua)
 {
 	struct script *s = script_of(lua);
 	const struct source *found = NULL;
 	lua_Debug ar;
 
-	if (lua_getstack(lua, 1, &ar)) {
+	for (int level = 0; !found && lua_getstack(lua, level, &ar); level++) {
 		lua_getinfo(lua, "S", &ar);
 		found = ar.source[0] == '@' ? source_called(s, ar.source + 1, strlen(ar.source + 1))
 					    : NULL;
 	}
 	return found ? found : s->source;
+}
+
+struct place script_line_place(lua_State *lua, int line)
+{
+	return source_point(script_source(lua), line, "");
 }
 
 struct place script_place(lua_State *lua, const char *name)
@@ -120,19 +154,20 @@ void script_complain(struct script *s, struct place at, const char *fmt, ...)
 	c[s->complaints_count++] = (struct complaint){at, strdup(text)};
 }
 
-/* "path:12: text" becomes a place; Lua's "near 'x'" gives the column. */
+/* "path:12: text" becomes a place. */
 static void complain_text(struct script *s, const char *text)
 {
-	const char *colon = strchr(text, ':'), *near = strstr(text, "near '");
+	const char *colon = strchr(text, ':');
 	const struct source *source = colon ? source_called(s, text, (size_t)(colon - text)) : NULL;
 	struct place at = {0, 0, source};
-	char word[100];
 	int used = 0;
 
-	if (source && sscanf(colon, ":%d: %n", &at.line, &used) == 1 && used)
+	if (!source && strstr(text, "not enough memory"))
+		at = s->starved;
+	if (source && sscanf(colon, ":%d: %n", &at.line, &used) == 1 && used) {
 		text = colon + used;
-	if (source && near && sscanf(near, "near '%99[^']'", word) == 1)
-		at = source_name(source, at.line, word);
+		at = source_point(source, at.line, text);
+	}
 	script_complain(s, at, "%s", text);
 }
 
@@ -147,18 +182,13 @@ void script_complain_error(struct script *s, lua_State *lua)
 				luaL_typename(lua, -1));
 }
 
-void script_error_text(struct script *s, lua_State *lua, char *ret_text, size_t size)
+void script_last_complaint(const struct script *s, struct buf *ret_line, struct buf *ret_whole)
 {
-	const char *message = lua_tostring(lua, -1);
-	const struct complaint *c;
+	const struct complaint *c = &s->complaints[s->complaints_count - 1];
+	const struct source *source = c->at.source ? c->at.source : s->source;
 
-	if (lua_touserdata(lua, -1) == &stop_tag && s->complaints_count) {
-		c = &s->complaints[s->complaints_count - 1];
-		snprintf(ret_text, size, "%s:%d: %s",
-			 c->at.source ? c->at.source->path : s->source->path, c->at.line, c->text);
-	} else {
-		snprintf(ret_text, size, "%s", message ? message : "an error that is no text");
-	}
+	buf_printf(ret_line, "%s:%d:%d: %s", source->path, c->at.line, c->at.column, c->text);
+	source_complain(source, c->at, c->text, ret_whole);
 }
 
 /* ---- the closed world ---- */
@@ -444,6 +474,7 @@ static int open_world(lua_State *lua)
 	struct script *s = script_of(lua);
 
 	open_libraries(s);
+	bounds_add(lua);
 	add_object_type(lua);
 	lua_pushcfunction(lua, word_use);
 	lua_setglobal(lua, "use");
@@ -467,6 +498,7 @@ bool script_run(struct script *s)
 	lua_sethook(s->lua, on_steps, LUA_MASKCOUNT, STEPS_BETWEEN);
 	snprintf(chunk, sizeof(chunk), "@%s", s->source->path);
 	lua_pushcfunction(s->lua, open_world);
+	bounds_begin(s->lua);
 	if (surprise.line)
 		script_complain(s, surprise,
 				"this '(' continues the line above as a call; put a ';' before it");
@@ -476,6 +508,7 @@ bool script_run(struct script *s)
 		script_complain_error(s, s->lua);
 	else
 		failed = false;
+	bounds_end();
 	if (s->complaints_count)
 		qsort(s->complaints, (size_t)s->complaints_count, sizeof(*s->complaints), by_place);
 	for (int i = 0; i < s->complaints_count; i++)

@@ -59,8 +59,9 @@ struct stage;
 struct lua_State; /* Lua's own */
 
 struct script {
-	struct lua_State *lua;
+	struct lua_State *lua, *running; /* running: the thread at work; NULL: none */
 	size_t memory;
+	struct place starved; /* where memory was last refused */
 	uint64_t steps;
 	struct scenario *header;     /* first phase: filled from scenario{}; else NULL */
 	struct case_plan *plan;	     /* second phase */
@@ -71,6 +72,7 @@ struct script {
 	struct complaint *complaints; /* sorted by place and written to out at the end of the run */
 	int complaints_count;
 	bool has_scenario, has_cluster;
+	bool refused;	     /* an error came from the stage, not from the text */
 	struct stage *stage; /* while the timeline runs */
 	struct condition awaited;
 	int64_t awaited_us; /* limit of the await that is waited for, in µs from its start */
@@ -96,13 +98,20 @@ void script_complain_error(struct script *s, struct lua_State *lua);
 /* Ends the run, after a complaint that nothing can follow. Does not return. */
 int script_stop(struct lua_State *lua);
 
-/* What an ended coroutine says (on top of its stack), as "path:line: text". */
-void script_error_text(struct script *s, struct lua_State *lua, char *ret_text, size_t size);
+/* The newest complaint: as "path:line:column: text", and with its line and a caret. There is one.
+ */
+void script_last_complaint(const struct script *s, struct buf *ret_line, struct buf *ret_whole);
+
+/* Counts steps that a library function may take, as if they were instructions; ends the run when
+ * there are too many. */
+void script_charge(struct lua_State *lua, uint64_t steps);
 
 /* The line of the Lua code that called the C function which asks. */
 int script_line(struct lua_State *lua);
 /* The text of that code: the scenario, or a module of it. */
 const struct source *script_source(struct lua_State *lua);
+/* That line of it, as a place. */
+struct place script_line_place(struct lua_State *lua, int line);
 /* The place of a name on that line. */
 struct place script_place(struct lua_State *lua, const char *name);
 

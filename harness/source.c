@@ -354,6 +354,32 @@ struct place source_name(const struct source *s, int line, const char *name)
 	return (struct place){line, 0, s};
 }
 
+/* Cuts the last 'name' off a message of len bytes; its length, with the name in ret_name, or 0. */
+static size_t last_quoted(const char *message, size_t len, char *ret_name, size_t size)
+{
+	const char *end = memrchr(message, '\'', len), *start;
+
+	start = end && end > message ? memrchr(message, '\'', (size_t)(end - message)) : NULL;
+	if (!start)
+		return 0;
+	snprintf(ret_name, size, "%.*s", (int)(end - start) - 1, start + 1);
+	return (size_t)(start - message);
+}
+
+struct place source_point(const struct source *s, int line, const char *message)
+{
+	size_t len = strlen(message);
+	struct place at = {line, 0, s};
+	char name[100];
+
+	while (!at.column && (len = last_quoted(message, len, name, sizeof(name))) > 0)
+		at = source_name(s, line, name);
+	for (size_t i = 0; i < s->tokens_count && !at.column; i++)
+		if (s->tokens[i].line == line)
+			at.column = s->tokens[i].column;
+	return at;
+}
+
 bool source_calls(const struct source *s, size_t *at, const char *name, struct place *ret_place,
 		  struct str *ret_text)
 {

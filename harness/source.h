@@ -51,6 +51,10 @@ bool source_find(const struct source *s, int line, const char *name, const struc
 /* The place of a name on that line, or the line alone. */
 struct place source_name(const struct source *s, int line, const char *name);
 
+/* The place on that line that a message is about: the last name which it quotes and which stands
+ * there, else the line's first token. */
+struct place source_point(const struct source *s, int line, const char *message);
+
 /* Walks over the literal texts that calls of `name` have as their first argument: start with *at =
  * 0; true and the place of the next one and its text without quotes (a view), or false at the end.
  * Texts with escapes are passed over. */

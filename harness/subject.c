@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READ_SIZE	65536
+#define READ_SIZE     65536
+#define READS_AT_ONCE 16 /* then the loop has its turn: a flood of output must not stop the clock \
+			  */
 #define KILL_ROUNDS_MAX 2000 /* of KILL_WAIT_MS each */
 #define KILL_WAIT_MS	2
 #define PIDS_MAX	4096
@@ -29,6 +31,7 @@ struct output {
 	int fd;	  /* -1 after the end */
 	int file; /* -1: not kept */
 	size_t kept;
+	int problem; /* errno of what could not be kept; 0 */
 	struct loop_watch *watch;
 	struct buf line; /* of standard output: what came since the last line end */
 	bool is_out, skipping;
@@ -112,9 +115,14 @@ static void keep(struct output *o, const uint8_t *data, size_t n)
 
 	if (o->file < 0 || !room)
 		return;
-	wrote = write(o->file, data, n < room ? n : room);
-	if (wrote > 0)
-		o->kept += (size_t)wrote;
+	n = n < room ? n : room;
+	while (n && ((wrote = write(o->file, data, n)) > 0 || (wrote < 0 && errno == EINTR))) {
+		o->kept += wrote > 0 ? (size_t)wrote : 0;
+		data += wrote > 0 ? wrote : 0;
+		n -= wrote > 0 ? (size_t)wrote : 0;
+	}
+	if (n && !o->problem)
+		o->problem = errno;
 }
 
 static void close_output(struct output *o)
@@ -132,19 +140,21 @@ static void close_output(struct output *o)
 	o->file = -1;
 }
 
-/* Reads what is there; closes at the end of the input. */
+/* Reads what is there, as far as one turn may go; closes at the end of the input. */
 static void read_output(struct output *o)
 {
 	uint8_t data[READ_SIZE];
 	ssize_t n;
 
-	while (o->fd >= 0 && (n = read(o->fd, data, sizeof(data))) != 0) {
+	for (int i = 0; o->fd >= 0 && (n = read(o->fd, data, sizeof(data))) != 0; i++) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return; /* EAGAIN: more may come */
 		keep(o, data, (size_t)n);
 		take(o, data, (size_t)n);
+		if (i >= READS_AT_ONCE)
+			return;
 	}
 	close_output(o);
 }
@@ -198,6 +208,11 @@ int subject_status(const struct subject *s)
 int subject_signal_number(const struct subject *s)
 {
 	return !s->running && WIFSIGNALED(s->wait_status) ? WTERMSIG(s->wait_status) : 0;
+}
+
+int subject_problem(const struct subject *s)
+{
+	return s->out.problem ? s->out.problem : s->err.problem;
 }
 
 void subject_signal(struct subject *s, int number)

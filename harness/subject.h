@@ -50,6 +50,8 @@ struct subject *subject_start(struct subjects *all, const struct subject_config 
 			      struct error *e);
 
 bool subject_runs(const struct subject *s);
+/* The errno of a write that failed, so that its outputs are not kept whole; 0 if all went well. */
+int subject_problem(const struct subject *s);
 /* Of one that has ended: its exit status, or 128 + the signal that ended it. */
 int subject_status(const struct subject *s);
 /* The signal that ended it, or 0. */

@@ -3,6 +3,8 @@
  * passes inside. */
 #include "harness/timeline.h"
 
+#include "harness/arguments.h"
+#include "harness/bounds.h"
 #include "protocol/schema.h"
 
 #include <lauxlib.h>
@@ -21,7 +23,7 @@ struct timeline {
 	enum timeline_state state;
 	bool begun;
 	int64_t since_us; /* mono: when the present wait began */
-	char why[1000], waiting[300];
+	char why[1000], waiting[300], mistake[2000];
 };
 
 /* ---- words ---- */
@@ -38,12 +40,30 @@ static struct stage *stage_of(lua_State *lua, const char *word)
 	return s->stage;
 }
 
+/* A mistake in a call of a word: index is that of the argument as it is written, 0 the call as a
+ * whole. Does not return. */
+__attribute__((format(printf, 4, 5))) static int mistake(lua_State *lua, const char *word,
+							 int index, const char *fmt, ...)
+{
+	struct call_site c = call_site(lua, word);
+	char text[500];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	script_complain(c.script, index ? call_place(&c, index) : script_place(lua, word), "%s",
+			text);
+	return script_stop(lua);
+}
+
 static struct object *self_of(lua_State *lua, enum object_kind kind, const char *word)
 {
 	struct object *o = script_object(lua, 1);
 
 	if (!o || o->kind != kind)
-		luaL_error(lua, "write %s:%s(...), with a colon", object_kind_name(kind) + 2, word);
+		mistake(lua, word, 0, "write %s:%s(...), with a colon", object_kind_name(kind) + 2,
+			word);
 	return o;
 }
 
@@ -70,7 +90,7 @@ static int word_start(lua_State *lua)
 	struct error e = ERROR_INIT;
 
 	if (stage->start(stage, o->index, &e) < 0)
-		return luaL_error(lua, "%s", e.text);
+		return mistake(lua, "start", 0, "%s", e.text);
 	return 0;
 }
 
@@ -149,7 +169,7 @@ static struct str hold_of(lua_State *lua, const struct object *o, const char *wo
 	const char *at = memmem(text.data, (size_t)text.len, "-> hold ", 8), *end;
 
 	if (!at)
-		luaL_error(lua, "rule:%s is for rules that hold", word);
+		mistake(lua, word, 0, "rule:%s is for rules that hold", word);
 	at += 8;
 	end = memchr(at, ' ', (size_t)(text.data + text.len - at));
 	return (struct str){at, (int32_t)((end ? end : text.data + text.len) - at)};
@@ -174,14 +194,33 @@ static int word_release(lua_State *lua)
 	return 1;
 }
 
+static const char *nearest_api(struct str name)
+{
+	const char *best = NULL;
+	int best_distance = 4;
+
+	for (int key = 0; key <= API_KEY_MAX; key++) {
+		int distance = api_name(key) ? str_distance(name, str_of(api_name(key))) : 4;
+
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = api_name(key);
+		}
+	}
+	return best;
+}
+
 static int word_sent(lua_State *lua)
 {
 	struct object *o = self_of(lua, OBJECT_CLIENT, "sent");
 	const char *api = luaL_checkstring(lua, 2);
 	int key = api_find(str_of(api));
+	const char *nearest = key < 0 ? nearest_api(str_of(api)) : NULL;
 
 	if (key < 0)
-		return luaL_error(lua, "there is no API '%s'", api);
+		return mistake(lua, "sent", 1, "there is no API '%s'%s%s%s", api,
+			       nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			       nearest ? "'?" : "");
 	return push_condition(lua, (struct condition){.kind = CONDITION_SENT,
 						      .index = o->index,
 						      .api_key = key,
@@ -218,12 +257,14 @@ static int push_parts(lua_State *lua, enum condition_kind kind, const char *word
 
 	parts = arena_zalloc(&script_of(lua)->plan->arena, CONDITION_PARTS_MAX * sizeof(*parts));
 	if (!c.parts_count || c.parts_count > CONDITION_PARTS_MAX || !parts)
-		return luaL_error(lua, "%s takes 1 to %d conditions", word, CONDITION_PARTS_MAX);
+		return mistake(lua, word, 0, "%s takes 1 to %d conditions", word,
+			       CONDITION_PARTS_MAX);
 	for (int i = 0; i < c.parts_count; i++) {
 		struct object *o = script_object(lua, i + 1);
 
 		if (!o || o->kind != OBJECT_CONDITION)
-			return luaL_error(lua, "%s takes conditions such as rule:fired()", word);
+			return mistake(lua, word, i + 1, "%s takes conditions such as rule:fired()",
+				       word);
 		parts[i] = o->condition;
 	}
 	c.parts = parts;
@@ -240,14 +281,14 @@ static int word_all(lua_State *lua)
 	return push_parts(lua, CONDITION_ALL, "all");
 }
 
-static int64_t duration_argument(lua_State *lua, int index, int64_t otherwise)
+static int64_t duration_argument(lua_State *lua, const char *word, int index, int64_t otherwise)
 {
 	int64_t us = otherwise;
 
 	if (!lua_isnoneornil(lua, index) &&
 	    !plan_duration(str_of(luaL_checkstring(lua, index)), &us))
-		luaL_error(lua, "'%s' is no time: write \"500ms\" or \"20s\"",
-			   lua_tostring(lua, index));
+		mistake(lua, word, index, "'%s' is no time: write \"500ms\" or \"20s\"",
+			lua_tostring(lua, index));
 	return us;
 }
 
@@ -258,10 +299,10 @@ static int word_await(lua_State *lua)
 
 	stage_of(lua, "await");
 	if (!o || o->kind != OBJECT_CONDITION)
-		return luaL_error(
-			lua, "await takes a condition such as rule:fired() or client:exited(0)");
+		return mistake(lua, "await", 1,
+			       "await takes a condition such as rule:fired() or client:exited(0)");
 	s->awaited = o->condition;
-	s->awaited_us = duration_argument(lua, 2, AWAIT_DEFAULT_US);
+	s->awaited_us = duration_argument(lua, "await", 2, AWAIT_DEFAULT_US);
 	s->awaited_line = script_line(lua);
 	s->awaited_source = script_source(lua);
 	return lua_yield(lua, 0);
@@ -273,7 +314,7 @@ static int word_sleep(lua_State *lua)
 
 	stage_of(lua, "sleep");
 	s->awaited = (struct condition){.kind = CONDITION_TIME};
-	s->awaited_us = duration_argument(lua, 1, 0);
+	s->awaited_us = duration_argument(lua, "sleep", 1, 0);
 	s->awaited_line = script_line(lua);
 	s->awaited_source = script_source(lua);
 	return lua_yield(lua, 0);
@@ -285,9 +326,9 @@ static int word_event(lua_State *lua)
 	const char *text = luaL_checkstring(lua, 1);
 	struct error e = ERROR_INIT;
 
-	if (stage->happen(stage, str_of(text), &e) < 0)
-		return luaL_error(lua, "event \"%s\": %s", text, e.text);
-	return 0;
+	if (stage->happen(stage, str_of(text), &e) >= 0)
+		return 0;
+	return mistake(lua, "event", 1, "event \"%s\": %s", text, e.text);
 }
 
 static int word_mark(lua_State *lua)
@@ -494,20 +535,39 @@ static bool wait_over(struct timeline *t, struct instant now)
 	return false;
 }
 
+/* It ended with an error. Of an event that the cluster refused, subjects may be the cause: all
+ * others are in every way the text's own. */
+static enum timeline_state fail_text(struct timeline *t)
+{
+	struct buf line, whole;
+
+	buf_init(&line, sizeof(t->why) * 4);
+	buf_init(&whole, sizeof(t->mistake) * 4);
+	script_complain_error(t->script, t->thread);
+	script_last_complaint(t->script, &line, &whole);
+	fail(t, buf_cstr(&line));
+	if (!t->script->refused) {
+		snprintf(t->mistake, sizeof(t->mistake), "%s", buf_cstr(&whole));
+		t->state = TIMELINE_WRONG;
+	}
+	buf_release(&line);
+	buf_release(&whole);
+	return t->state;
+}
+
 static enum timeline_state resume(struct timeline *t)
 {
 	int results, status;
-	char message[1000];
 
 	t->script->steps = 0;
 	t->waiting[0] = '\0';
+	bounds_begin(t->thread);
 	status = lua_resume(t->thread, NULL, 0, &results);
+	bounds_end();
 	if (status == LUA_OK)
 		return t->state = TIMELINE_DONE;
-	if (status != LUA_YIELD) {
-		script_error_text(t->script, t->thread, message, sizeof(message));
-		return fail(t, message);
-	}
+	if (status != LUA_YIELD)
+		return fail_text(t);
 	lua_pop(t->thread, results);
 	note_waiting(t);
 	return TIMELINE_RUNNING;
@@ -539,6 +599,11 @@ int64_t timeline_deadline(const struct timeline *t)
 const char *timeline_why(const struct timeline *t)
 {
 	return t->why;
+}
+
+const char *timeline_mistake(const struct timeline *t)
+{
+	return t->state == TIMELINE_WRONG ? t->mistake : NULL;
 }
 
 const char *timeline_waiting(const struct timeline *t)

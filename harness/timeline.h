@@ -27,7 +27,8 @@ struct stage {
 	void (*mark)(struct stage *stage, struct str text);
 };
 
-enum timeline_state { TIMELINE_RUNNING, TIMELINE_DONE, TIMELINE_FAILED };
+/* FAILED: what it waited for did not come. WRONG: the text itself made a mistake. */
+enum timeline_state { TIMELINE_RUNNING, TIMELINE_DONE, TIMELINE_FAILED, TIMELINE_WRONG };
 
 struct timeline;
 
@@ -41,8 +42,11 @@ enum timeline_state timeline_poll(struct timeline *t, struct instant now);
 /* When to poll again at the latest, on the monotonic clock; INSTANT_NEVER while it waits for events
  * alone. */
 int64_t timeline_deadline(const struct timeline *t);
-/* Why it failed, with its place in the file; and what it waits for now ("" for nothing). */
+/* Why it failed or is wrong, with its place in the file; and what it waits for now ("" for
+ * nothing). */
 const char *timeline_why(const struct timeline *t);
+/* Of a WRONG one: the complaint with its line and a caret; else NULL. */
+const char *timeline_mistake(const struct timeline *t);
 const char *timeline_waiting(const struct timeline *t);
 
 #endif

@@ -319,7 +319,11 @@ static enum holds stage_holds(struct stage *stage, const struct condition *c, ch
 
 static int stage_happen(struct stage *stage, struct str text, struct error *e)
 {
-	return service_happen(run_of(stage)->service, text, e);
+	struct run *r = run_of(stage);
+	int rc = service_happen(r->service, text, e);
+
+	r->config->plan->script->refused = rc < 0;
+	return rc;
 }
 
 static int32_t stage_release(struct stage *stage, struct str hold)
@@ -564,6 +568,10 @@ static void note_subjects(struct run *r)
 		if (!s)
 			continue;
 		o->running = subject_runs(s);
+		if (subject_problem(s) && !r->environment[0])
+			snprintf(r->environment, sizeof(r->environment),
+				 "can't keep what " STR_FMT " printed: %s", STR_ARG(o->name),
+				 strerror(subject_problem(s)));
 		o->status = o->running ? -1 : subject_status(s);
 		o->signal_number = subject_signal_number(s);
 		for (first = 0; subject_tail(s, first + TRIAL_TAIL_LINES);)
@@ -694,6 +702,7 @@ static void judge(struct run *r)
 	struct circumstances c = {
 		.unsupported = text_or_null(r->unsupported),
 		.environment = text_or_null(r->environment),
+		.mistake = timeline_mistake(r->timeline) ? timeline_why(r->timeline) : NULL,
 		.crash = text_or_null(r->crash),
 		.timeline = timeline_failure(r),
 		.stall_us = t->stall_us,
@@ -701,6 +710,8 @@ static void judge(struct run *r)
 
 	checks_end(&t->checks, NEEDS_WIRE | NEEDS_LOG | NEEDS_REPORTS);
 	t->exchanges = t->checks.exchanges;
+	if (c.mistake)
+		t->mistake = arena_str(&t->arena, str_of(timeline_mistake(r->timeline)));
 	verdict_reach(t->judgements, t->judgements_count, t->rules, t->rules_count, &c,
 		      &t->outcome);
 }

@@ -38,6 +38,7 @@ struct trial {
 	int32_t rules_count;
 	struct subject_outcome *subjects;
 	int32_t subjects_count;
+	struct str mistake; /* of a wrong scenario: the complaint with its line; else null */
 	int64_t started_us, took_us; /* wall clock; duration */
 	uint64_t exchanges, connections;
 	int64_t stall_us;

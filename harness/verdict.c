@@ -97,6 +97,8 @@ void verdict_reach(struct judgement *judgements, int32_t judgements_count,
 		because(o, VERDICT_SKIPPED, "unsupported: ", c->unsupported);
 	} else if (c->environment) {
 		because(o, VERDICT_ENVIRONMENT, "", c->environment);
+	} else if (c->mistake) {
+		because(o, VERDICT_WRONG, "", c->mistake);
 	} else if (first_with(judgements, judgements_count, STANDING_BAD)) {
 		fail_by_checks(judgements, judgements_count, o);
 	} else if (c->crash) {
@@ -127,8 +129,8 @@ bool verdict_told(const struct judgement *list, int32_t n, const struct judgemen
 
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = {"pass",    "FAIL",	"inconclusive",
-					    "skipped", "known", "error"};
+	static const char *const names[] = {"pass",  "FAIL",  "inconclusive",  "skipped",
+					    "known", "error", "wrong scenario"};
 
 	return names[v];
 }
@@ -144,6 +146,8 @@ const char *standing_name(enum standing s)
 
 int verdict_exit(const int32_t counts[VERDICT_COUNT])
 {
+	if (counts[VERDICT_WRONG])
+		return 3;
 	if (counts[VERDICT_FAIL])
 		return 1;
 	if (counts[VERDICT_ENVIRONMENT])

@@ -13,6 +13,7 @@ enum verdict {
 	VERDICT_SKIPPED,
 	VERDICT_KNOWN, /* failed by nothing that is not known */
 	VERDICT_ENVIRONMENT,
+	VERDICT_WRONG, /* the scenario's own mistake, found while it ran */
 	VERDICT_COUNT
 };
 
@@ -46,6 +47,7 @@ struct rule_outcome {
 struct circumstances {
 	const char *unsupported; /* the reason that a subject gave; NULL */
 	const char *environment; /* what the environment lacks; NULL */
+	const char *mistake;	 /* of the scenario's timeline; NULL */
 	const char *timeline;	 /* why the timeline failed, a case out of time included; NULL */
 	const char *crash;	 /* a subject ended by a signal that was not ours; NULL */
 	int64_t stall_us;	 /* how late our own loop was at worst */

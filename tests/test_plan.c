@@ -1,6 +1,7 @@
 /* Scenarios as they are read: what becomes plain data, what is refused and where the finger points,
  * and the timeline against a stage made by hand in virtual time. */
 #include "harness/explain.h"
+#include "harness/rehearse.h"
 #include "harness/timeline.h"
 #include "tests/test.h"
 
@@ -193,8 +194,49 @@ TEST(the_world_is_closed_and_bounded)
 {
 	refuse(HEAD "os.exit(1)\n", "x.lua:2:1: there is no name 'os'\n    os.exit(1)\n    ^\n");
 	refuse(HEAD "while true do end\n",
-	       "x.lua:2: this takes too long: more than 20000000 steps\n    while true do end\n");
-	refuse(HEAD "local s = string.rep('x', 1 << 30)\n", "x.lua: not enough memory\n");
+	       "x.lua:2:1: this takes too long: more than 20000000 steps\n"
+	       "    while true do end\n"
+	       "    ^\n");
+	refuse(HEAD "local s = 'x'\nwhile true do s = s .. s end\n",
+	       "x.lua:3:1: not enough memory\n    while true do s = s .. s end\n    ^\n");
+}
+
+#define TOO_LONG(line) \
+	"x.lua:2:1: this takes too long: more than 20000000 steps\n    " line "\n    ^\n"
+
+TEST(no_library_function_outlasts_the_limits)
+{
+	static const char *const lines[] = {
+		"local s = ('a'):rep(30):find(('a*'):rep(30) .. 'b')",
+		"local s = ('a'):rep(9000000):find(('a'):rep(900000) .. 'b', 1, true)",
+		"local s = ('a'):rep(500):gsub('.-.-.-.-b', '')",
+		"for x in ('a'):rep(30):gmatch('a*[%]a-*]*a*a*a*a*a*a*a*b') do end",
+		"local s = ('a'):rep(99):match('%b()%b()%b()%b()%b()(a*)%1')",
+		"local s = (''):rep(1000000000000000)",
+		"local t = table.move({}, 1, 1 << 52, 2)",
+	};
+	char text[300], expected[300];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(text, sizeof(text), HEAD "%s\n", lines[i]);
+		snprintf(expected, sizeof(expected), TOO_LONG("%s"), lines[i]);
+		refuse(text, expected);
+	}
+}
+
+TEST(patterns_of_a_usual_size_work)
+{
+	struct scenario *s;
+	struct case_plan *p = load_case(
+		TOPIC "local a, b = ('key=value'):match('^(%w+)=(%w+)$')\n"
+		      "assert(a == 'key' and b == 'value' and ('a-b'):gsub('%-', '+') == 'a+b')\n"
+		      "assert(('x'):rep(3, '.') == 'x.x.x' and ('a.b'):find('.', 1, true) == 2)\n"
+		      "client('p', { speaks = 'none' })\n",
+		0, &s);
+
+	CHECK_TEXT(messages(), "");
+	CHECK(p != NULL);
+	end_case(p, s);
 }
 
 TEST(the_header_comes_first)
@@ -438,10 +480,77 @@ TEST(the_words_of_a_timeline_act_on_the_stage)
 	timeline_poll(t, instant_add_us(now, 10000));
 	CHECK_EQ(hand.signalled, SIGKILL);
 	hand.reports = 2;
-	CHECK_EQ(timeline_poll(t, now), TIMELINE_FAILED);
-	CHECK_TEXT(timeline_why(t), "x.lua:5: enough");
+	CHECK_EQ(timeline_poll(t, now), TIMELINE_WRONG);
+	CHECK_TEXT(timeline_why(t), "x.lua:5:3: enough");
+	CHECK_TEXT(timeline_mistake(t),
+		   "x.lua:5:3: enough\n      await(a:reported('x', 2)); error('enough') end)\n"
+		   "      ^\n");
 	timeline_free(t);
 	end_case(p, s);
+}
+
+/* The complaints of a rehearsal of a timeline; the function's body. */
+static void refuse_timeline(const char *body, const char *expected)
+{
+	char text[1000];
+	struct scenario *s;
+
+	buf_init(&out, 100000);
+	snprintf(text, sizeof(text),
+		 TOPIC "local p = client('p', { speaks = 'none' })\n"
+		       "timeline(function()\n%s\nend)\n",
+		 body);
+	s = scenario_parse("x.lua", text, &out);
+	CHECK(s != NULL);
+	CHECK_EQ(plan_rehearse(s, 0, 1, &out), !*expected);
+	CHECK_TEXT(messages(), expected);
+	scenario_free(s);
+	buf_release(&out);
+}
+
+TEST(a_slip_in_a_timeline_is_found_before_anything_starts)
+{
+	refuse_timeline("p:strat()", "x.lua:5:3: a client has no 'strat'; did you mean 'start'?\n"
+				     "    p:strat()\n"
+				     "      ^\n");
+	refuse_timeline("local x p:start() x.y = 3",
+			"x.lua:5:7: attempt to index a nil value (local 'x')\n"
+			"    local x p:start() x.y = 3\n"
+			"          ^\n");
+	refuse_timeline("while true do end",
+			"x.lua:5:1: this takes too long: more than 20000000 steps\n"
+			"    while true do end\n"
+			"    ^\n");
+	refuse_timeline("await(p:reported())",
+			"x.lua:5:9: bad argument #1 to 'reported' (string expected, got no value)\n"
+			"    await(p:reported())\n"
+			"            ^\n");
+	refuse_timeline("await(p:exited(0), 5)",
+			"x.lua:5:20: '5' is no time: write \"500ms\" or \"20s\"\n"
+			"    await(p:exited(0), 5)\n"
+			"                       ^\n");
+	refuse_timeline("await(p:sent('Prodcue'))",
+			"x.lua:5:14: there is no API 'Prodcue'; did you mean 'Produce'?\n"
+			"    await(p:sent('Prodcue'))\n"
+			"                 ^\n");
+	refuse_timeline("p.start()", "x.lua:5:3: write client:start(...), with a colon\n"
+				     "    p.start()\n"
+				     "      ^\n");
+	refuse_timeline("event('broker-down broker=1')\nevent('broker-down broker=1')",
+			"x.lua:6:7: event \"broker-down broker=1\": broker 1 is down already\n"
+			"    event('broker-down broker=1')\n"
+			"          ^\n");
+	refuse_timeline("event('broker-down broker=7')",
+			"x.lua:5:7: event \"broker-down broker=7\": there is no broker 7\n"
+			"    event('broker-down broker=7')\n"
+			"          ^\n");
+}
+
+TEST(a_rehearsal_leaves_to_the_run_what_subjects_decide)
+{
+	refuse_timeline("while true do await(p:exited()) end", "");
+	refuse_timeline("while true do sleep('1h' and '50s') end", "");
+	refuse_timeline("event('rebalance group=g')", "");
 }
 
 TEST(any_of_several_and_all_of_several_can_be_awaited)
