@@ -3,14 +3,34 @@
 #include "base/shared.h"
 
 #include <assert.h>
+#include <malloc.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+#define FREE_KEPT ((size_t)1 << 30)  /* at the heap's end, not given back to the system */
+#define HEAP_MAX  ((size_t)16 << 20) /* larger buffers are mappings of their own */
 
 static size_t bytes, count;
 
+/* A page that the system gives costs more than what is done with a frame that lies in it: what a
+ * frame, or a log, leaves is kept for the next. */
+static void keep_what_is_freed(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	mallopt(M_TRIM_THRESHOLD, FREE_KEPT);
+	mallopt(M_MMAP_THRESHOLD, HEAP_MAX);
+}
+
 struct shared *shared_new(size_t size)
 {
-	struct shared *s = malloc(sizeof(*s) + size);
+	struct shared *s;
 
+	keep_what_is_freed();
+	s = malloc(sizeof(*s) + size);
 	if (!s)
 		abort();
 	s->refs = 1;

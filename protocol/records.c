@@ -372,6 +372,58 @@ static int next_record(struct record_iter *it, struct record *r, struct error *e
 	return 1;
 }
 
+/* A varint of up to 4 bytes, which is all that most records need; NULL for any other. */
+static inline const uint8_t *skim_varint(const uint8_t *p, const uint8_t *end, int32_t *ret_v)
+{
+	uint32_t v = 0;
+
+	for (int shift = 0; shift < 28; shift += 7) {
+		if (p == end)
+			return NULL;
+		v |= (uint32_t)(*p & 0x7f) << shift;
+		if (*p++ < 0x80) {
+			*ret_v = (int32_t)(v >> 1 ^ (~(v & 1) + 1));
+			return p;
+		}
+	}
+	return NULL;
+}
+
+/* Behind a key or value; NULL if it is not there as a whole. */
+static inline const uint8_t *skim_bytes(const uint8_t *p, const uint8_t *end)
+{
+	int32_t n;
+
+	p = skim_varint(p, end, &n);
+	if (!p || n < -1 || n > end - p)
+		return NULL;
+	return n < 0 ? p : p + n;
+}
+
+bool record_skim(struct record_iter *it, int32_t *ret_time, int32_t *ret_offset)
+{
+	const uint8_t *start = it->data + it->at, *end = it->data + it->size, *p;
+	int32_t length, time, offset;
+
+	if (it->batch->magic < 2 || it->index >= it->batch->records_count)
+		return false;
+	p = skim_varint(start, end, &length);
+	if (!p || length < 1 || length > end - p)
+		return false;
+	end = p + length;
+	p = skim_varint(p + 1, end, &time);
+	p = p ? skim_varint(p, end, &offset) : NULL;
+	p = p ? skim_bytes(p, end) : NULL;
+	p = p ? skim_bytes(p, end) : NULL;
+	if (!p || p + 1 != end || *p) /* no headers, and nothing behind them */
+		return false;
+	*ret_time = time;
+	*ret_offset = offset;
+	it->at += (size_t)(end - start);
+	it->index++;
+	return true;
+}
+
 /* A key or value of a message at *at, whose message ends at end; moves *at behind it. */
 static int message_bytes(const struct record_iter *it, struct record *r, size_t *at, size_t end,
 			 const char *field, struct bytes *ret_bytes, struct error *e)
