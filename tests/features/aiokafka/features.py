@@ -18,7 +18,7 @@ BOOTSTRAP = bootstrap()
 VALUES = [b"value %d" % i for i in range(20)]
 
 
-async def until(what, condition, seconds=12):
+async def until(what, condition, seconds=20):
     """Wait for the first true result of condition(), a plain function or a coroutine's."""
     end = time.monotonic() + seconds
     while True:

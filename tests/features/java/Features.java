@@ -46,7 +46,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** What Java's clients can do against the cluster at BOOTSTRAP; prints `ok|FAIL|n/a FEATURE detail` lines. */
 public final class Features {
-	private static final int LIMIT_S = 23;
+	private static final int LIMIT_S = 45;
 	private static final int AT_ONCE = 5;
 	private static final List<String> VALUES = IntStream.range(0, 20).mapToObj(i -> "value " + i).toList();
 	private static String bootstrap;

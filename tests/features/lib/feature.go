@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	limit  = 23 * time.Second
+	limit  = 45 * time.Second
 	atOnce = 6
 )
 
@@ -53,9 +53,9 @@ func unique(name string) string {
 }
 
 func until(what string, condition func() bool) error {
-	for end := time.Now().Add(12 * time.Second); !condition(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !condition(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			return fmt.Errorf("not within 12 s: %s", what)
+			return fmt.Errorf("not within 20 s: %s", what)
 		}
 	}
 	return nil

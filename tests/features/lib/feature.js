@@ -3,7 +3,7 @@
 const assert = require('assert')
 const crypto = require('crypto')
 
-const LIMIT_MS = 23000
+const LIMIT_MS = 45000
 const AT_ONCE = 6
 const started = Date.now()
 
@@ -12,7 +12,7 @@ class NotAvailable extends Error {}
 const unique = (name) => `${name}-${crypto.randomBytes(4).toString('hex')}`
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function until(what, condition, seconds = 12) {
+async function until(what, condition, seconds = 20) {
 	const end = Date.now() + seconds * 1000
 	for (;;) {
 		const got = await condition()

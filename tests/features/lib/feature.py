@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-LIMIT_S = 23
+LIMIT_S = 45
 AT_ONCE = 4
 START = time.monotonic()
 
@@ -32,7 +32,7 @@ def unique(name):
     return f"{name}-{secrets.token_hex(4)}"
 
 
-def until(what, condition, seconds=12):
+def until(what, condition, seconds=20):
     """Wait for the first true result of condition() and return it."""
     end = time.monotonic() + seconds
     while True:
