@@ -18,7 +18,7 @@ Q    := $(if $(filter 1,$(V)),,@)
 PKGS := libevent libevent_pthreads lua5.4 zlib liblz4 libzstd libisal jansson libpcre2-8 libpcap
 DEPS := gcc make pkg-config libevent-dev libcunit1-dev libpcap-dev liblua5.4-dev zlib1g-dev liblz4-dev libzstd-dev \
         libsnappy-dev libisal-dev libjansson-dev uthash-dev libpcre2-dev python3 python3-kafka python3-msgpack iproute2 procps curl
-EXTRA := $(if $(filter interop,$(MAKECMDGOALS)),tshark tcpdump python3-venv maven openjdk-17-jdk-headless) $(if $(filter fuzz,$(MAKECMDGOALS)),clang libclang-rt-14-dev)
+EXTRA := $(if $(filter interop,$(MAKECMDGOALS)),tshark tcpdump python3-venv maven openjdk-17-jdk-headless chromium) $(if $(filter fuzz,$(MAKECMDGOALS)),clang libclang-rt-14-dev)
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 OPT_release := -O2 -g
@@ -35,7 +35,7 @@ LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm
 
 ROOMS := base protocol trace rules mock checks decoder replay net service harness
 MSGS  := $(sort $(wildcard protocol/messages/*.msg))
-SRC   := $(filter-out protocol/schemac.c,$(wildcard $(ROOMS:%=%/*.c))) $(GEN)/protocol/messages.c
+SRC   := $(filter-out protocol/schemac.c,$(wildcard $(ROOMS:%=%/*.c))) $(GEN)/protocol/messages.c $(GEN)/harness/page_data.c
 LIB   := $(SRC:%.c=$(B)/%.o)
 CLI   := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 TESTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/*.c))
@@ -62,6 +62,11 @@ $(GEN)/protocol/messages.c: $(GEN)/schemac $(MSGS)
 	$(Q)$(GEN)/schemac $(GEN)/protocol/messages.h $@ $(MSGS)
 
 $(GEN)/protocol/messages.h: $(GEN)/protocol/messages.c
+
+# The page of a run: its files as C strings.
+$(GEN)/harness/page_data.c: tests/tools/embed harness/page.html harness/page.css harness/page.js
+	@mkdir -p $(@D)
+	$(Q)tests/tools/embed harness/page_data.h $(filter harness/%,$^) >$@.new && mv $@.new $@
 
 $(B)/%.o: %.c | $(GEN)/protocol/messages.h
 	@mkdir -p $(@D)

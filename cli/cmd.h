@@ -25,6 +25,7 @@ extern const struct command cmd_check;
 extern const struct command cmd_compare;
 extern const struct command cmd_explain;
 extern const struct command cmd_list;
+extern const struct command cmd_page;
 extern const struct command cmd_run;
 extern const struct command cmd_ctl;
 extern const struct command cmd_serve;

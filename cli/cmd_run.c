@@ -3,6 +3,7 @@
 #include "cli/cmd.h"
 
 #include "cli/tell.h"
+#include "harness/page.h"
 #include "harness/rehearse.h"
 #include "harness/suite.h"
 #include "mock/profile.h"
@@ -45,6 +46,8 @@ static const char help[] =
 	"  --out DIR             where results go: DIR/CLIENT/SCENARIO/CASE/N/; ktrial-out\n"
 	"  --keep all|failed     whose evidence and outputs stay; failed\n"
 	"  --junit FILE          results as JUnit XML\n"
+	"  --html FILE           results as one page that needs no network, with a diagram of each "
+	"case\n"
 	"  --tap                 results as TAP 14 instead of lines\n"
 	"  --known FILE          known deviations: SCENARIO[CASE] CHECK WHY, a line each; a case "
 	"that "
@@ -72,18 +75,18 @@ enum {
 	OPT_TAP,
 	OPT_KNOWN,
 	OPT_LIKE,
-	OPT_NOT_BUILT,
+	OPT_HTML,
 };
 
 static const struct cmd_option options[] = {
-	{"--client", OPT_CLIENT, true},	 {"--under", OPT_UNDER, true},
-	{"--case", OPT_CASE, true},	 {"--skip", OPT_SKIP, true},
-	{"--seed", OPT_SEED, true},	 {"--repeat", OPT_REPEAT, true},
-	{"-j", OPT_JOBS, true},		 {"--fail-fast", OPT_FAIL_FAST, false},
-	{"--out", OPT_OUT, true},	 {"--keep", OPT_KEEP, true},
-	{"--junit", OPT_JUNIT, true},	 {"--like", OPT_LIKE, true},
-	{"--known", OPT_KNOWN, true},	 {"--tap", OPT_TAP, false},
-	{"--html", OPT_NOT_BUILT, true}, {NULL, 0, false},
+	{"--client", OPT_CLIENT, true}, {"--under", OPT_UNDER, true},
+	{"--case", OPT_CASE, true},	{"--skip", OPT_SKIP, true},
+	{"--seed", OPT_SEED, true},	{"--repeat", OPT_REPEAT, true},
+	{"-j", OPT_JOBS, true},		{"--fail-fast", OPT_FAIL_FAST, false},
+	{"--out", OPT_OUT, true},	{"--keep", OPT_KEEP, true},
+	{"--junit", OPT_JUNIT, true},	{"--like", OPT_LIKE, true},
+	{"--known", OPT_KNOWN, true},	{"--tap", OPT_TAP, false},
+	{"--html", OPT_HTML, true},	{NULL, 0, false},
 };
 
 /* What the command line asked for, and what becomes of it. */
@@ -98,7 +101,9 @@ struct run {
 	const char *like_name;
 	struct tell tell;
 	char client[300];
-	const char *out, *junit;
+	const char *out, *junit, *html;
+	char **folders; /* of the cases that have ended */
+	int32_t folders_count;
 	struct suite suite;
 	struct job *jobs;
 	int32_t jobs_count;
@@ -189,10 +194,11 @@ static int set_option(struct run *r, int id, const char *word, const char *value
 	case OPT_TAP:
 		r->tap = true;
 		return 0;
-	case OPT_KNOWN:
-		return read_known(r, value);
+	case OPT_HTML:
+		r->html = value;
+		return 0;
 	default:
-		return cmd_usage(&cmd_run, "%s is not built yet", word);
+		return read_known(r, value);
 	}
 }
 
@@ -375,6 +381,24 @@ static void on_result(void *ctx, const struct job_result *result)
 	if (r->known)
 		known_count(r->known, result->job->plan, result->fails);
 	buf_add(&r->elements, result->junit.data, (size_t)result->junit.len);
+	r->folders[r->folders_count] = strdup(result->folder);
+	if (!r->folders[r->folders_count++])
+		abort();
+}
+
+static int write_page(struct run *r)
+{
+	struct results results;
+	struct error e = ERROR_INIT;
+
+	if (!r->html)
+		return 0;
+	if (!results_read_cases(&results, r->folders, r->folders_count, &e))
+		page_write(r->html, &results, &e);
+	results_release(&results);
+	if (e.code)
+		fprintf(stderr, "ktrial run: %s\n", e.text);
+	return e.code ? EXIT_ENVIRONMENT : 0;
 }
 
 static int write_junit(struct run *r, double seconds)
@@ -430,6 +454,7 @@ static int run_jobs(struct run *r)
 		.known = r->known,
 		.out = r->out,
 		.keep_all = r->keep_all,
+		.flows = r->html != NULL,
 		.fail_fast = r->fail_fast,
 		.on_result = on_result,
 		.ctx = r,
@@ -443,6 +468,9 @@ static int run_jobs(struct run *r)
 	clients_label(&r->clients, r->client, sizeof(r->client));
 	tell_init(&r->tell, r->tap, r->jobs_count, r->client);
 	config.options = buf_cstr(&r->again);
+	r->folders = calloc((size_t)r->jobs_count, sizeof(*r->folders));
+	if (!r->folders)
+		abort();
 	if (pool_run(&config, &r->outcome, &e) < 0) {
 		fprintf(stderr, "ktrial run: %s\n", e.text);
 		return EXIT_ENVIRONMENT;
@@ -451,6 +479,7 @@ static int run_jobs(struct run *r)
 	tell_end(&r->tell, &r->outcome, r->known, r->seed, seconds);
 	status = write_junit(r, seconds);
 	status = status ? status : write_summary(r);
+	status = status ? status : write_page(r);
 	if (r->outcome.interrupted)
 		return EXIT_SIGNAL;
 	return verdict_exit(r->outcome.counts) ? verdict_exit(r->outcome.counts) : status;
@@ -475,6 +504,9 @@ static int run(int argc, char **argv)
 		status = run_jobs(r);
 	for (int32_t i = 0; i < r->jobs_count; i++)
 		plan_free(r->jobs[i].plan);
+	for (int32_t i = 0; i < r->folders_count; i++)
+		free(r->folders[i]);
+	free(r->folders);
 	free(r->jobs);
 	suite_release(&r->suite);
 	tell_release(&r->tell);

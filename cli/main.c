@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&cmd_check,
 	&cmd_explain,
 	&cmd_compare,
+	&cmd_page,
 	&cmd_decode,
 	&cmd_verify,
 	&cmd_sanitize,

@@ -321,8 +321,8 @@ static void put_rest(struct tree *t, int64_t at)
 	buf_byte(t->out, '\n');
 }
 
-static void put_message(struct buf *out, const struct exchange *x, bool response,
-			const struct names *names, enum tree_values values)
+void tree_message(struct buf *out, const struct exchange *x, bool response,
+		  const struct names *names, enum tree_values values)
 {
 	int key = x->header.api_key, version = x->header.api_version;
 	int header = response ? frame_response_header_version(key, version)
@@ -358,11 +358,11 @@ void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
 {
 	if (x->state != EXCHANGE_ORPHAN) {
 		text_message(out, x, s, false);
-		put_message(out, x, false, names, values);
+		tree_message(out, x, false, names, values);
 	}
 	if (x->response_us) {
 		text_message(out, x, s, true);
-		put_message(out, x, true, names, values);
+		tree_message(out, x, true, names, values);
 	}
 }
 

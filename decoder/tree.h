@@ -23,4 +23,8 @@ bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
 		   const struct names *names, enum tree_values values);
 
+/* One message's fields alone, without its line. Nothing if its frame is not there. */
+void tree_message(struct buf *out, const struct exchange *x, bool response,
+		  const struct names *names, enum tree_values values);
+
 #endif

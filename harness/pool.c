@@ -4,6 +4,7 @@
  * is killed. */
 #include "harness/pool.h"
 
+#include "harness/flow.h"
 #include "harness/known.h"
 #include "harness/subject.h"
 
@@ -80,14 +81,19 @@ static int make_folders(char *path)
 	return mkdir(path, 0777) && errno != EEXIST ? -1 : 0;
 }
 
-/* Files of a case, but for the one that stays. */
-static void empty_folder(const char *path, const char *keep)
+static bool stays(const char *name)
+{
+	return !strcmp(name, "result.json") || !strcmp(name, FLOW_FILE);
+}
+
+/* Files of a case, all or but for those that always stay. */
+static void empty_folder(const char *path, bool all)
 {
 	DIR *dir = opendir(path);
 	struct dirent *d;
 
 	while (dir && (d = readdir(dir)))
-		if (d->d_name[0] != '.' && (!keep || strcmp(d->d_name, keep)))
+		if (d->d_name[0] != '.' && (all || !stays(d->d_name)))
 			unlinkat(dirfd(dir), d->d_name, 0);
 	if (dir)
 		closedir(dir);
@@ -174,6 +180,18 @@ static void send_result(int fd, const struct trial *t, const struct renderings *
 	send_all(fd, r->fails.data, r->fails.len);
 }
 
+/* A case whose evidence can't be read has no flow: its page says so. */
+static void write_flow(const char *folder)
+{
+	struct error e = ERROR_INIT;
+	struct buf flow;
+
+	buf_init(&flow, POOL_RESULT_MAX);
+	if (flow_write(folder, &flow, &e) == 0)
+		write_file(folder, FLOW_FILE, &flow);
+	buf_release(&flow);
+}
+
 static void render(const struct pool *p, const struct job *job, struct trial *t, const char *folder,
 		   struct renderings *r)
 {
@@ -202,8 +220,10 @@ static void render(const struct pool *p, const struct job *job, struct trial *t,
 	}
 	report_text(&c, &r->text);
 	report_junit(&c, &r->junit);
+	if (p->config->flows && t->outcome.verdict != VERDICT_SKIPPED)
+		write_flow(folder);
 	if (!c.files_kept)
-		empty_folder(folder, "result.json");
+		empty_folder(folder, false);
 }
 
 static void tell_parent(const struct pool *p, const struct job *job, struct trial *t,
@@ -233,7 +253,7 @@ static void run_case(const struct pool *p, const struct job *job, int fd)
 	if (make_folders(folder))
 		return;		  /* the parent tells that nothing came */
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
-	empty_folder(folder, NULL);
+	empty_folder(folder, true);
 	trial_run(&config, &trial);
 	tell_parent(p, job, &trial, folder, fd);
 	trial_release(&trial);
@@ -274,8 +294,12 @@ static void begin(struct pool *p, struct worker *w, const struct job *job)
 	p->running++;
 }
 
-static void hand_over(struct pool *p, const struct job_result *r)
+static void hand_over(struct pool *p, struct job_result *r)
 {
+	char folder[PATH_MAX + 1000];
+
+	case_folder(p, r->job, folder, sizeof(folder));
+	r->folder = folder;
 	p->outcome->counts[r->verdict]++;
 	p->config->on_result(p->config->ctx, r);
 }

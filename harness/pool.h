@@ -23,7 +23,8 @@ struct job_result {
 	enum verdict verdict;
 	int64_t took_us;
 	struct str reason, text, junit, json;
-	struct str fails; /* names that it failed by, one a line (known.h) */
+	struct str fails;   /* names that it failed by, one a line (known.h) */
+	const char *folder; /* where its files are */
 };
 
 struct pool_config {
@@ -34,7 +35,8 @@ struct pool_config {
 	const char *out;	   /* folder; made if absent */
 	const struct known *known; /* NULL: none */
 	bool keep_all;		   /* also the files of passed cases */
-	bool fail_fast;		   /* begin no case after a failed one */
+	bool flows;	     /* each case's flow.json, which a page needs (flow.h); it stays */
+	bool fail_fast;	     /* begin no case after a failed one */
 	const char *options; /* what a command that repeats a case needs beside scenario, case and
 				seed; "" none */
 	/* In the order in which they end. */

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define RESULTS_ARENA_MAX ((size_t)256 << 20)
 #define DEPTH_FILES	  20
@@ -79,29 +81,54 @@ static int by_key(const void *a, const void *b)
 	return order ? order : x->repetition - y->repetition;
 }
 
+static void begin(struct results *r, int32_t count)
+{
+	*r = (struct results){0};
+	arena_init(&r->arena, RESULTS_ARENA_MAX);
+	r->list = calloc((size_t)count + 1, sizeof(*r->list));
+	if (!r->list)
+		abort();
+}
+
+static void sort(struct results *r)
+{
+	qsort(r->list, (size_t)r->count, sizeof(*r->list), by_key);
+	for (int32_t i = 0; i < r->count; i++)
+		r->clients += !i || !str_eq(r->list[i].client, r->list[i - 1].client);
+}
+
 int results_read(struct results *r, const char *folder, struct error *e)
 {
 	int rc = 0;
 
-	*r = (struct results){0};
-	arena_init(&r->arena, RESULTS_ARENA_MAX);
 	found = NULL;
 	found_count = 0;
 	if (nftw(folder, on_file, DEPTH_FILES, FTW_PHYS) < 0)
 		rc = error_set(e, ERR_USAGE, "can't read %s: %s", folder, strerror(errno));
 	else if (!found_count)
 		rc = error_set(e, ERR_USAGE, "there is no result.json below %s", folder);
-	r->list = calloc((size_t)found_count + 1, sizeof(*r->list));
-	if (!r->list)
-		abort();
+	begin(r, found_count);
 	for (int32_t i = 0; i < found_count; i++) {
 		rc = rc ? rc : read_one(r, found[i], e);
 		free(found[i]);
 	}
 	free(found);
-	qsort(r->list, (size_t)r->count, sizeof(*r->list), by_key);
-	for (int32_t i = 0; i < r->count; i++)
-		r->clients += !i || !str_eq(r->list[i].client, r->list[i - 1].client);
+	sort(r);
+	return rc;
+}
+
+int results_read_cases(struct results *r, char *const *folders, int32_t count, struct error *e)
+{
+	char path[PATH_MAX + 20];
+	int rc = 0;
+
+	begin(r, count);
+	for (int32_t i = 0; i < count && !rc; i++) {
+		snprintf(path, sizeof(path), "%s/result.json", folders[i]);
+		if (!access(path, R_OK))
+			rc = read_one(r, path, e);
+	}
+	sort(r);
 	return rc;
 }
 

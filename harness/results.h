@@ -25,6 +25,8 @@ struct results {
 /* Reads every result.json below a folder. 0; ERR_USAGE if there is none; ERR_MALFORMED for one that
  * is no result. To be released either way. */
 int results_read(struct results *r, const char *folder, struct error *e);
+/* The same of certain folders, each with one result.json; one that has none is left out. */
+int results_read_cases(struct results *r, char *const *folders, int32_t count, struct error *e);
 void results_release(struct results *r);
 
 /* What changed from one run to another, in words: newly failing, newly passing, gone, new. A case
