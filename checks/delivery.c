@@ -419,36 +419,53 @@ const struct check_type check_u1 = {
 	.end = end_u1,
 };
 
-#define CONNS_TRACKED 1024
+#define PAIRS_TRACKED 256
+#define TOGETHER_MAX  8
 
-/* Most Produce requests that stood unanswered on one connection at the same time. */
-struct in_flight {
-	struct {
-		int64_t conn;
-		int64_t answered_us[8]; /* when those before were answered; the latest 8 */
-		int32_t at;
-	} conns[CONNS_TRACKED];
-	int32_t max;
+/* Produce requests of one client that stood unanswered at one broker, over all of its connections:
+ * some clients open several, and order is theirs to keep across them. */
+struct pair {
+	struct str client;
+	int32_t broker;
+	int64_t answered_us[TOGETHER_MAX]; /* when those before were answered; the latest */
+	int32_t at;
 };
+
+struct in_flight {
+	struct pair pairs[PAIRS_TRACKED];
+	int32_t pairs_count, max;
+};
+
+static struct pair *pair_of(struct check *c, const struct exchange *x)
+{
+	struct in_flight *s = c->state;
+	struct pair *p = s->pairs, *end = s->pairs + s->pairs_count;
+
+	while (p < end && (p->broker != x->conn.broker || !str_eq(p->client, x->header.client_id)))
+		p++;
+	if (p < end)
+		return p;
+	if (s->pairs_count == PAIRS_TRACKED)
+		return &s->pairs[0]; /* so many clients: they share, and more counts as together */
+	p->client = arena_str(c->arena, x->header.client_id);
+	p->broker = x->conn.broker;
+	s->pairs_count++;
+	return p;
+}
 
 static void feed_u2(struct check *c, const struct event *ev)
 {
 	struct in_flight *s = c->state;
 	const struct exchange *x = ev->exchange;
 	int32_t together = 1;
-	size_t slot;
+	struct pair *p;
 
 	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_PRODUCE)
 		return;
-	slot = (size_t)x->conn.conn % CONNS_TRACKED;
-	if (s->conns[slot].conn != x->conn.conn) {
-		memset(&s->conns[slot], 0, sizeof(s->conns[slot]));
-		s->conns[slot].conn = x->conn.conn;
-	}
-	for (size_t i = 0; i < 8; i++)
-		together += s->conns[slot].answered_us[i] > x->request_us;
-	s->conns[slot].answered_us[s->conns[slot].at++ % 8] =
-		x->response_us ? x->response_us : ev->time_us;
+	p = pair_of(c, x);
+	for (size_t i = 0; i < TOGETHER_MAX; i++)
+		together += p->answered_us[i] > x->request_us;
+	p->answered_us[p->at++ % TOGETHER_MAX] = x->response_us ? x->response_us : ev->time_us;
 	if (together > s->max)
 		s->max = together;
 }

@@ -12,7 +12,7 @@
 
 /* Who owns a partition in a generation; the key is "group\0topic\0", generation, partition. */
 struct owner {
-	struct str member;
+	struct str member, instance; /* instance: null of a dynamic member */
 	int64_t time_us;
 	UT_hash_handle hh;
 };
@@ -56,6 +56,14 @@ static void note_conflict(struct check *c, const struct sync_group_request *requ
 		time_us, told_text(c, request, topic, partition, request->member_id)};
 }
 
+/* A static member comes back under a new member id, into the same generation (KIP-814). */
+static bool same_member(const struct owner *o, const struct sync_group_request *request)
+{
+	return str_eq(o->member, request->member_id) ||
+	       (o->instance.data && request->group_instance_id.data &&
+		str_eq(o->instance, request->group_instance_id));
+}
+
 static void own(struct check *c, const struct sync_group_request *request, struct str topic,
 		int32_t partition, int64_t time_us)
 {
@@ -74,11 +82,13 @@ static void own(struct check *c, const struct sync_group_request *request, struc
 		if (!o)
 			return;
 		o->member = arena_str(c->arena, request->member_id);
+		if (request->group_instance_id.data)
+			o->instance = arena_str(c->arena, request->group_instance_id);
 		o->time_us = time_us;
 		HASH_ADD_KEYPTR(hh, s->owners, arena_copy(c->arena, key, (size_t)len),
 				(unsigned)len, o);
 		s->judged++;
-	} else if (!str_eq(o->member, request->member_id)) {
+	} else if (!same_member(o, request)) {
 		note_conflict(c, request, topic, partition, o, time_us);
 	}
 }

@@ -591,3 +591,42 @@ void history_feed(struct history *h, const struct event *ev)
 		break;
 	}
 }
+
+/* The same for one partition; given: zeroed, of an element for each of its records. */
+static int64_t mark_given(const struct history *h, const struct history_partition *p, bool *given)
+{
+	int64_t n = 0;
+	size_t at;
+
+	for (const struct history_subject *s = h->subjects; s; s = s->next)
+		for (size_t i = 0; i < s->reads_count; i++) {
+			const struct history_read *r = &s->reads[i];
+
+			if (r->partition != p->partition || !str_eq(r->topic, p->topic))
+				continue;
+			at = history_record_from(p, r->offset);
+			if (at == p->records_count || p->records[at].offset != r->offset)
+				continue;
+			n += !given[at];
+			given[at] = true;
+		}
+	return n;
+}
+
+int64_t history_records_given(const struct history *h, struct str topic)
+{
+	int64_t n = 0;
+
+	for (const struct history_partition *p = h->partitions; p; p = p->next) {
+		bool *given;
+
+		if (!str_eq(p->topic, topic))
+			continue;
+		given = calloc(p->records_count + 1, sizeof(*given));
+		if (!given)
+			abort();
+		n += mark_given(h, p, given);
+		free(given);
+	}
+	return n;
+}

@@ -148,6 +148,9 @@ size_t history_record_from(const struct history_partition *p, int64_t offset);
 bool history_cut_between(const struct history_partition *p, int64_t offset, int64_t from_us,
 			 int64_t to_us);
 
+/* How many records of a topic somebody was given, each counted once. */
+int64_t history_records_given(const struct history *h, struct str topic);
+
 /* A record that a reader is to be given: there, not control, not aborted. */
 static inline bool history_readable(const struct history_record *r)
 {

@@ -28,7 +28,8 @@ enum condition_kind {
 	CONDITION_REPORTED, /* it printed so many lines of a name */
 	CONDITION_SENT,	    /* so many of its requests of an API have ended */
 	CONDITION_RECORDS,  /* a topic's logs hold so many records together */
-	CONDITION_MEMBERS,  /* a group is stable and has so many members */
+	CONDITION_READ,	   /* so many records of a topic were given to clients, each counted once */
+	CONDITION_MEMBERS, /* a group is stable and has so many members */
 	CONDITION_TIME,
 	CONDITION_ANY,
 	CONDITION_ALL,

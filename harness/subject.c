@@ -16,9 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READ_SIZE     65536
-#define READS_AT_ONCE 16 /* then the loop has its turn: a flood of output must not stop the clock \
-			  */
+#define READ_SIZE 65536
+#define READS_AT_ONCE                                                               \
+	16 /* then the loop has its turn: a flood of output must not stop the clock \
+	    */
 #define KILL_ROUNDS_MAX 2000 /* of KILL_WAIT_MS each */
 #define KILL_WAIT_MS	2
 #define PIDS_MAX	4096

@@ -227,13 +227,23 @@ static int word_sent(lua_State *lua)
 						      .number = luaL_optinteger(lua, 3, 1)});
 }
 
-static int word_has(lua_State *lua)
+static int push_records(lua_State *lua, enum condition_kind kind, const char *word)
 {
-	struct object *o = self_of(lua, OBJECT_TOPIC, "has");
+	struct object *o = self_of(lua, OBJECT_TOPIC, word);
 
-	return push_condition(lua, (struct condition){.kind = CONDITION_RECORDS,
+	return push_condition(lua, (struct condition){.kind = kind,
 						      .index = o->index,
 						      .number = luaL_checkinteger(lua, 2)});
+}
+
+static int word_has(lua_State *lua)
+{
+	return push_records(lua, CONDITION_RECORDS, "has");
+}
+
+static int word_read(lua_State *lua)
+{
+	return push_records(lua, CONDITION_READ, "read");
 }
 
 static struct str keep_text(lua_State *lua, int index)
@@ -360,7 +370,7 @@ void script_add_timeline(struct script *s)
 					{"held", word_held},
 					{"release", word_release},
 					{NULL, NULL}};
-	static const luaL_Reg topic[] = {{"has", word_has}, {NULL, NULL}};
+	static const luaL_Reg topic[] = {{"has", word_has}, {"read", word_read}, {NULL, NULL}};
 
 	lua_pushglobaltable(s->lua);
 	luaL_setfuncs(s->lua, words, 0);
@@ -455,6 +465,9 @@ static void describe(const struct case_plan *p, const struct condition *c, struc
 		break;
 	case CONDITION_RECORDS:
 		buf_printf(to, STR_FMT ":has(%lld)", STR_ARG(p->topics[c->index].name), n);
+		break;
+	case CONDITION_READ:
+		buf_printf(to, STR_FMT ":read(%lld)", STR_ARG(p->topics[c->index].name), n);
 		break;
 	case CONDITION_MEMBERS:
 		buf_printf(to, "members(\"" STR_FMT "\", %lld)", STR_ARG(c->word), n);

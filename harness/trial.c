@@ -280,6 +280,18 @@ static int64_t records_of(const struct run *r, const struct plan_topic *topic)
 	return n;
 }
 
+/* Records of a topic that were given to anybody, each counted once. They are counted only when as
+ * many lines speak of records at all. */
+static int64_t records_given(const struct run *r, const struct plan_topic *topic, int64_t wanted)
+{
+	int64_t lines = 0;
+
+	for (int32_t i = 0; i < r->plan->clients_count; i++)
+		lines += reports_named(&r->actors[i], str_of("record_data"));
+	return lines < wanted ? lines
+			      : history_records_given(r->trial->checks.history, topic->name);
+}
+
 static enum holds group_holds(struct run *r, const struct condition *c)
 {
 	for (const struct group_seen *g = r->groups; g; g = g->next)
@@ -305,6 +317,9 @@ static enum holds stage_holds(struct stage *stage, const struct condition *c, ch
 		break;
 	case CONDITION_RECORDS:
 		n = records_of(r, &r->plan->topics[c->index]);
+		break;
+	case CONDITION_READ:
+		n = records_given(r, &r->plan->topics[c->index], c->number);
 		break;
 	case CONDITION_MEMBERS:
 		return group_holds(r, c);

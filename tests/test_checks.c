@@ -142,10 +142,10 @@ static enum finding_result verdict(const char **ret_actual)
 }
 
 /* An exchange whose bodies are given decoded. */
-static void exchange(int api_key, int version, const void *request, const void *response,
-		     int64_t took_us)
+static void exchange_on(int64_t conn, int api_key, int version, const void *request,
+			const void *response, int64_t took_us)
 {
-	struct exchange x = {.conn = {.conn = 1, .broker = 1}, .state = EXCHANGE_ANSWERED};
+	struct exchange x = {.conn = {.conn = conn, .broker = 1}, .state = EXCHANGE_ANSWERED};
 
 	x.header = (struct frame_header){.api_key = (int16_t)api_key,
 					 .api_version = (int16_t)version,
@@ -158,6 +158,12 @@ static void exchange(int api_key, int version, const void *request, const void *
 	x.request_decoded = x.response_decoded = true;
 	x.arena = &run.arena;
 	feed((struct event){.kind = EVENT_EXCHANGE, .exchange = &x});
+}
+
+static void exchange(int api_key, int version, const void *request, const void *response,
+		     int64_t took_us)
+{
+	exchange_on(1, api_key, version, request, response, took_us);
 }
 
 TEST(nothing_seen_is_not_applicable_and_never_a_pass)
@@ -353,6 +359,23 @@ TEST(u2_takes_a_reorder_with_several_in_flight_and_no_idempotence_as_documented)
 	arena_release(&run.arena);
 }
 
+TEST(u2_counts_what_is_in_flight_over_all_connections_to_a_broker)
+{
+	struct check *c = begin("U2");
+
+	exchange_on(1, API_PRODUCE, 3, NULL, NULL, 10000);
+	exchange_on(2, API_PRODUCE, 3, NULL, NULL, 500);
+	append("1");
+	append("0");
+	acked("0", 1);
+	acked("1", 0);
+	checks_end(&run.set, ALL);
+	CHECK_EQ(c->finding.result, FINDING_FAIL);
+	CHECK(c->finding.documented);
+	checks_release(&run.set);
+	arena_release(&run.arena);
+}
+
 TEST(u3_wants_offsets_to_go_up_and_skips_only_what_nobody_should_get)
 {
 	const char *actual;
@@ -456,7 +479,7 @@ TEST(u4_refuses_a_commit_beyond_what_was_given)
 	CHECK_TEXT(actual, "t-0: offset 2 was committed, but 1 (1) was given to nobody");
 }
 
-static void synced(const char *member, int32_t generation, int partition)
+static void synced_as(const char *instance, const char *member, int32_t generation, int partition)
 {
 	uint8_t bytes[] = {
 		0,   0,	  0,   0,  0, 1, 0, 1, 't', 0, 0, 0, 1, 0, 0, 0, (uint8_t)partition,
@@ -465,7 +488,32 @@ static void synced(const char *member, int32_t generation, int partition)
 		.group_id = {"g", 1}, .member_id = str_of(member), .generation_id = generation};
 	struct sync_group_response r = {.assignment = {bytes, sizeof(bytes)}};
 
+	if (instance)
+		q.group_instance_id = str_of(instance);
 	exchange(API_SYNC_GROUP, 3, &q, &r, 100);
+}
+
+static void synced(const char *member, int32_t generation, int partition)
+{
+	synced_as(NULL, member, generation, partition);
+}
+
+TEST(a_static_member_that_comes_back_under_a_new_id_is_the_same_owner)
+{
+	begin("group.one_owner");
+	synced_as("i", "a", 1, 0);
+	synced_as("i", "b", 1, 0);
+	CHECK_EQ(verdict(NULL), FINDING_PASS);
+
+	begin("group.one_owner");
+	synced_as("i", "a", 1, 0);
+	synced_as("j", "b", 1, 0);
+	CHECK_EQ(verdict(NULL), FINDING_FAIL);
+
+	begin("group.one_owner");
+	synced_as("i", "a", 1, 0);
+	synced("b", 1, 0);
+	CHECK_EQ(verdict(NULL), FINDING_FAIL);
 }
 
 TEST(a_partition_with_two_owners_in_one_generation_is_found)

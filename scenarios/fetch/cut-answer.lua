@@ -12,8 +12,14 @@ local cut = rule("cut", "Fetch topic=orders nth=1 -> " .. case.how)
 timeline(function()
   c:start()
   await(cut:fired(), "10s")
-  await(any(c:exited(), c:reported("records_consumed", 10)), "18s")
+  if case.how == "cut 300" then -- the frame is whole and its content is not: a client may give up; its next life reads on
+    await(any(c:exited(), c:reported("records_consumed", 10)), "18s")
+    c:stop()
+    await(c:exited(), "10s")
+    c:start()
+  end
+  await(c:reported("record_data", 200), "18s")
 end)
 must(read.consistent(c, t))
-must(read.once(c, t))
 must(read.no_skip(c, t))
+if case.how ~= "cut 300" then must(read.once(c, t)) end

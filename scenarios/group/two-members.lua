@@ -15,7 +15,7 @@ local function member(name)
   return client(name, {
     speaks = "verifiable-consumer",
     args = { topic = t, group_id = "readers", reset_policy = "earliest", session_timeout = 10000 },
-    config = { ["heartbeat.interval.ms"] = 300 },
+    config = { ["heartbeat.interval.ms"] = 300, ["fetch.max.wait.ms"] = 200 },
   })
 end
 
@@ -34,7 +34,9 @@ timeline(function()
   b:stop()
   await(b:exited(), "18s")
   await(a:reported("partitions_assigned", 3), "10s")
+  await(t:read(300), "10s")
 end)
 
 must(group.one_owner("readers"))
+must(read.everything(t))
 must(delivery.no_loss(p, t))

@@ -6,9 +6,9 @@ scenario {
 }
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 2 })
-local p = lib.idempotent(t)
-rule("slow", "Produce topic=orders count=6 -> delay 40ms after")
-local lost = rule("lost", "Produce topic=orders nth=9 -> close after")
+local p = lib.idempotent(t, { args = { max_messages = 600 } })
+rule("slow", "Produce topic=orders count=3 -> delay 40ms after")
+local lost = rule("lost", "Produce topic=orders nth=4 -> close after")
 timeline(function()
   p:start()
   await(lost:fired(), "10s")
