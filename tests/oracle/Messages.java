@@ -48,6 +48,7 @@ public class Messages {
 	static final String[] PACKAGES = {
 		"org.apache.kafka.common.message", "org.apache.kafka.coordinator.group.generated",
 		"org.apache.kafka.coordinator.transaction.generated", "org.apache.kafka.coordinator.share.generated",
+		"org.apache.kafka.common.metadata",
 	};
 
 	enum Feature { FULL, NULLS, NULL_CONTAINERS, ANY }
@@ -67,8 +68,8 @@ public class Messages {
 			if (!path.endsWith(".jar"))
 				continue;
 			try (JarFile jar = new JarFile(path)) {
-				jar.stream().map(e -> e.getName()).filter(n -> n.startsWith("common/message/") && n.endsWith(".json"))
-					.map(n -> n.substring(15, n.length() - 5)).forEach(n -> found.put(n, kind(n)));
+				jar.stream().map(e -> e.getName()).filter(n -> n.matches("common/(message|metadata)/\\w+[.]json"))
+					.map(n -> n.substring(n.lastIndexOf('/') + 1, n.length() - 5)).forEach(n -> found.put(n, kind(n)));
 			}
 		}
 		found.values().removeIf(k -> k.cls == null); // a definition whose versions are all gone has no class

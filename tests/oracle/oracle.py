@@ -22,7 +22,7 @@ def die(text):
 def pom(coordinates):
     rows = []
     for group, artifact, version in coordinates:
-        alone = artifact.endswith("-coordinator")  # of the server only the message classes are wanted
+        alone = artifact.endswith(("-coordinator", "-metadata"))  # of the server only the message classes are wanted
         exclusion = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>" if alone else ""
         rows.append(f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>{exclusion}"
                     "</dependency>")
