@@ -190,7 +190,7 @@ static void put_exchange(struct job *job, struct exchange *x, const struct summa
 		text_exchange(&job->out, x, s);
 		break;
 	case OUTPUT_TREE:
-		tree_exchange(&job->out, x, s, job->names, job->values);
+		tree_exchange(&job->out, x, s, job->values);
 		break;
 	case OUTPUT_JSON:
 		jsonl_exchange(&job->out, x, s, JSONL_MESSAGES);

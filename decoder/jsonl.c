@@ -3,6 +3,7 @@
 #include "decoder/jsonl.h"
 
 #include "base/json.h"
+#include "decoder/embedded_json.h"
 #include "protocol/kafka_error.h"
 #include "protocol/message_json.h"
 
@@ -178,6 +179,7 @@ static void put_message(struct buf *out, struct exchange *x, const struct summar
 		put_times(&j, x, s);
 	put_found(&j, x, s);
 	put_body(&j, "body", x, response);
+	embedded_json_message(&j, x, s, response);
 	put_problems(&j, s, response);
 	json_close(&j, '}');
 	buf_byte(out, '\n');
@@ -206,6 +208,7 @@ static void put_pair(struct buf *out, struct exchange *x, const struct summary *
 	put_found(&j, x, s);
 	put_body(&j, "request", x, false);
 	put_body(&j, "response", x, true);
+	embedded_json_pair(&j, x, s);
 	put_problems(&j, s, -1);
 	json_close(&j, '}');
 	buf_byte(out, '\n');

@@ -17,12 +17,13 @@ enum jsonl_kind { JSONL_MESSAGES, JSONL_EXCHANGES };
  *
  * A message: time, src, dst, conn, broker (if known), api, apiKey, version, correlationId,
  * clientId, type, size, frames [first, last packet] (if from packets), topics, group, member,
- * errors (of the pair), rule, body, problems [{kind, offset, field, text}]; an answer also
- * requestFrame, latencyUs (last byte to last byte), waitUs (to the first), throttleMs. A pair: time
+ * errors (of the pair), rule, body, embedded (decoder/embedded_json.h), problems [{kind, offset,
+ * field, text}]; an answer also requestFrame, latencyUs (last byte to last byte), waitUs (to the
+ * first), throttleMs. A pair: time
  * (of the request), client, server, conn, broker, api, apiKey, version, correlationId, clientId,
  * state (answered, no-answer, lost, orphan), requestSize, responseSize, requestFrames,
  * responseFrames, latencyUs, waitUs, throttleMs, topics, group, member, errors, rule, request,
- * response (bodies; null where there is none), problems (with "of": request or response).
+ * response (bodies; null where there is none), embedded, problems (with "of": request or response).
  */
 bool jsonl_event(struct buf *out, const struct event *ev, struct names *names,
 		 enum jsonl_kind kind);

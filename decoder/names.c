@@ -53,8 +53,11 @@ static struct name *find_name(const struct names *n, struct uuid id)
 
 struct str names_find(const struct names *n, struct uuid id)
 {
+	static const struct uuid metadata = {{[15] = 1}};
 	struct name *one = find_name(n, id);
 
+	if (uuid_eq(id, metadata))
+		return str_of("__cluster_metadata");
 	return str_of(one ? one->text : NULL);
 }
 

@@ -13,7 +13,8 @@ struct names;
 struct names *names_new(void);
 void names_free(struct names *n); /* NULL is fine */
 
-/* The name, or the null view. Lives as long as n, or until the id gets another name. */
+/* The name, or the null view; the metadata topic's id is the same everywhere (KIP-595). Lives as
+ * long as n, or until the id gets another name. */
 struct str names_find(const struct names *n, struct uuid id);
 
 /* n NULL is fine. */

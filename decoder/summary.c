@@ -322,6 +322,7 @@ static void check_crcs(struct finder *f, const struct schema_field *field,
 		return;
 	records_reader_init(&reader, records->data, (size_t)records->len);
 	while ((rc = records_next(&reader, &batch, &e)) > 0) {
+		f->s->control |= batch.control;
 		if (batch_crc_ok(&batch))
 			continue;
 		p = add_problem(f->s, PROBLEM_CRC, f->response);
@@ -498,6 +499,7 @@ static void summarize_once(struct exchange *x, struct names *names, struct summa
 	ret->problems_count = 0;
 	ret->malformed = false;
 	ret->throttle_ms = -1;
+	ret->names = names;
 	summarize_side(x, names, ret, false);
 	summarize_side(x, names, ret, true);
 }

@@ -49,7 +49,9 @@ struct summary {
 	struct str group, member, transactional_id; /* null where there is none */
 	int16_t errors[SUMMARY_ERRORS_MAX];	    /* of the answer, each once, without NONE */
 	int32_t errors_count;
-	int64_t throttle_ms; /* -1: the answer has no such field */
+	int64_t throttle_ms;	   /* -1: the answer has no such field */
+	bool control;		   /* there are control batches */
+	const struct names *names; /* that ids were looked up in; may be NULL */
 	struct problem problems[SUMMARY_PROBLEMS_MAX];
 	int32_t problems_count;
 	bool malformed; /* a problem for --strict: malformed bytes or a wrong CRC */

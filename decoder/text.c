@@ -2,6 +2,7 @@
  * Times are UTC; lines sort by their time as text. Pure: events in, text out. */
 #include "decoder/text.h"
 
+#include "base/json.h"
 #include "protocol/kafka_error.h"
 
 #include <stdio.h>
@@ -26,17 +27,22 @@ static void put_ends(struct buf *out, const struct event_conn *conn, bool from_c
 	buf_printf(out, " %s > %s ", a, b);
 }
 
-/* Text from the wire: what a terminal would obey, and blanks that would break the line into wrong
- * words, become their code. */
+/* Text from the wire: what a terminal would obey, blanks that would break the line into wrong
+ * words, and what is no UTF-8 become their code. */
 void text_put(struct buf *out, struct str s, int32_t max)
 {
-	for (int32_t i = 0; i < s.len && i < max; i++) {
-		uint8_t c = (uint8_t)s.data[i];
+	const uint8_t *p = (const uint8_t *)s.data;
+	size_t n = (size_t)(s.len < max ? s.len : max), len;
 
-		if (c <= 0x20 || c == 0x7f)
-			buf_printf(out, "\\x%02x", c);
-		else
-			buf_byte(out, c);
+	for (size_t i = 0; i < n; i += len) {
+		len = p[i] <= 0x20 || p[i] == 0x7f ? 0 : utf8_length(p + i, n - i);
+		/* U+0080 to U+009F are control characters, too. */
+		if (!len || (p[i] == 0xc2 && p[i + 1] < 0xa0)) {
+			buf_printf(out, "\\x%02x", p[i]);
+			len = 1;
+		} else {
+			buf_add(out, p + i, len);
+		}
 	}
 	if (s.len > max)
 		buf_text(out, "...");

@@ -17,8 +17,8 @@ void text_exchange(struct buf *out, const struct exchange *x, const struct summa
 void text_message(struct buf *out, const struct exchange *x, const struct summary *s,
 		  bool response);
 
-/* Text from the wire as it may stand in a line: control characters and blanks as their code, cut
- * behind max characters. */
+/* Text from the wire as it may stand in a line: control characters, blanks and what is no UTF-8 as
+ * their code, cut behind max characters. */
 void text_put(struct buf *out, struct str s, int32_t max);
 
 #endif

@@ -2,6 +2,7 @@
  * Pure: events in, text out; owns a buffer for expanded records during a call. */
 #include "decoder/tree.h"
 
+#include "decoder/embedded.h"
 #include "decoder/text.h"
 #include "protocol/records.h"
 #include "protocol/walk.h"
@@ -16,7 +17,9 @@ struct tree {
 	struct buf *out;
 	struct bytes frame;
 	const struct names *names;
-	int64_t base; /* of what is walked, in the frame */
+	struct embedded_place place;
+	int64_t origin; /* where the frame's first byte is said to stand */
+	int64_t base;	/* of what is walked, in the frame */
 	enum tree_values values;
 	int depth;
 	struct buf scratch;
@@ -24,7 +27,7 @@ struct tree {
 
 static void put_place(struct tree *t, int64_t offset, int64_t size)
 {
-	buf_printf(t->out, "%8lld ", (long long)(t->base + offset));
+	buf_printf(t->out, "%8lld ", (long long)(t->origin + t->base + offset));
 	if (size >= 0)
 		buf_printf(t->out, "%6lld", (long long)size);
 	else
@@ -57,6 +60,14 @@ static void put_bytes(struct tree *t, struct bytes b)
 	}
 }
 
+static void put_error(struct tree *t, int64_t at, const struct error *e)
+{
+	char text[600];
+
+	put_place(t, at - t->base, -1);
+	buf_printf(t->out, "[%s]\n", error_text(e, text, sizeof(text)));
+}
+
 /* Records. */
 
 static void put_headers(struct tree *t, const struct record *r)
@@ -86,31 +97,20 @@ static void put_record(struct tree *t, const struct record *r, int64_t at)
 	buf_byte(t->out, '\n');
 }
 
-static void put_control(struct tree *t, const struct record *r)
+static void put_embedded(struct tree *t, const char *what, const struct embedded *m, struct bytes b,
+			 int64_t place);
+
+/* at: of the record's bytes. */
+static void put_parts(struct tree *t, const struct batch *b, const struct record *r, int64_t at)
 {
-	static const char *const names[] = {"abort",	       "commit",	  "leader change",
-					    "snapshot header", "snapshot footer", "kraft version",
-					    "kraft voters"};
-	struct control_record control;
+	struct embedded m;
 
-	if (control_record_read(r, &control, NULL) < 0)
-		return;
-	t->out->len--; /* the record's line goes on */
-	if (control.type >= 0 && control.type <= CONTROL_KRAFT_VOTERS)
-		buf_printf(t->out, " control: %s", names[control.type]);
-	else
-		buf_printf(t->out, " control: type %d", control.type);
-	if (control.type == CONTROL_ABORT || control.type == CONTROL_COMMIT)
-		buf_printf(t->out, ", coordinator epoch %d", control.coordinator_epoch);
-	buf_byte(t->out, '\n');
-}
-
-static void put_error(struct tree *t, int64_t at, const struct error *e)
-{
-	char text[600];
-
-	put_place(t, at - t->base, -1);
-	buf_printf(t->out, "[%s]\n", error_text(e, text, sizeof(text)));
+	t->depth++;
+	if (r->key.data && embedded_in_key(&t->place, b, r, &m))
+		put_embedded(t, "key ", &m, r->key, at + (r->key.data - r->raw.data));
+	if (r->value.data && embedded_in_value(&t->place, b, r, &m))
+		put_embedded(t, "value ", &m, r->value, at + (r->value.data - r->raw.data));
+	t->depth--;
 }
 
 static void put_batch(struct tree *t, const struct batch *b, int64_t at)
@@ -142,9 +142,10 @@ static void put_batch_records(struct tree *t, const struct batch *b, int64_t at)
 
 	rc = record_iter_init(&it, b, &t->scratch, &e);
 	while (rc >= 0 && (rc = record_next(&it, &r, &e)) > 0) {
-		put_record(t, &r, it.expanded ? (int64_t)r.at : r.raw.data - t->frame.data);
-		if (b->control)
-			put_control(t, &r);
+		int64_t place = it.expanded ? (int64_t)r.at : r.raw.data - t->frame.data;
+
+		put_record(t, &r, place);
+		put_parts(t, b, &r, place);
 	}
 	if (rc < 0)
 		put_error(t, at, &e);
@@ -231,6 +232,7 @@ static void put_data(struct tree *t, const struct walk_event *ev)
 {
 	int64_t start = t->base + ev->offset + ev->size, size = ev->value.integer;
 	struct bytes b = {t->frame.data + start, 0};
+	struct embedded m;
 
 	b.len = (int32_t)(size < t->frame.len - start ? size : t->frame.len - start);
 	put_place(t, ev->offset, ev->size + size);
@@ -243,6 +245,8 @@ static void put_data(struct tree *t, const struct walk_event *ev)
 	buf_text(t->out, ": ");
 	put_hex(t->out, b);
 	buf_byte(t->out, '\n');
+	if (ev->kind == WALK_DATA && embedded_in_bytes(&t->place, ev->field, b, &m))
+		put_embedded(t, "", &m, b, start);
 }
 
 static enum walk_want on_walk(void *user, const struct walk *w, const struct walk_event *ev)
@@ -250,6 +254,7 @@ static enum walk_want on_walk(void *user, const struct walk *w, const struct wal
 	struct tree *t = user;
 
 	(void)w;
+	embedded_see(&t->place, ev);
 	switch (ev->kind) {
 	case WALK_STRUCT_END:
 	case WALK_ARRAY_END:
@@ -284,9 +289,9 @@ static enum walk_want on_walk(void *user, const struct walk *w, const struct wal
 	return WALK_ON;
 }
 
-/* One struct of the frame, from base to end. Returns where it ended, or -1. */
-static int64_t put_struct(struct tree *t, const struct schema *s, int version, int64_t base,
-			  int64_t end)
+/* One struct of the frame, from base to its end, at depth. */
+static void put_struct(struct tree *t, const struct schema *s, int version, int64_t base,
+		       int64_t end, int depth)
 {
 	struct error e = ERROR_INIT;
 	struct walk *w = malloc(sizeof(*w));
@@ -295,12 +300,12 @@ static int64_t put_struct(struct tree *t, const struct schema *s, int version, i
 	if (!w)
 		abort();
 	t->base = base;
-	t->depth = 1;
+	t->depth = depth;
 	walk_init(w, s, version, end - base, on_walk, t);
 	rc = walk_feed(w, (struct bytes){t->frame.data + base, (int32_t)(end - base)}, &e);
 	if (rc >= 0)
 		rc = walk_end(w, &e);
-	t->depth = 1;
+	t->depth = depth;
 	if (rc < 0) {
 		t->base = 0;
 		put_place(t, base + (e.offset == ERROR_NO_OFFSET ? 0 : (int64_t)e.offset), -1);
@@ -308,7 +313,25 @@ static int64_t put_struct(struct tree *t, const struct schema *s, int version, i
 	}
 	walk_release(w);
 	free(w);
-	return rc < 0 ? -1 : end;
+}
+
+/* What bytes hold, below them; place: of the bytes in t's frame, or among expanded ones. */
+static void put_embedded(struct tree *t, const char *what, const struct embedded *m, struct bytes b,
+			 int64_t place)
+{
+	struct tree inner = {.out = t->out,
+			     .frame = b,
+			     .names = t->names,
+			     .values = t->values,
+			     .origin = t->origin + place,
+			     .depth = t->depth + 1};
+
+	put_place(&inner, 0, b.len);
+	buf_printf(t->out, "%s%s v%d\n", what, m->message->name, m->version);
+	embedded_begin(&inner.place, -1, t->names);
+	buf_init(&inner.scratch, EXPANDED_MAX);
+	put_struct(&inner, m->message->schema, m->version, m->body, b.len, inner.depth + 1);
+	buf_release(&inner.scratch);
 }
 
 static void put_rest(struct tree *t, int64_t at)
@@ -343,26 +366,27 @@ void tree_message(struct buf *out, const struct exchange *x, bool response,
 	if (response)
 		body = frame_read_response(t.frame, key, version, &correlation_id, NULL);
 	buf_init(&t.scratch, EXPANDED_MAX);
+	embedded_begin(&t.place, key, names);
 	if (body >= 0)
-		put_struct(&t, h->schema, header, 0, body);
+		put_struct(&t, h->schema, header, 0, body, 1);
 	if (body >= 0 && m && frame_known(key, version))
 		put_struct(&t, m->schema, response ? exchange_response_version(x) : version, body,
-			   t.frame.len);
+			   t.frame.len, 1);
 	else
 		put_rest(&t, body < 0 ? 0 : body);
 	buf_release(&t.scratch);
 }
 
 void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
-		   const struct names *names, enum tree_values values)
+		   enum tree_values values)
 {
 	if (x->state != EXCHANGE_ORPHAN) {
 		text_message(out, x, s, false);
-		tree_message(out, x, false, names, values);
+		tree_message(out, x, false, s->names, values);
 	}
 	if (x->response_us) {
 		text_message(out, x, s, true);
-		tree_message(out, x, true, names, values);
+		tree_message(out, x, true, s->names, values);
 	}
 }
 
@@ -374,6 +398,6 @@ bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 	if (ev->kind != EVENT_EXCHANGE)
 		return text_event(out, ev, names, verbose);
 	summarize(ev->exchange, names, &s);
-	tree_exchange(out, ev->exchange, &s, names, values);
+	tree_exchange(out, ev->exchange, &s, values);
 	return s.malformed;
 }

@@ -21,7 +21,7 @@ bool tree_event(struct buf *out, const struct event *ev, struct names *names,
 
 /* The same of an exchange that is summarized already. */
 void tree_exchange(struct buf *out, struct exchange *x, const struct summary *s,
-		   const struct names *names, enum tree_values values);
+		   enum tree_values values);
 
 /* One message's fields alone, without its line. Nothing if its frame is not there. */
 void tree_message(struct buf *out, const struct exchange *x, bool response,

@@ -7,6 +7,7 @@ import subprocess
 
 EPOCH = 1767225600
 CLIENT_SOFTWARE = b"tester"
+SEGMENT = 60000
 
 
 class Capture:
@@ -28,6 +29,10 @@ class Capture:
         self.packets.append(struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0, 64, 6, 0, socket.inet_aton(src[0]),
                                         socket.inet_aton(dst[0])) + segment)
 
+    def stream(self, src, dst, data):
+        for at in range(0, len(data), SEGMENT):
+            self.tcp(src, dst, data[at:at + SEGMENT])
+
     def shake(self, client, server):
         self.tcp(client, server, b"", 0x02)
         self.tcp(server, client, b"", 0x12)
@@ -44,7 +49,7 @@ class Capture:
         tags = b"\0" if flexible else b""
         body = self.body(api, version, "request", request)
         frame = struct.pack(">hhih", key, version, correlation, len(CLIENT_SOFTWARE)) + CLIENT_SOFTWARE + tags + body
-        self.tcp(client, server, struct.pack(">i", len(frame)) + frame)
+        self.stream(client, server, struct.pack(">i", len(frame)) + frame)
         if response is not None:
             frame = struct.pack(">i", correlation) + tags + self.body(api, version, "response", response)
-            self.tcp(server, client, struct.pack(">i", len(frame)) + frame)
+            self.stream(server, client, struct.pack(">i", len(frame)) + frame)
