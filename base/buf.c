@@ -50,17 +50,13 @@ uint8_t *buf_room(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *data, size_t n)
 {
-	uint8_t *p = buf_room(b, n);
+	/* Mostly there is room: cap is never more than max and the NUL. */
+	uint8_t *p = !b->bad && n < b->cap - b->len ? b->data + b->len : buf_room(b, n);
 
 	if (!p || !n)
 		return;
 	memcpy(p, data, n);
 	b->len += n;
-}
-
-void buf_text(struct buf *b, const char *text)
-{
-	buf_add(b, text, strlen(text));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
@@ -84,6 +80,31 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 void buf_byte(struct buf *b, uint8_t v)
 {
 	buf_add(b, &v, 1);
+}
+
+static uint8_t *digits(uint8_t *end, uint64_t v)
+{
+	do
+		*--end = (uint8_t)('0' + v % 10);
+	while (v /= 10);
+	return end;
+}
+
+void buf_int(struct buf *b, int64_t v)
+{
+	uint8_t text[24], *end = text + sizeof(text);
+	uint8_t *p = digits(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+
+	if (v < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(end - p));
+}
+
+void buf_uint(struct buf *b, uint64_t v)
+{
+	uint8_t text[24], *end = text + sizeof(text), *p = digits(end, v);
+
+	buf_add(b, p, (size_t)(end - p));
 }
 
 void buf_be16(struct buf *b, uint16_t v)

@@ -21,9 +21,17 @@ void buf_reset(struct buf *b);
  * or turns bad. */
 uint8_t *buf_room(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *data, size_t n);
-void buf_text(struct buf *b, const char *text);
+static inline void buf_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text)); /* which a compiler works out */
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_byte(struct buf *b, uint8_t v);
+
+/* In decimal; buf_printf takes ten times as long. */
+void buf_int(struct buf *b, int64_t v);
+void buf_uint(struct buf *b, uint64_t v);
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
 void buf_be64(struct buf *b, uint64_t v);

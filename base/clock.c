@@ -1,7 +1,6 @@
 /* The OS clock and the text of a moment. Everything else takes struct instant from its caller. */
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,12 +17,17 @@ struct instant clock_now(void)
 	return (struct instant){read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_REALTIME)};
 }
 
+static void put_digits(char *at, int n, int v)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		at[i] = (char)('0' + v % 10);
+}
+
 void clock_rfc3339(int64_t wall_us, char ret_text[RFC3339_SIZE])
 {
 	int64_t us = wall_us % 1000000;
 	time_t seconds = (time_t)(wall_us / 1000000);
 	struct tm tm;
-	char text[64];
 
 	if (us < 0) {
 		us += 1000000;
@@ -31,7 +35,13 @@ void clock_rfc3339(int64_t wall_us, char ret_text[RFC3339_SIZE])
 	}
 	memset(&tm, 0, sizeof(tm));
 	gmtime_r(&seconds, &tm);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)us);
-	snprintf(ret_text, RFC3339_SIZE, "%.27s", text);
+	memcpy(ret_text, "0000-00-00T00:00:00.000000Z", RFC3339_SIZE);
+	if (tm.tm_year > -1900) /* else before the year 1: a clock that was never set */
+		put_digits(ret_text, 4, tm.tm_year + 1900);
+	put_digits(ret_text + 5, 2, tm.tm_mon + 1);
+	put_digits(ret_text + 8, 2, tm.tm_mday);
+	put_digits(ret_text + 11, 2, tm.tm_hour);
+	put_digits(ret_text + 14, 2, tm.tm_min);
+	put_digits(ret_text + 17, 2, tm.tm_sec);
+	put_digits(ret_text + 20, 6, (int)us);
 }

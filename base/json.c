@@ -51,32 +51,16 @@ void json_bool(struct json *j, bool v)
 	json_raw(j, str_of(v ? "true" : "false"));
 }
 
-static uint8_t *digits(uint8_t *end, uint64_t v)
-{
-	do
-		*--end = (uint8_t)('0' + v % 10);
-	while (v /= 10);
-	return end;
-}
-
 void json_int(struct json *j, int64_t v)
 {
-	uint8_t text[24];
-	uint8_t *p = digits(text + sizeof(text), v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-
-	if (v < 0)
-		*--p = '-';
 	before(j);
-	buf_add(j->out, p, (size_t)(text + sizeof(text) - p));
+	buf_int(j->out, v);
 }
 
 void json_uint(struct json *j, uint64_t v)
 {
-	uint8_t text[24];
-	uint8_t *p = digits(text + sizeof(text), v);
-
 	before(j);
-	buf_add(j->out, p, (size_t)(text + sizeof(text) - p));
+	buf_uint(j->out, v);
 }
 
 void json_float(struct json *j, double v)

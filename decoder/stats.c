@@ -16,6 +16,7 @@
 #include <utlist.h>
 
 #define KEY_MAX	   320	  /* characters of a row's keys */
+#define COLUMN_MAX 60	  /* characters of one of them */
 #define ERRORS_MAX 24	  /* different ones of a row */
 #define FACTS_MAX  20000  /* connections whose client is remembered */
 #define WAITED_US  100000 /* a fetch that took longer than half its wish, or than this, waited */
@@ -49,6 +50,7 @@ struct stats {
 	struct row *rows;
 	struct row *others;
 	struct facts *facts;
+	struct buf column; /* of the key that is put together */
 	uint64_t exchanges, conns;
 	int64_t first_us, last_us;
 };
@@ -59,6 +61,7 @@ struct stats *stats_new(const struct stats_options *options)
 
 	if (!st)
 		abort();
+	buf_init(&st->column, COLUMN_MAX * 8);
 	if (options)
 		st->options = *options;
 	if (!st->options.by_count) {
@@ -94,6 +97,7 @@ void stats_free(struct stats *st)
 		HASH_DELETE(hh, st->facts, f);
 		free(f);
 	}
+	buf_release(&st->column);
 	free(st);
 }
 
@@ -308,18 +312,20 @@ static void next_key(struct rowing *w, size_t at, size_t len);
 /* Appends a column's text and goes on. */
 static void with_text(struct rowing *w, size_t at, size_t len, struct str text)
 {
-	struct buf b;
-	int n;
+	struct buf *b = &w->st->column;
+	size_t room = sizeof(w->key) - 1 - len, n;
 
-	buf_init(&b, 1 << 16);
+	buf_reset(b);
+	if (at)
+		buf_byte(b, '\t');
 	if (text.data && text.len)
-		text_put(&b, text, 60);
+		text_put(b, text, COLUMN_MAX);
 	else
-		buf_text(&b, "-");
-	n = snprintf(w->key + len, sizeof(w->key) - len, "%s%s", at ? "\t" : "", buf_cstr(&b));
-	buf_release(&b);
-	len += (size_t)n < sizeof(w->key) - len ? (size_t)n : sizeof(w->key) - len - 1;
-	next_key(w, at + 1, len);
+		buf_byte(b, '-');
+	n = b->len < room ? b->len : room;
+	memcpy(w->key + len, b->data, n);
+	w->key[len + n] = '\0';
+	next_key(w, at + 1, len + n);
 }
 
 static void with_api(struct rowing *w, size_t at, size_t len, bool version)
@@ -327,15 +333,19 @@ static void with_api(struct rowing *w, size_t at, size_t len, bool version)
 	const char *name = api_name(w->x->header.api_key);
 	char text[80], number[24];
 
-	snprintf(number, sizeof(number), "%d", w->x->header.api_key);
-	if (w->x->state == EXCHANGE_ORPHAN)
-		name = "(orphan)";
-	if (version && w->x->state != EXCHANGE_ORPHAN)
-		snprintf(text, sizeof(text), "%s_v%d", name ? name : number,
-			 w->x->header.api_version);
-	else
-		snprintf(text, sizeof(text), "%s", name ? name : number);
-	with_text(w, at, len, str_of(text));
+	if (w->x->state == EXCHANGE_ORPHAN) {
+		with_text(w, at, len, str_of("(orphan)"));
+		return;
+	}
+	if (!name) {
+		snprintf(number, sizeof(number), "%d", w->x->header.api_key);
+		name = number;
+	}
+	if (version) {
+		snprintf(text, sizeof(text), "%s_v%d", name, w->x->header.api_version);
+		name = text;
+	}
+	with_text(w, at, len, str_of(name));
 }
 
 static void with_topics(struct rowing *w, size_t at, size_t len)

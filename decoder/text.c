@@ -24,7 +24,20 @@ static void put_ends(struct buf *out, const struct event_conn *conn, bool from_c
 
 	endpoint_text(from_client ? &conn->client : &conn->server, a);
 	endpoint_text(from_client ? &conn->server : &conn->client, b);
-	buf_printf(out, " %s > %s ", a, b);
+	buf_byte(out, ' ');
+	buf_text(out, a);
+	buf_text(out, " > ");
+	buf_text(out, b);
+	buf_byte(out, ' ');
+}
+
+/* The length of the character at p that may stand in a line as it is; 0 if none does. */
+static size_t plain_length(const uint8_t *p, size_t n)
+{
+	if (p[0] < 0x80)
+		return p[0] > 0x20 && p[0] != 0x7f;
+	/* U+0080 to U+009F are control characters, too. */
+	return n > 1 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : utf8_length(p, n);
 }
 
 /* Text from the wire: what a terminal would obey, blanks that would break the line into wrong
@@ -32,18 +45,18 @@ static void put_ends(struct buf *out, const struct event_conn *conn, bool from_c
 void text_put(struct buf *out, struct str s, int32_t max)
 {
 	const uint8_t *p = (const uint8_t *)s.data;
-	size_t n = (size_t)(s.len < max ? s.len : max), len;
+	size_t n = (size_t)(s.len < max ? s.len : max), plain = 0, len;
 
-	for (size_t i = 0; i < n; i += len) {
-		len = p[i] <= 0x20 || p[i] == 0x7f ? 0 : utf8_length(p + i, n - i);
-		/* U+0080 to U+009F are control characters, too. */
-		if (!len || (p[i] == 0xc2 && p[i + 1] < 0xa0)) {
-			buf_printf(out, "\\x%02x", p[i]);
-			len = 1;
-		} else {
-			buf_add(out, p + i, len);
-		}
+	for (size_t i = 0; i < n; i += len ? len : 1) {
+		len = plain_length(p + i, n - i);
+		if (len)
+			continue;
+		buf_add(out, p + plain, i - plain);
+		buf_printf(out, "\\x%02x", p[i]);
+		plain = i + 1;
 	}
+	if (n > plain)
+		buf_add(out, p + plain, n - plain);
 	if (s.len > max)
 		buf_text(out, "...");
 }
@@ -57,8 +70,31 @@ static void put_key(struct buf *out, const char *key, struct str value)
 {
 	if (!value.data)
 		return;
-	buf_printf(out, " %s=", key);
+	buf_byte(out, ' ');
+	buf_text(out, key);
+	buf_byte(out, '=');
 	put_str(out, value);
+}
+
+static void put_int(struct buf *out, const char *key, int64_t value)
+{
+	buf_text(out, key);
+	buf_int(out, value);
+}
+
+/* µs as milliseconds with their three digits. */
+static void put_ms(struct buf *out, const char *key, int64_t us)
+{
+	uint64_t v = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+	char digits[] = {'.', (char)('0' + v / 100 % 10), (char)('0' + v / 10 % 10),
+			 (char)('0' + v % 10)};
+
+	buf_text(out, key);
+	if (us < 0)
+		buf_byte(out, '-');
+	buf_uint(out, v / 1000);
+	buf_add(out, digits, sizeof(digits));
+	buf_text(out, "ms");
 }
 
 static void put_rule_text(struct buf *out, struct str rule)
@@ -111,12 +147,16 @@ static void put_api(struct buf *out, const struct exchange *x, const char *what)
 	const char *name = api_name(x->header.api_key);
 
 	if (name)
-		buf_printf(out, "%s v%d", name, x->header.api_version);
+		buf_text(out, name);
 	else if (x->header.api_key < 0)
 		buf_text(out, "?");
 	else
-		buf_printf(out, "API %d v%d", x->header.api_key, x->header.api_version);
-	buf_printf(out, " %s #%d", what, x->header.correlation_id);
+		put_int(out, "API ", x->header.api_key);
+	if (x->header.api_key >= 0)
+		put_int(out, " v", x->header.api_version);
+	buf_byte(out, ' ');
+	buf_text(out, what);
+	put_int(out, " #", x->header.correlation_id);
 }
 
 static void put_request(struct buf *out, const struct exchange *x, const struct summary *s)
@@ -129,7 +169,7 @@ static void put_request(struct buf *out, const struct exchange *x, const struct 
 	put_key(out, "group", s->group);
 	put_key(out, "member", s->member);
 	put_key(out, "txn", s->transactional_id);
-	buf_printf(out, " size=%u", x->request_size);
+	put_int(out, " size=", x->request_size);
 	if (x->state == EXCHANGE_NO_ANSWER)
 		buf_text(out, " acks=0");
 	if (x->state == EXCHANGE_LOST)
@@ -145,13 +185,13 @@ static void put_response(struct buf *out, const struct exchange *x, const struct
 	put_ends(out, &x->conn, false);
 	put_api(out, x, "response");
 	if (x->request_us)
-		buf_printf(out, " latency=%.3fms", (double)(x->response_us - x->request_us) / 1000);
+		put_ms(out, " latency=", x->response_us - x->request_us);
 	put_topics(out, s);
 	put_key(out, "group", s->group);
 	put_errors(out, s);
 	if (s->throttle_ms > 0)
 		buf_printf(out, " throttle=%lldms", (long long)s->throttle_ms);
-	buf_printf(out, " size=%u", x->response_size);
+	put_int(out, " size=", x->response_size);
 	put_rule_text(out, x->rule);
 	put_problems(out, s, true);
 	buf_byte(out, '\n');

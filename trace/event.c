@@ -10,12 +10,28 @@
 
 #define ERROR_UNSUPPORTED_VERSION_CODE 35
 
+static char *put_number(char *at, unsigned v)
+{
+	if (v >= 10)
+		at = put_number(at, v / 10);
+	*at++ = (char)('0' + v % 10);
+	return at;
+}
+
 void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE])
 {
-	char addr[INET6_ADDRSTRLEN] = "?";
+	char addr[INET6_ADDRSTRLEN] = "?", *at = ret_text;
 
+	if (e->family == 4) { /* nearly all of them, so without printf */
+		for (int i = 0; i < 4; i++) {
+			at = put_number(at, e->addr[i]);
+			*at++ = i < 3 ? '.' : ':';
+		}
+		*put_number(at, e->port) = '\0';
+		return;
+	}
 	if (e->family)
-		inet_ntop(e->family == 4 ? AF_INET : AF_INET6, e->addr, addr, sizeof(addr));
+		inet_ntop(AF_INET6, e->addr, addr, sizeof(addr));
 	snprintf(ret_text, ENDPOINT_TEXT_SIZE, e->family == 6 ? "[%s]:%u" : "%s:%u", addr, e->port);
 }
 
@@ -40,12 +56,20 @@ static void *decode(struct exchange *x, enum message_kind kind, struct bytes fra
 	return body;
 }
 
+/* Of its texts the first byte is enough. */
+static void clear(struct error *e)
+{
+	e->code = 0;
+	e->offset = ERROR_NO_OFFSET;
+	e->field[0] = e->text[0] = '\0';
+}
+
 const void *exchange_request(struct exchange *x)
 {
 	if (x->request_decoded)
 		return x->request_body;
 	x->request_decoded = true;
-	x->request_error = (struct error)ERROR_INIT;
+	clear(&x->request_error);
 	if (x->request.data)
 		x->request_body = decode(x, MESSAGE_REQUEST, x->request, &x->request_trailing,
 					 &x->request_error);
@@ -57,7 +81,7 @@ const void *exchange_response(struct exchange *x)
 	if (x->response_decoded)
 		return x->response_body;
 	x->response_decoded = true;
-	x->response_error = (struct error)ERROR_INIT;
+	clear(&x->response_error);
 	if (x->response.data)
 		x->response_body = decode(x, MESSAGE_RESPONSE, x->response, &x->response_trailing,
 					  &x->response_error);
