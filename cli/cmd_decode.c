@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "decoder/decode.h"
 #include "decoder/filter.h"
+#include "decoder/groups.h"
 #include "decoder/jsonl.h"
+#include "decoder/sessions.h"
 #include "decoder/slice.h"
 #include "decoder/stats.h"
 #include "decoder/text.h"
@@ -41,6 +43,9 @@ static const char help[] =
 	"version, "
 	"topic, partition, client, src,\n"
 	"                  broker, group, software, principal, conn; --top N rows\n"
+	"  -o group        each consumer group's life: who joined or left each generation and why, "
+	"what moved, the lag of each\n"
+	"                  partition at the end and at its most; --group ID: that one alone\n"
 	"  -w FILE          the packets of what matches as pcapng, credentials blanked; --streams: "
 	"whole conversations\n"
 	"  --show-secrets   credentials as they are, in every output\n"
@@ -87,6 +92,7 @@ enum {
 	OPT_SECRETS,
 	OPT_TWO_PASS,
 	OPT_TOPIC_IDS,
+	OPT_GROUP,
 	OPT_NOT_BUILT,
 };
 
@@ -108,13 +114,13 @@ static const struct cmd_option options[] = {
 	{"--topic-ids", OPT_TOPIC_IDS, true},
 	{"--by", OPT_BY, true},
 	{"--top", OPT_TOP, true},
-	{"--group", OPT_NOT_BUILT, true},
+	{"--group", OPT_GROUP, true},
 	{"--memory", OPT_MEMORY, true},
 	{"--show-secrets", OPT_SECRETS, false},
 	{NULL, 0, false},
 };
 
-enum output { OUTPUT_LINE, OUTPUT_TREE, OUTPUT_JSON, OUTPUT_EXCHANGE, OUTPUT_STATS };
+enum output { OUTPUT_LINE, OUTPUT_TREE, OUTPUT_JSON, OUTPUT_EXCHANGE, OUTPUT_STATS, OUTPUT_GROUP };
 
 /* What the command line asked for, and the work. */
 struct job {
@@ -129,6 +135,7 @@ struct job {
 	struct decode *decode;
 	struct buf out;
 	struct names *names;
+	struct sessions *sessions;
 	struct event_sink sink;
 	struct event_bus bus;
 	const char *slice_path; /* of -w */
@@ -136,6 +143,8 @@ struct job {
 	struct slice *slice;
 	struct stats_options stats_options;
 	struct stats *stats;   /* of OUTPUT_STATS */
+	struct groups *groups; /* of OUTPUT_GROUP */
+	const char *group;     /* the one that is told; NULL: all */
 	struct filter *filter; /* NULL: all */
 	uint64_t malformed, unresolved;
 	bool closed;	 /* nobody reads our output any more, */
@@ -201,6 +210,9 @@ static void put_exchange(struct job *job, struct exchange *x, const struct summa
 	case OUTPUT_STATS:
 		stats_exchange(job->stats, x, s);
 		break;
+	case OUTPUT_GROUP:
+		groups_exchange(job->groups, x, job->names);
+		break;
 	}
 }
 
@@ -219,6 +231,7 @@ static void on_exchange(struct job *job, struct exchange *x)
 	if (job->stats)
 		stats_learn(job->stats, x);
 	summarize(x, job->names, &s);
+	sessions_resolve(job->sessions, x, job->names, &s);
 	if (lacks_name(job, x, &s)) {
 		job->incomplete = true;
 		decode_stop(job->decode);
@@ -240,7 +253,7 @@ static void on_exchange(struct job *job, struct exchange *x)
 /* What is no exchange: no filter can be asked of it. */
 static void on_other(struct job *job, const struct event *ev)
 {
-	if (job->output == OUTPUT_STATS || (job->slice && !job->output_given))
+	if (job->stats || job->groups || (job->slice && !job->output_given))
 		return;
 	if (job->output == OUTPUT_LINE || job->output == OUTPUT_TREE)
 		text_event(&job->out, ev, job->names, job->verbose);
@@ -272,22 +285,22 @@ static void on_event(void *context, const struct event *ev)
 
 static int set_output(struct job *job, const char *value)
 {
-	static const char *const names[] = {"line", "tree", "json", "exchange", "stats"};
+	static const char *const names[] = {"line", "tree", "json", "exchange", "stats", "group"};
+	const size_t count = sizeof(names) / sizeof(names[0]);
 	const char *nearest;
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (strcmp(value, names[i]))
 			continue;
 		job->output = (enum output)i;
 		job->output_given = true;
 		return 0;
 	}
-	if (!strcmp(value, "group"))
-		return cmd_usage(&cmd_decode, "-o %s is not built yet", value);
-	nearest = cmd_nearest(value, names, 5, sizeof(*names));
-	return cmd_usage(
-		&cmd_decode, "-o takes line, tree, json, exchange or stats, not '%s'%s%s%s", value,
-		nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	nearest = cmd_nearest(value, names, count, sizeof(*names));
+	return cmd_usage(&cmd_decode,
+			 "-o takes line, tree, json, exchange, stats or group, not '%s'%s%s%s",
+			 value, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			 nearest ? "'?" : "");
 }
 
 static int set_values(struct job *job, const char *value)
@@ -490,6 +503,9 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 	case OPT_SECRETS:
 		job->options.show_secrets = true;
 		return 0;
+	case OPT_GROUP:
+		job->group = value;
+		return 0;
 	case OPT_MEMORY:
 		return set_memory(job, value);
 	case OPT_TWO_PASS:
@@ -522,6 +538,8 @@ static int check_options(struct job *job)
 
 	if (job->output != OUTPUT_STATS && (o->by_count || o->top))
 		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
+	if (job->output != OUTPUT_GROUP && job->group)
+		return cmd_usage(&cmd_decode, "--group goes with -o group");
 	if (job->streams && !job->slice_path)
 		return cmd_usage(&cmd_decode, "--streams goes with -w");
 	if (!job->files_count && !job->interface)
@@ -538,6 +556,7 @@ static int check_options(struct job *job)
 		job->needs_topics |= o->by[i] == STATS_BY_TOPIC || o->by[i] == STATS_BY_PARTITION;
 		job->needs_brokers |= o->by[i] == STATS_BY_BROKER;
 	}
+	job->needs_topics |= job->output == OUTPUT_GROUP;
 	if (job->filter) {
 		job->needs_topics |= filter_about(job->filter, "topic");
 		job->needs_brokers |= filter_about(job->filter, "broker");
@@ -666,6 +685,9 @@ static void begin_pass(struct job *job)
 {
 	if (job->output == OUTPUT_STATS)
 		job->stats = stats_new(&job->stats_options);
+	if (job->output == OUTPUT_GROUP)
+		job->groups = groups_new(job->group);
+	job->sessions = sessions_new();
 	if (job->slice_path)
 		job->slice = slice_new(job->streams);
 	job->malformed = job->unresolved = job->events = 0;
@@ -681,9 +703,13 @@ static void end_pass(struct job *job)
 	running = NULL;
 	decode_free(job->decode);
 	stats_free(job->stats);
+	groups_free(job->groups);
+	sessions_free(job->sessions);
 	slice_free(job->slice);
 	job->decode = NULL;
 	job->stats = NULL;
+	job->groups = NULL;
+	job->sessions = NULL;
 	job->slice = NULL;
 }
 
@@ -757,6 +783,8 @@ static int run(struct job *job)
 	rc = read_input(job, &e);
 	if (job->stats)
 		stats_write(job->stats, &job->out);
+	if (job->groups)
+		groups_write(job->groups, &job->out);
 	write_out(job);
 	running = NULL;
 	if (rc >= 0 && job->slice)
@@ -799,7 +827,7 @@ static int decode(int argc, char **argv)
 	if (!status) {
 		job->sink = (struct event_sink){.on_event = on_event, .ctx = job};
 		event_bus_add(&job->bus, &job->sink);
-		job->options.thin = job->output == OUTPUT_STATS;
+		job->options.thin = job->output == OUTPUT_STATS || job->output == OUTPUT_GROUP;
 		job->options.brokers = job->brokers;
 		job->options.context = job;
 		if (job->slice_path && !job->options.show_secrets)

@@ -134,16 +134,6 @@ static struct str principal_of(struct bytes token)
 	return stop ? (struct str){from + 3, (int32_t)(stop - from - 3)} : (struct str){NULL, 0};
 }
 
-static void put_fact(char *to, size_t size, struct str s)
-{
-	struct buf b;
-
-	buf_init(&b, 1 << 16);
-	text_put(&b, s, (int32_t)size / 2);
-	snprintf(to, size, "%s", buf_cstr(&b));
-	buf_release(&b);
-}
-
 void stats_learn(struct stats *st, struct exchange *x)
 {
 	const struct api_versions_request *v;
@@ -159,14 +149,14 @@ void stats_learn(struct stats *st, struct exchange *x)
 			return;
 		snprintf(text, sizeof(text), STR_FMT "/" STR_FMT, STR_ARG(v->client_software_name),
 			 STR_ARG(v->client_software_version));
-		put_fact(f->software, sizeof(f->software), str_of(text));
+		text_copy(f->software, sizeof(f->software), str_of(text));
 	} else if (x->header.api_key == API_SASL_AUTHENTICATE) {
 		a = exchange_request(x);
 		user = a && a->auth_bytes.data ? principal_of(a->auth_bytes)
 					       : (struct str){NULL, 0};
 		f = user.data ? facts_of(st, x->conn.conn, true) : NULL;
 		if (f)
-			put_fact(f->principal, sizeof(f->principal), user);
+			text_copy(f->principal, sizeof(f->principal), user);
 	}
 }
 

@@ -513,3 +513,18 @@ void summarize(struct exchange *x, struct names *names, struct summary *ret)
 	if (ret->unresolved && names_count(names) > known)
 		summarize_once(x, names, ret);
 }
+
+void summary_add(struct summary *s, struct arena *arena, const struct names *names, int32_t named,
+		 struct str topic, struct uuid id, int32_t partition)
+{
+	struct exchange x = {.arena = arena};
+	struct finder f = {.s = s, .names = (struct names *)(uintptr_t)names, .x = &x};
+	int32_t index;
+
+	index = topic.len ? add_topic(&f, arena_str(arena, topic)) : add_topic_id(&f, id);
+	for (int32_t i = 0; i < named; i++)
+		if (s->partitions[0][i].topic == index &&
+		    s->partitions[0][i].partition == partition)
+			return;
+	add_partition(&f, index, partition, 0);
+}

@@ -49,9 +49,11 @@ struct summary {
 	struct str group, member, transactional_id; /* null where there is none */
 	int16_t errors[SUMMARY_ERRORS_MAX];	    /* of the answer, each once, without NONE */
 	int32_t errors_count;
-	int64_t throttle_ms;	   /* -1: the answer has no such field */
-	bool control;		   /* there are control batches */
-	const struct names *names; /* that ids were looked up in; may be NULL */
+	int64_t throttle_ms;			   /* -1: the answer has no such field */
+	bool control;				   /* there are control batches */
+	const struct names *names;		   /* that ids were looked up in; may be NULL */
+	int32_t session_id;			   /* of a Fetch in a session (KIP-227); 0: none */
+	int32_t session_epoch, session_partitions; /* how many it holds */
 	struct problem problems[SUMMARY_PROBLEMS_MAX];
 	int32_t problems_count;
 	bool malformed; /* a problem for --strict: malformed bytes or a wrong CRC */
@@ -60,5 +62,10 @@ struct summary {
 /* Decodes both bodies (exchange_request, exchange_response), learns names, fills *ret. What it
  * points to lives as long as the event, partly in the exchange's arena. names may be NULL. */
 void summarize(struct exchange *x, struct names *names, struct summary *ret);
+
+/* Adds a partition that the request asks for without naming it, unless it is one of the first
+ * `named` ones; topic: by name, or null and by id. */
+void summary_add(struct summary *s, struct arena *arena, const struct names *names, int32_t named,
+		 struct str topic, struct uuid id, int32_t partition);
 
 #endif

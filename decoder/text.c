@@ -61,6 +61,36 @@ void text_put(struct buf *out, struct str s, int32_t max)
 		buf_text(out, "...");
 }
 
+void text_copy(char *to, size_t size, struct str s)
+{
+	struct buf b;
+
+	buf_init(&b, (size_t)1 << 16);
+	text_put(&b, s, (int32_t)size);
+	snprintf(to, size, "%s", buf_cstr(&b));
+	buf_release(&b);
+}
+
+void text_words(char *to, size_t size, struct str s)
+{
+	size_t len = 0;
+	struct str word;
+
+	to[0] = '\0';
+	for (int32_t at = 0; at < s.len && len < size - 1; at += word.len + 1) {
+		const char *end = memchr(s.data + at, ' ', (size_t)(s.len - at));
+
+		word.data = s.data + at;
+		word.len = (int32_t)((end ? end : s.data + s.len) - word.data);
+		text_copy(to + len, size - len, word);
+		len += strlen(to + len);
+		if (end && len < size - 1) {
+			to[len++] = ' ';
+			to[len] = '\0';
+		}
+	}
+}
+
 static void put_str(struct buf *out, struct str s)
 {
 	text_put(out, s, TEXT_VALUE_MAX);
@@ -169,6 +199,9 @@ static void put_request(struct buf *out, const struct exchange *x, const struct 
 	put_key(out, "group", s->group);
 	put_key(out, "member", s->member);
 	put_key(out, "txn", s->transactional_id);
+	if (s->session_id)
+		buf_printf(out, " session=%d/%d partitions=%d", s->session_id, s->session_epoch,
+			   s->session_partitions);
 	put_int(out, " size=", x->request_size);
 	if (x->state == EXCHANGE_NO_ANSWER)
 		buf_text(out, " acks=0");

@@ -21,4 +21,10 @@ void text_message(struct buf *out, const struct exchange *x, const struct summar
  * their code, cut behind max characters. */
 void text_put(struct buf *out, struct str s, int32_t max);
 
+/* The same into an array, cut to what fits; "" of nothing. */
+void text_copy(char *to, size_t size, struct str s);
+
+/* The same of a sentence: its blanks stay blanks. */
+void text_words(char *to, size_t size, struct str s);
+
 #endif
