@@ -229,8 +229,8 @@ static void append(struct history *h, struct history_partition *p, const struct 
 	int rc;
 
 	if (batch_read(log->batch.data, (size_t)log->batch.len, &batch, NULL) < 0 ||
-	    record_iter_init(&it, &batch, &h->scratch, NULL) < 0) {
-		h->unreadable++;
+	    !batch_crc_ok(&batch) || record_iter_init(&it, &batch, &h->scratch, NULL) < 0) {
+		h->unreadable++; /* nobody is to be given any of it */
 		return;
 	}
 	like.producer_id = batch.producer_id;

@@ -2,12 +2,15 @@
  * Complains at the key or value that is wrong; what the values mean is words.c's. */
 #include "harness/arguments.h"
 
+#include "protocol/schema.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
 
 struct call_site call_site(lua_State *lua, const char *word)
 {
-	return (struct call_site){script_of(lua), lua, script_source(lua), word, script_line(lua)};
+	return (struct call_site){script_of(lua),   lua, script_source(lua), word,
+				  script_line(lua), 0};
 }
 
 struct place call_place(const struct call_site *c, int index)
@@ -25,10 +28,17 @@ struct place call_place(const struct call_site *c, int index)
 struct place call_key_place(const struct call_site *c, int index, const char *outer,
 			    const char *key, bool value)
 {
-	struct step steps[3] = {{NULL, index}, {outer ? outer : key, 0}, {key, 0}};
+	struct step steps[4] = {{NULL, index}};
 	struct place at;
+	int n = 1;
 
-	if (!source_find(c->source, c->line, c->word, steps, outer ? 3 : 2, value, &at))
+	if (outer)
+		steps[n++] = (struct step){outer, 0};
+	if (c->element)
+		steps[n++] = (struct step){NULL, c->element};
+	if (key)
+		steps[n++] = (struct step){key, 0};
+	if (!source_find(c->source, c->line, c->word, steps, n, value, &at))
 		at = call_place(c, index);
 	return at;
 }
@@ -212,6 +222,23 @@ bool call_flag(const struct call_site *c, int stack, const char *key)
 
 	lua_pop(c->lua, 1);
 	return flag;
+}
+
+const char *call_nearest_api(const char *name)
+{
+	const char *best = NULL;
+	int best_distance = 4;
+
+	for (int key = 0; key <= API_KEY_MAX; key++) {
+		int distance = api_name(key) ? str_distance(str_of(name), str_of(api_name(key)))
+					     : best_distance;
+
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = api_name(key);
+		}
+	}
+	return best;
 }
 
 /* Room for one more element of a list of the plan. */

@@ -13,6 +13,8 @@ struct call_site {
 	const struct source *source; /* the text that calls */
 	const char *word;
 	int line;
+	int element; /* of a list that is a key's value: the one that is being read, from 1; 0 none
+		      */
 };
 
 struct call_site call_site(struct lua_State *lua, const char *word);
@@ -44,6 +46,9 @@ struct str call_keep(struct arena *arena, struct lua_State *lua, int index);
 struct str call_text(const struct call_site *c, struct arena *arena, int stack, const char *key);
 int64_t call_number(const struct call_site *c, int stack, const char *key, int64_t otherwise);
 bool call_flag(const struct call_site *c, int stack, const char *key);
+
+/* The API whose name is nearest to a mistyped one, or NULL. */
+const char *call_nearest_api(const char *name);
 
 /* Room for one more element of a list of the plan. */
 void *call_add(const struct call_site *c, void *list, int32_t *count, size_t size);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "checks/check.h"
 #include "harness/source.h"
+#include "mock/cluster.h"
 
 #define PLAN_SIZE_MAX	 ((size_t)16 << 20) /* bytes of one plan's data */
 #define PLAN_ITEMS_MAX	 256		    /* clients, rules, topics, checks: of each */
@@ -40,12 +41,30 @@ struct scenario {
 	int32_t cases_count; /* at least 1 */
 };
 
+enum batch_txn { BATCH_PLAIN, BATCH_COMMITTED, BATCH_ABORTED, BATCH_OPEN };
+
+/* A batch that is in a log from the start. */
+struct plan_batch {
+	int32_t partition;
+	int64_t gap;	  /* offsets that are left out before it */
+	int64_t records;  /* with the next values old.N of the topic; 0: see empty and raw */
+	int64_t tail;	  /* offsets that it covers behind its last record */
+	int64_t empty;	  /* offsets of a batch that compaction left without records */
+	struct bytes raw; /* a whole batch; null: made from the rest */
+	uint8_t codec;	  /* enum codec */
+	enum batch_txn txn;
+	bool bad_crc;
+	struct place at;
+};
+
 struct plan_topic {
 	struct str name;
-	int32_t partitions;  /* -1: the cluster's default */
-	int16_t replication; /* likewise */
-	int32_t leader;	     /* node id, -1: as usual */
-	int64_t records;     /* that are there from the start: values old.0, old.1, ... */
+	int32_t partitions;	    /* -1: the cluster's default */
+	int16_t replication;	    /* likewise */
+	int32_t leader;		    /* node id, -1: as usual */
+	int64_t records;	    /* that are there from the start: values old.0, old.1, ... */
+	struct plan_batch *batches; /* behind them */
+	int32_t batches_count;
 	struct place at;
 };
 
@@ -83,7 +102,6 @@ struct plan_check {
 	struct place at;
 };
 
-struct profile;
 struct case_plan {
 	struct arena arena;
 	const struct scenario *scenario;
@@ -92,7 +110,9 @@ struct case_plan {
 	uint64_t seed;
 	int32_t brokers;
 	bool auto_create;
-	const struct profile *like; /* a release; NULL: the newest */
+	const struct profile *like;   /* a release; NULL: the newest */
+	struct version_limit *limits; /* of what is advertised */
+	int32_t limits_count;
 	int32_t default_partitions;
 	struct plan_topic *topics;
 	struct plan_client *clients;

@@ -1,111 +1,128 @@
-/* Preloading: batches made by the builder, handed to the leader's Produce. The mock finds out who
- * leads: a broker that does not says so, and the next one is asked. */
+/* Preloading: what a plan says of a topic's logs, as batches. Ids of the producers of transactions
+ * are far from those that the cluster gives. */
 #include "harness/preload.h"
 
-#include "base/base64.h"
 #include "protocol/batch_builder.h"
-#include "protocol/messages.h"
-#include "service/inside.h"
+#include "protocol/compress.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#define BATCH_MAX	((size_t)1 << 20)
-#define PRODUCE_VERSION 9 /* topics by name */
+#define BATCH_MAX	  ((size_t)16 << 20)
+#define PRODUCER_ID_FIRST 900000000 /* of the first batch that is a transaction */
+#define TIME_FIRST_MS	  1700000000000
 
-/* Records number first, first + step, ... below end, at most PRELOAD_BATCH. Returns the number
- * behind the last. */
-static int64_t fill(struct batch_builder *b, int64_t first, int64_t step, int64_t end)
+/* A topic that is being filled. */
+struct fill {
+	struct service *service;
+	const struct plan_topic *topic;
+	struct error *e;
+	struct buf batch;
+	int64_t next; /* number of the next value */
+};
+
+static void add_value(struct batch_builder *b, int64_t number)
 {
 	char value[40];
+	int len = snprintf(value, sizeof(value), "old.%lld", (long long)number);
 
-	for (int i = 0; i < PRELOAD_BATCH && first < end; i++, first += step) {
-		int len = snprintf(value, sizeof(value), "old.%lld", (long long)first);
+	batch_builder_add(b, TIME_FIRST_MS + number, (struct bytes){0},
+			  (struct bytes){(const uint8_t *)value, len}, NULL, 0);
+}
 
-		batch_builder_add(b, 1700000000000 + first, (struct bytes){0},
-				  (struct bytes){(const uint8_t *)value, len}, NULL, 0);
-	}
+static int put(struct fill *f, int32_t partition, int64_t gap)
+{
+	struct bytes bytes = {f->batch.data, (int32_t)f->batch.len};
+
+	return service_put_batch(f->service, f->topic->name, partition, bytes, gap, f->e);
+}
+
+/* ---- records in turn ---- */
+
+/* Values first, first + step, ... below end, at most PRELOAD_BATCH. Returns the number behind the
+ * last. */
+static int64_t fill_batch(struct fill *f, int64_t first, int64_t step, int64_t end)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+
+	buf_reset(&f->batch);
+	batch_builder_init(&b, &options, &f->batch);
+	for (int i = 0; i < PRELOAD_BATCH && first < end; i++, first += step)
+		add_value(&b, first);
+	batch_builder_end(&b, f->e);
+	batch_builder_release(&b);
 	return first;
 }
 
-static json_t *request_of(struct str topic, int32_t partition, const struct buf *batch)
+static int fill_in_turn(struct fill *f, int32_t partitions)
 {
-	size_t size = base64_size(batch->len, BASE64_STD);
-	char *text = malloc(size + 1);
-	json_t *request;
+	int rc = 0;
 
-	if (!text)
-		abort();
-	base64_encode(batch->data, batch->len, BASE64_STD, text);
-	request =
-		json_pack("{s:n, s:i, s:i, s:[{s:s%, s:[{s:i, s:s%}]}]}", "transactionalId", "acks",
-			  -1, "timeoutMs", 1000, "topicData", "name", topic.data, (size_t)topic.len,
-			  "partitionData", "index", (int)partition, "records", text, size);
-	free(text);
-	return request;
-}
-
-/* The error code that the answer carries for its one partition; -1 if it is none. */
-static int answer_code(const struct buf *answer)
-{
-	json_t *root = json_loadb((const char *)answer->data, answer->len, 0, NULL);
-	json_t *topic = json_array_get(json_object_get(root, "responses"), 0);
-	json_t *partition = json_array_get(json_object_get(topic, "partitionResponses"), 0);
-	const json_t *code = json_object_get(partition, "errorCode");
-	int n = json_is_integer(code) ? (int)json_integer_value(code) : -1;
-
-	json_decref(root);
-	return n;
-}
-
-static int produce(struct service *s, struct str topic, int32_t partition, int32_t brokers,
-		   const struct buf *batch, struct error *e)
-{
-	json_t *request = request_of(topic, partition, batch);
-	int code = -1, rc = 0;
-	struct buf answer;
-
-	buf_init(&answer, BATCH_MAX);
-	for (int32_t broker = 1; broker <= brokers && code && !rc; broker++) {
-		buf_reset(&answer);
-		rc = inside_call(s, broker, API_PRODUCE, PRODUCE_VERSION, request, &answer, e);
-		code = rc ? -1 : answer_code(&answer);
-	}
-	if (!rc && code)
-		rc = error_set(e, ERR_USAGE, "topic " STR_FMT " can't be filled: error %d",
-			       STR_ARG(topic), code);
-	buf_release(&answer);
-	json_decref(request);
+	for (int32_t i = 0; i < partitions && !rc; i++)
+		for (int64_t at = i; at < f->topic->records && !rc;) {
+			at = fill_batch(f, at, partitions, f->topic->records);
+			rc = f->e->code ? f->e->code : put(f, i, 0);
+		}
+	f->next = f->topic->records;
 	return rc;
 }
 
-static int preload_partition(struct service *s, const struct plan_topic *t, int32_t partition,
-			     int32_t brokers, struct error *e)
+/* ---- batches ---- */
+
+static int make_batch(struct fill *f, const struct plan_batch *p, int64_t producer_id)
 {
-	int32_t partitions = t->partitions > 0 ? t->partitions : 1;
 	struct batch_options options = BATCH_OPTIONS_INIT;
-	struct batch_builder builder;
-	struct buf batch;
-	int rc = 0;
+	struct batch_builder b;
+	int rc;
 
-	buf_init(&batch, BATCH_MAX);
-	for (int64_t at = partition; at < t->records && !rc;) {
-		buf_reset(&batch);
-		batch_builder_init(&builder, &options, &batch);
-		at = fill(&builder, at, partitions, t->records);
-		rc = batch_builder_end(&builder, e);
-		batch_builder_release(&builder);
-		rc = rc ? rc : produce(s, t->name, partition, brokers, &batch, e);
+	options.codec = p->codec;
+	if (p->empty || p->tail)
+		options.last_offset_delta = (int32_t)(p->empty + p->records + p->tail) - 1;
+	if (p->txn) {
+		options.transactional = true;
+		options.producer_id = producer_id;
+		options.producer_epoch = 0;
+		options.base_sequence = 0;
 	}
-	buf_release(&batch);
+	buf_reset(&f->batch);
+	if (p->raw.data) {
+		buf_add(&f->batch, p->raw.data, (size_t)p->raw.len);
+		return 0;
+	}
+	batch_builder_init(&b, &options, &f->batch);
+	for (int64_t i = 0; i < p->records; i++)
+		add_value(&b, f->next++);
+	rc = batch_builder_end(&b, f->e);
+	batch_builder_release(&b);
 	return rc;
 }
 
-int preload(struct service *s, const struct plan_topic *topic, int32_t brokers, struct error *e)
+static int fill_planned(struct fill *f, const struct plan_batch *p, int32_t index)
 {
-	int rc = 0;
+	int64_t producer_id = PRODUCER_ID_FIRST + index;
+	int rc = make_batch(f, p, producer_id);
 
-	for (int32_t i = 0; i < (topic->partitions > 0 ? topic->partitions : 1) && !rc; i++)
-		rc = preload_partition(s, topic, i, brokers, e);
+	if (!rc && p->bad_crc)
+		f->batch.data[BATCH_AT_CRC] ^= 0x55;
+	if (!rc)
+		rc = put(f, p->partition, p->gap);
+	if (!rc && (p->txn == BATCH_COMMITTED || p->txn == BATCH_ABORTED))
+		rc = service_put_marker(f->service, f->topic->name, p->partition, producer_id, 0,
+					p->txn == BATCH_COMMITTED, f->e);
+	return rc;
+}
+
+int preload(struct service *s, const struct case_plan *plan, const struct plan_topic *topic,
+	    struct error *e)
+{
+	struct fill f = {.service = s, .topic = topic, .e = e};
+	int32_t partitions = topic->partitions > 0 ? topic->partitions : plan->default_partitions;
+	int rc;
+
+	buf_init(&f.batch, BATCH_MAX);
+	rc = fill_in_turn(&f, partitions);
+	for (int32_t i = 0; i < topic->batches_count && !rc; i++)
+		rc = fill_planned(&f, &topic->batches[i], i);
+	buf_release(&f.batch);
 	return rc;
 }

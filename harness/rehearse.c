@@ -87,7 +87,9 @@ static void set_up(struct rehearsal *r, struct case_plan *p)
 					.seed = p->seed,
 					.auto_create = p->auto_create,
 					.default_partitions = p->default_partitions,
-					.like = p->like};
+					.like = p->like,
+					.limits = p->limits,
+					.limits_count = p->limits_count};
 	struct error e = ERROR_INIT;
 
 	r->plan = p;

@@ -194,28 +194,12 @@ static int word_release(lua_State *lua)
 	return 1;
 }
 
-static const char *nearest_api(struct str name)
-{
-	const char *best = NULL;
-	int best_distance = 4;
-
-	for (int key = 0; key <= API_KEY_MAX; key++) {
-		int distance = api_name(key) ? str_distance(name, str_of(api_name(key))) : 4;
-
-		if (distance < best_distance) {
-			best_distance = distance;
-			best = api_name(key);
-		}
-	}
-	return best;
-}
-
 static int word_sent(lua_State *lua)
 {
 	struct object *o = self_of(lua, OBJECT_CLIENT, "sent");
 	const char *api = luaL_checkstring(lua, 2);
 	int key = api_find(str_of(api));
-	const char *nearest = key < 0 ? nearest_api(str_of(api)) : NULL;
+	const char *nearest = key < 0 ? call_nearest_api(api) : NULL;
 
 	if (key < 0)
 		return mistake(lua, "sent", 1, "there is no API '%s'%s%s%s", api,

@@ -481,7 +481,7 @@ static int add_plan(struct run *r, struct error *e)
 		rc = service_create_topic(r->service, p->topics[i].name, p->topics[i].partitions,
 					  p->topics[i].replication, p->topics[i].leader, e);
 	for (int32_t i = 0; i < p->topics_count && !rc; i++)
-		rc = preload(r->service, &p->topics[i], p->brokers, e);
+		rc = preload(r->service, p, &p->topics[i], e);
 	for (int32_t i = 0; i < p->rules_count && !rc; i++)
 		if (!service_add_rule(r->service, p->rules[i].name, p->rules[i].text, e))
 			rc = e->code;
@@ -501,7 +501,9 @@ static int start_service(struct run *r, struct error *e)
 						 .seed = p->seed,
 						 .auto_create = p->auto_create,
 						 .default_partitions = p->default_partitions,
-						 .like = p->like};
+						 .like = p->like,
+						 .limits = p->limits,
+						 .limits_count = p->limits_count};
 	r->service = service_new(r->loop, &config, e);
 	free(listen);
 	if (!r->service)

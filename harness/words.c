@@ -5,7 +5,7 @@
 #include "harness/words.h"
 
 #include "harness/arguments.h"
-#include "mock/profile.h"
+#include "harness/cluster_words.h"
 #include "rules/rule.h"
 
 #include <lauxlib.h>
@@ -18,25 +18,6 @@ static const struct key scenario_keys[] = {
 	{"timeout", KEY_DURATION, 0, 0, "how long a case may take; 30s if it says nothing"},
 	{"matrix", KEY_TABLE, 0, 0,
 	 "lists of values by name; a case for each combination, as case.NAME"},
-	{0},
-};
-
-static const struct key cluster_keys[] = {
-	{"brokers", KEY_NUMBER, 1, PLAN_BROKERS_MAX, "how many; node ids 1, 2, ..."},
-	{"like", KEY_TEXT, 0, 0, "a release, such as kafka-2.3: its versions and ways"},
-	{"auto_create", KEY_FLAG, 0, 0, "topics are made when somebody asks for them; no"},
-	{"default_partitions", KEY_NUMBER, 1, 10000, "of a topic that is made without a number; 1"},
-	{0},
-};
-
-static const struct key topic_keys[] = {
-	{"partitions", KEY_NUMBER, 1, 10000, "how many; the cluster's default"},
-	{"replication", KEY_NUMBER, 1, PLAN_BROKERS_MAX,
-	 "replicas of each; 3, or all brokers if there are fewer"},
-	{"leader", KEY_NUMBER, 1, PLAN_BROKERS_MAX,
-	 "node id that leads all partitions; spread if absent"},
-	{"records", KEY_NUMBER, 0, 1000000,
-	 "how many are there from the start: values old.0, old.1, ..."},
 	{0},
 };
 
@@ -102,6 +83,8 @@ static const struct word words[] = {
 	{"topic", "CLUSTER:topic(NAME, {...})", "a topic that is there from the start", topic_keys},
 	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
 	 client_keys},
+	{"batch", "log = { {...}, ... }", "a batch that is in a topic's log from the start",
+	 batch_keys},
 	{"rule", "rule(NAME, RULE, {...})", "a fault, in the one grammar of rules", rule_keys},
 	{"must", "must(CHECK)", "a judgement that decides the verdict", NULL},
 	{"should", "should(CHECK)", "one that is reported as a deviation", NULL},
@@ -239,76 +222,6 @@ static int word_scenario(lua_State *lua)
 		return 0;
 	read_header(&c);
 	return script_stop(lua); /* the first phase wants no more */
-}
-
-/* ---- cluster and topics ---- */
-
-static void read_like(const struct call_site *c)
-{
-	struct str like = call_text(c, &c->script->plan->arena, 1, "like");
-	struct error e = ERROR_INIT;
-
-	if (!like.data)
-		return;
-	c->script->plan->like = profile_find(like, &e);
-	if (!c->script->plan->like)
-		script_complain(c->script, call_key_place(c, 1, NULL, "like", true), "%s", e.text);
-}
-
-static int word_cluster(lua_State *lua)
-{
-	struct call_site c = case_site(lua, "cluster");
-	struct case_plan *p = c.script->plan;
-
-	call_table(&c, 1, false, cluster_keys);
-	if (c.script->has_cluster)
-		script_complain(c.script, source_name(c.source, c.line, "cluster"),
-				"there is one cluster in a scenario");
-	c.script->has_cluster = true;
-	p->brokers = (int32_t)call_number(&c, 1, "brokers", 1);
-	p->default_partitions = (int32_t)call_number(&c, 1, "default_partitions", 1);
-	p->auto_create = call_flag(&c, 1, "auto_create");
-	read_like(&c);
-	script_push(lua, OBJECT_CLUSTER, 0);
-	return 1;
-}
-
-static int word_topic(lua_State *lua)
-{
-	struct call_site c = case_site(lua, "topic");
-	struct case_plan *p = c.script->plan;
-	struct object *self = script_object(lua, 1);
-	struct plan_topic *t;
-	struct str name;
-
-	if (!self || self->kind != OBJECT_CLUSTER) {
-		script_complain(c.script, source_name(c.source, c.line, "topic"),
-				"write c:topic(...), with the cluster before "
-				"the colon");
-		script_stop(lua);
-	}
-	lua_remove(lua, 1); /* places count arguments as they are written */
-	name = call_name(&c, 1, "the name of a topic");
-	call_table(&c, 2, false, topic_keys);
-	for (int32_t i = 0; i < p->topics_count; i++)
-		if (str_eq(p->topics[i].name, name))
-			script_complain(c.script, call_place(&c, 1),
-					"there is a topic '" STR_FMT "' already", STR_ARG(name));
-	t = call_add(&c, &p->topics, &p->topics_count, sizeof(*t));
-	t->name = name;
-	t->partitions = (int32_t)call_number(&c, 2, "partitions", -1);
-	t->replication = (int16_t)call_number(&c, 2, "replication", -1);
-	t->leader = (int32_t)call_number(&c, 2, "leader", -1);
-	t->records = call_number(&c, 2, "records", 0);
-	t->at = call_place(&c, 1);
-	if (t->leader > p->brokers)
-		script_complain(c.script, call_key_place(&c, 2, NULL, "leader", true),
-				"there are %d brokers", p->brokers);
-	if (t->replication > p->brokers)
-		script_complain(c.script, call_key_place(&c, 2, NULL, "replication", true),
-				"there are %d brokers", p->brokers);
-	script_push(lua, OBJECT_TOPIC, p->topics_count - 1);
-	return 1;
 }
 
 /* ---- clients ---- */
@@ -688,7 +601,6 @@ static void add_case(struct script *s)
 void script_add_words(struct script *s)
 {
 	static const luaL_Reg functions[] = {{"scenario", word_scenario},
-					     {"cluster", word_cluster},
 					     {"client", word_client},
 					     {"rule", word_rule},
 					     {NULL, NULL}};
@@ -705,10 +617,7 @@ void script_add_words(struct script *s)
 		lua_pushcclosure(lua, word_severity, 1);
 		lua_setglobal(lua, severities[i]);
 	}
-	lua_newtable(lua);
-	lua_pushcfunction(lua, word_topic);
-	lua_setfield(lua, -2, "topic");
-	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_CLUSTER));
+	cluster_words_add(lua);
 	types = check_types(&n);
 	for (size_t i = 0; i < n; i++)
 		add_check_word(lua, types[i]);

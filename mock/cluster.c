@@ -85,6 +85,13 @@ static void set_versions(struct cluster *c)
 		if (c->config.like)
 			narrow(r, profile_versions(c->config.like, key));
 	}
+	for (int32_t i = 0; i < c->config.limits_count; i++) {
+		const struct version_limit *l = &c->config.limits[i];
+
+		narrow(&c->versions[l->api_key], (struct version_range){l->min, l->max});
+	}
+	c->config.limits = NULL;
+	c->config.limits_count = 0;
 }
 
 struct cluster *cluster_new(const struct cluster_config *config, struct instant now)

@@ -24,6 +24,12 @@ struct broker_address {
 	char rack[64]; /* "" none */
 };
 
+/* What is advertised of an API, less than what is there; min > max: nothing. */
+struct version_limit {
+	int api_key;
+	int16_t min, max;
+};
+
 struct cluster_config {
 	int32_t brokers; /* node ids 1..brokers, or from broker.first_node_id on */
 	uint64_t seed;
@@ -33,6 +39,8 @@ struct cluster_config {
 	size_t memory_max;	     /* bytes of log memory; 0: 1 GiB */
 	const struct profile *like;  /* a release whose versions and ways it takes on; NULL: all
 					versions, the newest release's ways */
+	const struct version_limit *limits; /* read by cluster_new; limits_count of them */
+	int32_t limits_count;
 	struct event_bus *bus;	     /* where log and cluster events go */
 	struct broker_config broker; /* server.properties; zero for Kafka's defaults */
 };

@@ -150,7 +150,8 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	size_t size = (size_t)what->batch.len;
 	uint8_t *head;
 
-	assert(size >= BATCH_AT_RECORDS);
+	assert(size >= BATCH_AT_RECORDS && what->gap >= 0);
+	log->end += what->gap;
 	note_in_segment(log, what);
 	if (log->epochs_count == 0 || log->epochs[log->epochs_count - 1].epoch < what->leader_epoch)
 		log_start_epoch(log, what->leader_epoch);

@@ -67,6 +67,7 @@ void log_release(struct log *log);
 struct log_append {
 	struct bytes batch;
 	struct shared *frame; /* that batch.data points into; NULL: always copied */
+	int64_t gap;	      /* offsets that are left out before it */
 	int32_t leader_epoch;
 	int16_t attributes;    /* as they shall stand */
 	int64_t max_timestamp; /* the same; where either differs from the batch's, the CRC is
@@ -77,7 +78,7 @@ struct log_append {
 /* True if the budget has room for a batch of this size. */
 bool log_has_room(const struct log *log, size_t size);
 
-/* Appends at log->end and returns the entry, valid until the log changes. */
+/* Appends at log->end, or a gap behind it, and returns the entry, valid until the log changes. */
 const struct log_batch *log_append(struct log *log, const struct log_append *what);
 
 /* Drops all batches that reach to offset or beyond, and leader epochs that began there. The log

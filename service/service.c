@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "mock/happen.h"
+#include "mock/put.h"
 #include "rules/words.h"
 #include "service/peer.h"
 
@@ -353,6 +354,25 @@ void service_reset(struct service *s)
 					     g->replication, g->leader, clock_now(), NULL);
 	}
 	service_pump(s);
+}
+
+int service_put_batch(struct service *s, struct str topic, int32_t partition, struct bytes batch,
+		      int64_t gap, struct error *e)
+{
+	int code = cluster_put_batch(s->cluster, topic, partition, batch, gap, clock_now(), e);
+
+	service_pump(s);
+	return code;
+}
+
+int service_put_marker(struct service *s, struct str topic, int32_t partition, int64_t producer_id,
+		       int16_t epoch, bool commit, struct error *e)
+{
+	int code = cluster_put_marker(s->cluster, topic, partition, producer_id, epoch, commit,
+				      clock_now(), e);
+
+	service_pump(s);
+	return code;
 }
 
 /* The end of a restart. */

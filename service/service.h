@@ -86,6 +86,12 @@ struct rule *service_add_rule(struct service *s, struct str name, struct str tex
 int service_create_topic(struct service *s, struct str name, int32_t partitions,
 			 int16_t replication, int32_t leader, struct error *e);
 
+/* Puts a batch, or the marker that ends a producer's transaction, into a log (mock/put.h). */
+int service_put_batch(struct service *s, struct str topic, int32_t partition, struct bytes batch,
+		      int64_t gap, struct error *e);
+int service_put_marker(struct service *s, struct str topic, int32_t partition, int64_t producer_id,
+		       int16_t epoch, bool commit, struct error *e);
+
 /*
  * Lets something happen to the cluster, as one line of mock/happen.h's grammar: "broker-down
  * broker=2". What a broker's life means for its connections and its port is done here. 0, or

@@ -126,6 +126,50 @@ TEST(a_wrong_value_is_shown_where_it_stands)
 	       "                ^\n");
 }
 
+TEST(what_is_advertised_must_be_there)
+{
+	refuse(HEAD "cluster { advertise = { Prodcue = '1', Produce = '0-3',\n"
+		    "  Metadata = '99',\n"
+		    "  Heartbeat = 'x' } }\n",
+	       "x.lua:2:25: there is no API 'Prodcue'; did you mean 'Produce'?\n"
+	       "    cluster { advertise = { Prodcue = '1', Produce = '0-3',\n"
+	       "                            ^\n"
+	       "x.lua:3:14: the cluster has Metadata in versions 0-13\n"
+	       "      Metadata = '99',\n"
+	       "                 ^\n"
+	       "x.lua:4:15: Heartbeat takes versions: \"3\", \"0-3\" or \"none\"\n"
+	       "      Heartbeat = 'x' } }\n"
+	       "                  ^\n");
+}
+
+TEST(a_batch_of_a_log_is_shown_where_it_stands)
+{
+	refuse(HEAD "cluster {}:topic('t', { log = {\n"
+		    "  { records = 3, gap = 5, codec = 'lz4', txn = 'abort' },\n"
+		    "  { records = 2, codecc = 'gzip' },\n"
+		    "  { records = 2,\n"
+		    "    txn = 'aborted' },\n"
+		    "  { records = 2, empty = 1 },\n"
+		    "  { hex = '0102' }, 7,\n"
+		    "} })\n"
+		    "client('p', { speaks = 'none' })\n",
+	       "x.lua:4:18: topic's log has no key 'codecc'; did you mean 'codec'?\n"
+	       "      { records = 2, codecc = 'gzip' },\n"
+	       "                     ^\n"
+	       "x.lua:6:11: txn is commit, abort or open\n"
+	       "        txn = 'aborted' },\n"
+	       "              ^\n"
+	       "x.lua:7:3: a batch has one of records, empty and hex\n"
+	       "      { records = 2, empty = 1 },\n"
+	       "      ^\n"
+	       "x.lua:8:11: the bytes end within the batch\n"
+	       "      { hex = '0102' }, 7,\n"
+	       "              ^\n"
+	       "x.lua:8:21: log is a list of tables, such as { records = 3 }\n"
+	       "      { hex = '0102' }, 7,\n"
+	       "                        ^\n");
+}
+
 TEST(an_unknown_name_is_no_nil)
 {
 	refuse(HEAD "local c = custer {}\n",

@@ -1,0 +1,21 @@
+/* Logs made from outside, as a replica takes them over from its leader: whole batches, judged by
+ * nobody. So a log can hold what no producer could have it written: gaps, batches that compaction
+ * emptied, wrong checksums. */
+#ifndef MOCK_PUT_H
+#define MOCK_PUT_H
+
+#include "mock/cluster.h"
+
+/*
+ * Appends a batch of magic 2 as it is, but for base offset and leader epoch; gap: offsets that are
+ * left out before it. A batch with a producer id counts as that producer's. 0; ERR_USAGE (no such
+ * topic or partition), ERR_MALFORMED (not one whole batch), ERR_LIMIT (no memory for logs is left).
+ */
+int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
+		      int64_t gap, struct instant now, struct error *e);
+
+/* Appends the marker that ends a producer's transaction there. The same codes. */
+int cluster_put_marker(struct cluster *c, struct str topic, int32_t partition, int64_t producer_id,
+		       int16_t epoch, bool commit, struct instant now, struct error *e);
+
+#endif

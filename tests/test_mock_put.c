@@ -1,0 +1,92 @@
+/* Logs made from outside: what no producer could have written stands there as it was put. */
+#include "mock/put.h"
+#include "tests/mock_records.h"
+
+static struct error error;
+
+static int put(struct fixture *f, struct records records, int64_t gap)
+{
+	error = (struct error)ERROR_INIT;
+	return cluster_put_batch(f->c, str_of("t"), 0, (struct bytes){records.data, records.len},
+				 gap, f->now, &error);
+}
+
+TEST(a_batch_that_is_put_may_leave_a_gap_and_cover_more_than_its_records)
+{
+	struct batch_options tail = BATCH_OPTIONS_INIT;
+	struct fixture f;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, -1);
+	tail.last_offset_delta = 5;
+	CHECK_EQ(put(&f, mock_batch(&f, 2, NULL), 3), 0);
+	CHECK_EQ(put(&f, mock_batch(&f, 1, &tail), 0), 0);
+	CHECK_EQ(put(&f, mock_batch(&f, 0, &tail), 0), 0);
+	CHECK_EQ(put(&f, mock_batch(&f, 1, NULL), 0), 0);
+	CHECK_TEXT(mock_contents(&f, "t", 0), "3:=v0 4:=v1 5:=v0 17:=v0");
+	mock_end(&f);
+}
+
+TEST(a_transaction_that_is_put_and_aborted_is_told_as_one)
+{
+	struct batch_options o = mock_idempotent(77, 0, 0);
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	struct fixture f;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, -1);
+	o.transactional = true;
+	CHECK_EQ(put(&f, mock_batch(&f, 2, &o), 0), 0);
+	mock_fetch_one(&one, "t", 0, 0, 0);
+	one.q.isolation_level = 1;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 0);
+	CHECK_EQ(cluster_put_marker(f.c, str_of("t"), 0, 77, 0, false, f.now, &error), 0);
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 3);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions_count, 1);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions[0].producer_id, 77);
+	mock_end(&f);
+}
+
+TEST(what_is_no_batch_or_has_no_place_is_refused)
+{
+	struct fixture f;
+
+	mock_start(&f, 1);
+	CHECK_EQ(put(&f, mock_batch(&f, 1, NULL), 0), ERR_USAGE);
+	CHECK_TEXT(error.text, "there is no topic 't'");
+	mock_topic(&f, "t", 1, -1);
+	CHECK_EQ(put(&f, (struct records){.data = "abc", .len = 3}, 0), ERR_TRUNCATED);
+	CHECK_EQ(cluster_put_marker(f.c, str_of("t"), 1, 77, 0, true, f.now, &error), ERR_USAGE);
+	mock_end(&f);
+}
+
+TEST(fewer_versions_are_advertised_where_limits_say_so)
+{
+	static const struct version_limit limits[] = {
+		{API_PRODUCE, 0, 3}, {API_DESCRIBE_CONFIGS, 0, -1}, {API_FETCH, 12, 99}};
+	struct cluster_config config = {.brokers = 1, .limits = limits, .limits_count = 3};
+	struct api_versions_request q = DEFAULTS_api_versions_request;
+	const struct api_versions_response *r;
+	struct fixture f;
+	int16_t produce = -1, fetch_min = -1;
+	bool configs = false;
+
+	mock_start(&f, 1);
+	cluster_free(f.c);
+	f.c = cluster_new(&config, f.now);
+	r = mock_ask(&f, 1, API_API_VERSIONS, 0, &q);
+	for (int32_t i = 0; i < r->api_keys_count; i++) {
+		const struct api_versions_response_api_keys *k = &r->api_keys[i];
+
+		produce = k->api_key == API_PRODUCE ? k->max_version : produce;
+		fetch_min = k->api_key == API_FETCH ? k->min_version : fetch_min;
+		configs |= k->api_key == API_DESCRIBE_CONFIGS;
+	}
+	CHECK_EQ(produce, 3);
+	CHECK_EQ(fetch_min, 12);
+	CHECK(!configs);
+	mock_end(&f);
+}
