@@ -610,6 +610,7 @@ static void sum_up(const struct job *job)
 	say(t->streams.translated,
 	    "conversations seen again with translated addresses, counted once");
 	say(t->conns.lost_bytes, "bytes of Kafka conversations are not in the capture");
+	say(t->conflicts, "packets sent again with other bytes; the first ones were taken");
 	say(t->conns.not_kept, "messages larger than the memory allows");
 	say(t->bad_blocks, "blocks of evidence that can't be read");
 	say(t->streams.evicted, "conversations forgotten: too many at once");

@@ -162,6 +162,7 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 
 	d->totals.retransmitted +=
 		s->half[0].counts.retransmitted + s->half[1].counts.retransmitted;
+	d->totals.conflicts += s->half[0].counts.conflicts + s->half[1].counts.conflicts;
 
 	dialog_close(s->user, how, at);
 	if (mine)

@@ -41,6 +41,7 @@ struct decode_totals {
 	uint64_t secrets;	/* blocks of keys, skipped */
 	uint64_t live_lost;	/* packets that the kernel had no room for */
 	uint64_t retransmitted; /* bytes that came again, of all conversations */
+	uint64_t conflicts;	/* packets that brought other bytes than had come there before */
 	uint64_t bad_blocks;	/* custom blocks of ours that were not read */
 	struct fragments_totals fragments;
 	struct dialog_totals conns;

@@ -62,6 +62,9 @@ struct side {
 	bool seq_known;
 	uint32_t seq; /* of the next byte that the framer tells of */
 	uint64_t frames;
+	/* Before anything showed that this is Kafka: bytes in no frame. */
+	uint64_t early_seen, early_missing;
+	struct stream_at early_at;
 };
 
 struct dialog {
@@ -537,6 +540,12 @@ static enum framer_verdict judge_request(const struct dialog *c, const uint8_t *
 	return len >= -1 && len <= (int64_t)size - 10 ? FRAMER_YES : FRAMER_NO;
 }
 
+/* No byte came there, and none is missing. */
+static bool untouched(const struct framer *f)
+{
+	return !f->head_len && !f->lost_seen && !f->lost_missing;
+}
+
 static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data, size_t n,
 					  bool searching)
 {
@@ -556,7 +565,12 @@ static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data,
 	if (w)
 		return !searching || response_makes_sense(&w->header, data, n, size) ? FRAMER_YES
 										     : FRAMER_NO;
-	return !searching && c->frames && c->orphans < ORPHANS_MAX ? FRAMER_YES : FRAMER_NO;
+	if (searching)
+		return FRAMER_NO;
+	/* Where no byte of the requests was captured, there is nothing else to go by. */
+	if (c->trusted && untouched(&c->sides[c->client].framer) && !c->sides[c->client].frames)
+		return FRAMER_YES;
+	return c->frames && c->orphans < ORPHANS_MAX ? FRAMER_YES : FRAMER_NO;
 }
 
 static void not_kafka(struct dialog *c, const uint8_t *data, size_t n)
@@ -571,12 +585,6 @@ static void not_kafka(struct dialog *c, const uint8_t *data, size_t n)
 	stream_ignore(c->stream);
 }
 
-/* No byte came there, and none is missing: the server speaks first, which Kafka's never does. */
-static bool untouched(const struct framer *f)
-{
-	return !f->head_len && !f->lost_seen && !f->lost_missing;
-}
-
 static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n, bool searching)
 {
 	struct side *side = context;
@@ -589,6 +597,7 @@ static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n
 		verdict = judge_response(c, data, n, searching);
 	else
 		verdict = judge_request(c, data, n, searching);
+	/* A server that speaks first is not Kafka's. */
 	if (verdict == FRAMER_NO && !searching && !c->frames && !c->trusted &&
 	    (side->d == c->client || untouched(&c->sides[c->client].framer)))
 		not_kafka(c, data, n);
@@ -596,6 +605,22 @@ static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n
 }
 
 /* Frames. */
+
+/* Bytes in no frame. */
+static void tell_lost(struct side *side, uint64_t seen, uint64_t missing,
+		      const struct stream_at *at)
+{
+	struct dialog *c = side->c;
+	bool begins_inside = !side->frames && c->stream->opener < 0;
+
+	c->env->totals.lost_bytes += missing;
+	c->env->totals.unmatched_bytes += seen;
+	emit_unmatched(c, side->d == c->client, seen + missing,
+		       missing	       ? "bytes that were not captured, and what they touch"
+		       : begins_inside ? "the capture begins inside a frame"
+				       : "bytes that are no frame",
+		       at);
+}
 
 static void open_conn(struct dialog *c, int client)
 {
@@ -609,6 +634,12 @@ static void open_conn(struct dialog *c, int client)
 	c->opened = true;
 	c->env->totals.kafka++;
 	emit_conn(c, EVENT_CONN_OPENED, 0, c->opened_us);
+	for (int d = 0; d < 2; d++) {
+		struct side *side = &c->sides[d];
+
+		if (side->early_seen + side->early_missing)
+			tell_lost(side, side->early_seen, side->early_missing, &side->early_at);
+	}
 }
 
 static void on_frame(void *context, uint32_t size, const struct stream_at *at)
@@ -873,18 +904,17 @@ static void on_lost(void *context, uint64_t seen, uint64_t missing, const struct
 {
 	struct side *side = context;
 	struct dialog *c = side->c;
-	bool begins_inside = !side->frames && c->stream->opener < 0;
 
 	side->seq += (uint32_t)(seen + missing);
-	if (c->gave_up || c->client < 0)
+	if (c->gave_up)
 		return;
-	c->env->totals.lost_bytes += missing;
-	c->env->totals.unmatched_bytes += seen;
-	emit_unmatched(c, side->d == c->client, seen + missing,
-		       missing	       ? "bytes that were not captured, and what they touch"
-		       : begins_inside ? "the capture begins inside a frame"
-				       : "bytes that are no frame",
-		       at);
+	if (c->client >= 0) {
+		tell_lost(side, seen, missing, at);
+		return;
+	}
+	side->early_seen += seen;
+	side->early_missing += missing;
+	side->early_at = *at;
 }
 
 static const struct framer_events framer_events = {on_judge, on_frame, on_bytes,

@@ -152,10 +152,11 @@ static void queue_insert(struct stream_table *t, struct stream *s, struct stream
 static void count_overlap(struct stream_half *h, const struct stream_segment *g,
 			  const struct piece *p, uint32_t n)
 {
-	uint32_t from = p->seq - g->seq;
+	uint32_t from = p->seq - g->seq, here = n < p->len ? n : p->len;
 
-	for (uint32_t i = 0; i < n && i < p->len && from + i < g->len; i++)
-		h->counts.conflicts += p->data[i] != g->data[from + i];
+	if (from < g->len && here > g->len - from)
+		here = g->len - from;
+	h->counts.conflicts += from < g->len && memcmp(p->data, g->data + from, here) != 0;
 	h->counts.retransmitted += n;
 }
 
@@ -571,12 +572,14 @@ static bool is_duplicate(struct stream_half *h, const struct packet *p, const st
 {
 	struct stream_print print = {.seq = p->seq,
 				     .ack = p->ack,
+				     .len = p->len,
 				     .wire_len = p->wire_len,
 				     .ip_id = p->ip_id,
 				     .window = p->window,
 				     .flags = p->flags,
 				     .time_ns = at->time_ns};
 	uint64_t first = 0, last = 0;
+	bool differs = false;
 
 	if (!p->wire_len)
 		return false;
@@ -595,7 +598,10 @@ static bool is_duplicate(struct stream_half *h, const struct packet *p, const st
 		    q->flags == print.flags && q->content == print.content &&
 		    at->time_ns - q->time_ns < STREAM_SAME_NS)
 			return true;
+		differs |= q->seq == print.seq && q->len == print.len && q->wire_len == print.len &&
+			   q->wire_len == print.wire_len && q->content != print.content;
 	}
+	h->counts.conflicts += differs;
 	h->prints[h->prints_at++ % STREAM_PRINTS] = print;
 	return false;
 }

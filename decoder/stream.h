@@ -54,7 +54,8 @@ struct stream_counts {
 	uint64_t retransmitted;	 /* bytes that we had already */
 	uint64_t reordered;	 /* packets that came early */
 	uint64_t outside;	 /* packets far outside the window, dropped */
-	uint64_t conflicts;	 /* bytes sent twice with different content */
+	uint64_t conflicts; /* packets that brought other bytes for what had come: told as far as
+			       that is remembered */
 	uint64_t keepalives;
 };
 
@@ -62,7 +63,7 @@ struct stream;
 
 /* A packet as it is known again when another interface of the capture saw it, too. */
 struct stream_print {
-	uint32_t seq, ack, wire_len, ip_id;
+	uint32_t seq, ack, len, wire_len, ip_id;
 	uint16_t window;
 	uint8_t flags;
 	int64_t time_ns;

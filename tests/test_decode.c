@@ -363,7 +363,8 @@ TEST(a_capture_that_begins_in_the_middle_finds_client_and_frames_by_content)
 	packet(&b, 1, TCP_ACK, answer.data + 5, answer.len - 5, 0, false); /* the server first */
 	packet(&b, 0, TCP_ACK, ask.data + 9, ask.len - 9, 0, false);
 	beat(&b, 2);
-	check(&b, "1 < unmatched size=9 [the capture begins inside a frame]\n"
+	check(&b, "2 > unmatched size=23 [the capture begins inside a frame]\n"
+		  "1 < unmatched size=9 [the capture begins inside a frame]\n"
 		  "3 > Heartbeat v1 request #2 client=tester group=g member=m\\x201 size=28\n"
 		  "4 < Heartbeat v1 response #2 latency=1.000ms group=g size=10\n");
 	buf_release(&ask);
@@ -527,6 +528,28 @@ TEST(a_port_that_is_said_to_be_kafka_shows_its_garbage)
 	shake(&b);
 	packet(&b, 0, TCP_ACK, "GET / HTTP/1.1\r\n\r\n", 18, 0, false);
 	check(&b, "4 > unmatched size=18 [bytes that are no frame]\n");
+	release(&b);
+}
+
+TEST(answers_whose_direction_alone_was_captured_are_orphans_on_a_port_that_is_said_to_be_kafka)
+{
+	struct decode_options o = {.ports = {19092}, .ports_count = 1};
+	struct bench b;
+	struct buf ask, answer;
+
+	begin_with(&b, LINES, &o);
+	packet(&b, 1, TCP_SYN | TCP_ACK, "", 0, 0, false);
+	for (int32_t i = 1; i <= 5; i++) {
+		heartbeat(&ask, &answer, i, 0);
+		send(&b, 1, &answer);
+		buf_release(&ask);
+		buf_release(&answer);
+	}
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.responses, 5);
+	CHECK_EQ(decode_totals(b.decode)->conns.unmatched_bytes, 0);
+	CHECK(strstr(buf_cstr(&b.out), "? response #5 size=10 "
+				       "[orphan: its request is not in the capture]"));
 	release(&b);
 }
 
@@ -813,6 +836,7 @@ struct talk {
 	struct frame_truth frames[2][ROUNDS];
 	uint32_t isn[2];
 	uint16_t port;
+	bool syn; /* its opening is in the capture */
 };
 
 struct wire_packet {
@@ -950,15 +974,36 @@ static void feed_syn(struct decode *d, struct talk *t)
 	}
 }
 
-/* Which frames are whole, by the bytes that some packet brought. */
-static void judge_frames(struct talk *t, const struct wire_packet *packets, size_t n)
+/* What the capture lacks: holes between its bytes, which must be told, and bytes behind its last
+ * one, of which nothing can be known but by acknowledgements. */
+struct missing {
+	uint64_t holes, tail;
+};
+
+/* Which frames are whole, by the bytes that some packet brought. What stands before the first
+ * packet of a capture that begins inside is no part of it, even if it comes late. */
+static void judge_frames(struct talk *t, const struct wire_packet *packets, size_t n,
+			 struct missing *ret)
 {
 	for (int d = 0; d < 2; d++) {
-		uint8_t *seen = calloc(1, t->bytes[d].len);
+		size_t size = t->bytes[d].len, first = size, last = 0;
+		uint8_t *seen = calloc(1, size);
 
-		for (size_t i = 0; i < n; i++)
-			if (packets[i].talk == t && packets[i].d == d)
-				memset(seen + packets[i].from, 1, packets[i].len - packets[i].cut);
+		for (size_t i = 0; i < n; i++) {
+			const struct wire_packet *p = &packets[i];
+
+			if (p->talk != t || p->d != d)
+				continue;
+			memset(seen + p->from, 1, p->len - p->cut);
+			first = first == size ? p->from : first;
+			last = p->from + p->len > last ? p->from + p->len : last;
+		}
+		if (t->syn)
+			first = 0;
+		memset(seen, 0, first);
+		for (size_t i = first; i < last; i++)
+			ret->holes += !seen[i];
+		ret->tail += size - last;
 		for (int i = 0; i < ROUNDS; i++) {
 			struct frame_truth *f = &t->frames[d][i];
 
@@ -968,7 +1013,25 @@ static void judge_frames(struct talk *t, const struct wire_packet *packets, size
 	}
 }
 
-static void check_talks(uint64_t seed, bool hurt)
+/* What is done to a capture. */
+struct harm {
+	bool hurt;   /* packets lost, doubled, exchanged, cut */
+	bool begins; /* with the first packet, not somewhere inside */
+	int only;    /* -1, or the one direction that was captured */
+};
+
+static size_t remove_packets(struct wire_packet *packets, size_t n, const struct harm *h,
+			     struct rand *r)
+{
+	size_t from = h->begins ? 0 : rand_below(r, n / 2), kept = 0;
+
+	for (size_t i = from; i < n; i++)
+		if (h->only < 0 || packets[i].d == h->only)
+			packets[kept++] = packets[i];
+	return kept;
+}
+
+static void check_talks(uint64_t seed, const struct harm *harm)
 {
 	static struct wire_packet packets[CONVERSATIONS * ROUNDS * 2 * 80];
 	struct talk talks[CONVERSATIONS] = {0};
@@ -976,14 +1039,15 @@ static void check_talks(uint64_t seed, bool hurt)
 	struct event_sink sink = {.on_event = count_event, .ctx = &got};
 	struct event_bus bus = {0};
 	struct decode *d = decode_new(NULL, &bus);
-	uint64_t requests = 0, pairs = 0;
+	uint64_t requests = 0, pairs = 0, lost;
+	struct missing missing = {0};
 	struct rand r;
 	size_t n = 0;
 
 	rand_seed(&r, seed);
 	event_bus_add(&bus, &sink);
 	for (int i = 0; i < CONVERSATIONS; i++) {
-		size_t more = make_talk(&talks[i], &r, hurt, packets + n);
+		size_t more = make_talk(&talks[i], &r, harm->hurt, packets + n);
 
 		talks[i].port = (uint16_t)(40000 + i);
 		for (size_t k = n; k < n + more; k++) {
@@ -991,14 +1055,17 @@ static void check_talks(uint64_t seed, bool hurt)
 			packets[k].order = packets[k].order * CONVERSATIONS + i;
 		}
 		n += more;
-		feed_syn(d, &talks[i]);
+		talks[i].syn = harm->begins;
+		if (talks[i].syn)
+			feed_syn(d, &talks[i]);
 	}
 	qsort(packets, n, sizeof(*packets), by_order);
+	n = remove_packets(packets, n, harm, &r);
 	for (size_t i = 0; i < n; i++)
 		feed_packet(d, &packets[i], i + 2);
 	decode_end(d);
 	for (int i = 0; i < CONVERSATIONS; i++) {
-		judge_frames(&talks[i], packets, n);
+		judge_frames(&talks[i], packets, n, &missing);
 		for (int k = 0; k < ROUNDS; k++) {
 			requests += talks[i].frames[0][k].whole;
 			pairs += talks[i].frames[0][k].whole && talks[i].frames[1][k].whole;
@@ -1007,9 +1074,12 @@ static void check_talks(uint64_t seed, bool hurt)
 	CHECK_EQ(got.requests, requests);
 	CHECK(got.responses >= pairs);
 	CHECK_EQ(got.wrong, 0);
-	if (!hurt) {
-		CHECK_EQ(requests, CONVERSATIONS * ROUNDS);
-		CHECK_EQ(decode_totals(d)->conns.lost_bytes, 0);
+	lost = decode_totals(d)->conns.lost_bytes;
+	CHECK(lost >= missing.holes);
+	CHECK(lost <= missing.holes + missing.tail);
+	if (!harm->hurt && harm->begins) {
+		CHECK_EQ(requests, harm->only == 1 ? 0 : CONVERSATIONS * ROUNDS);
+		CHECK(harm->only >= 0 || lost == 0);
 		CHECK_EQ(decode_totals(d)->conns.unmatched_bytes, 0);
 		CHECK_EQ(got.orphans, 0);
 	}
@@ -1022,9 +1092,26 @@ static void check_talks(uint64_t seed, bool hurt)
 
 TEST(every_message_whose_bytes_are_there_is_decoded_whatever_else_is_missing)
 {
-	check_talks(1, false);
+	check_talks(1, &(struct harm){false, true, -1});
 	for (uint64_t seed = 1; seed <= 40; seed++)
-		check_talks(seed, true);
+		check_talks(seed, &(struct harm){true, true, -1});
+}
+
+TEST(of_a_capture_that_begins_inside_conversations_every_whole_message_is_found)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		check_talks(seed, &(struct harm){false, false, -1});
+		check_talks(seed, &(struct harm){true, false, -1});
+	}
+}
+
+TEST(requests_are_all_there_where_their_direction_alone_was_captured)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		check_talks(seed, &(struct harm){false, true, 0});
+		check_talks(seed, &(struct harm){false, false, 0});
+		check_talks(seed, &(struct harm){true, false, 0});
+	}
 }
 
 /* Secrets: told as (direction, sequence number, length). */

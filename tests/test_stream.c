@@ -15,7 +15,7 @@ struct heard {
 	int opened, closed;
 	enum stream_end how;
 	int closer, opener;
-	uint64_t gaps, packet;
+	uint64_t gaps, packet, conflicts;
 	bool ignore;
 };
 
@@ -62,6 +62,7 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 	(void)at;
 	h->closed++;
 	h->how = how;
+	h->conflicts += s->half[0].counts.conflicts;
 	h->closer = s->closer;
 	h->opener = s->opener;
 }
@@ -195,6 +196,8 @@ TEST(of_bytes_sent_twice_the_first_win)
 	send(&h, 0, TCP_ACK, 106, 200, "ghYY");	  /* and the hole */
 	CHECK_TEXT(text(&h, 0), "abcdefghijklmn");
 	CHECK_EQ(h.gaps, 0);
+	flush(&h);
+	CHECK_EQ(h.conflicts, 3); /* all but the one that is partly handed on */
 	finish(&h);
 }
 
