@@ -49,6 +49,8 @@ help:
 	@echo "make interop    tests with registry clients make bench     speed beside a named peer"
 	@echo "make fuzz       fuzz each target            make tidy      format and style"
 	@echo "make cover      coverage of make unit       make install   into PREFIX=$(PREFIX)"
+	@echo "make pairs      known-bad, known-good clients make matrix  the suite x the newest clients"
+	@echo "make soak       the suite 20 times on a busy machine"
 
 deps:
 	$(Q)KTRIAL_DEPS="$(DEPS) $(EXTRA)" tests/tools/deps
@@ -121,6 +123,11 @@ interop: deps
 client-%:
 	$(Q)clients/install $* $(if $(filter command,$(firstword $(origin VERSION))),$(VERSION))
 
+# Versions that are known to be wrong and to be right, the newest of every client, one client under load: tests/tools/ says more.
+pairs matrix soak: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)KTRIAL=$(B)/ktrial tests/tools/$@
+
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)KTRIAL=$(B)/ktrial tests/tools/demo
@@ -159,6 +166,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all help deps unit corpus check sanitized interop demo bench fuzz tidy cover install clean
+.PHONY: all help deps unit corpus check sanitized interop pairs matrix soak demo bench fuzz tidy cover install clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -7,6 +7,8 @@ import subject
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
 POLL_MS = 200
+# 2.1.0 to 2.1.6 ask for a leader epoch as well.
+NO_EPOCH = [-1] if "leader_epoch" in kafka.OffsetAndMetadata._fields else []
 END_LIMIT_S = 5  # after a signal, for the poll or commit that runs; then once more for close
 
 
@@ -27,7 +29,7 @@ def commit(consumer, records):
     """Commit what was just reported, and nothing else; print the outcome, whatever it is."""
     offsets = {tp: rows[-1][0] + 1 for tp, rows in records.items()}
     try:
-        consumer.commit({kafka.TopicPartition(*tp): kafka.OffsetAndMetadata(offset, "")
+        consumer.commit({kafka.TopicPartition(*tp): kafka.OffsetAndMetadata(offset, "", *NO_EPOCH)
                          for tp, offset in offsets.items()})
     except kafka.errors.KafkaError as e:
         subject.offsets_committed(offsets, f"{type(e).__name__}: {e}")
