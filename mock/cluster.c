@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "mock/fault.h"
 #include "mock/mem.h"
+#include "mock/stale.h"
 #include "mock/state.h"
 
 #include <assert.h>
@@ -139,6 +140,8 @@ void cluster_free(struct cluster *c)
 	coordination_release(c);
 	topics_release(c);
 	configs_release(c);
+	for (int32_t i = 0; i < c->config.brokers; i++)
+		stale_end(c, c->brokers[i].address.node_id);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);
 	buf_release(&c->batch);

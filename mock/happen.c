@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "mock/leadership.h"
 #include "mock/cleaner.h"
+#include "mock/consumer_group.h"
+#include "mock/stale.h"
 #include "mock/state.h"
 #include "rules/words.h"
 
@@ -75,12 +77,9 @@ static struct group *find_group(struct cluster *c, const struct happening *h, st
 {
 	struct group *g = group_find(c, h->group);
 
-	if (g && !g->consumer)
-		return g;
-	error_set(e, ERR_USAGE,
-		  g ? "group '" STR_FMT "' is no classic group" : "there is no group '" STR_FMT "'",
-		  STR_ARG(h->group));
-	return NULL;
+	if (!g)
+		error_set(e, ERR_USAGE, "there is no group '" STR_FMT "'", STR_ARG(h->group));
+	return g;
 }
 
 /* A live broker that has the partition; the next one of its replicas if none is named. */
@@ -153,6 +152,7 @@ static int broker_up(struct cluster *c, const struct happening *h, struct error 
 	if (b->alive)
 		return error_set(e, ERR_USAGE, "broker %lld is up already", (long long)h->broker);
 	b->alive = true;
+	stale_end(c, b->address.node_id);
 	tell(c, "broker-up", "broker", h->broker);
 	leadership_broker_up(c, (int32_t)h->broker);
 	return 0;
@@ -339,6 +339,36 @@ static int metadata_show(struct cluster *c, const struct happening *h, struct er
 	return 0;
 }
 
+static int metadata_stale(struct cluster *c, const struct happening *h, struct error *e)
+{
+	int64_t until_us = h->for_us < 0 ? INSTANT_NEVER : c->now.mono_us + h->for_us;
+
+	if (h->broker >= 0 && !find_broker(c, h->broker, e))
+		return ERR_USAGE;
+	for (int32_t i = 0; i < c->config.brokers; i++) {
+		int32_t id = c->brokers[i].address.node_id;
+
+		if (h->broker < 0 || h->broker == id)
+			stale_begin(c, id, until_us);
+	}
+	tell(c, "metadata-stale", "broker", h->broker);
+	return 0;
+}
+
+static int metadata_fresh(struct cluster *c, const struct happening *h, struct error *e)
+{
+	if (h->broker >= 0 && !find_broker(c, h->broker, e))
+		return ERR_USAGE;
+	for (int32_t i = 0; i < c->config.brokers; i++) {
+		int32_t id = c->brokers[i].address.node_id;
+
+		if (h->broker < 0 || h->broker == id)
+			stale_end(c, id);
+	}
+	tell(c, "metadata-fresh", "broker", h->broker);
+	return 0;
+}
+
 /* ---- groups ---- */
 
 static int coordinator_move(struct cluster *c, const struct happening *h, struct error *e)
@@ -364,24 +394,31 @@ static int rebalance(struct cluster *c, const struct happening *h, struct error 
 
 	if (!g)
 		return ERR_USAGE;
-	if (!g->members_count)
+	if (g->consumer ? !g->consumer->members : !g->members_count)
 		return error_set(e, ERR_USAGE, "group '" STR_FMT "' has no members",
 				 STR_ARG(h->group));
-	group_rebalance(c, g, "forced");
+	if (g->consumer)
+		consumer_group_bump(c, g, "forced");
+	else
+		group_rebalance(c, g, "forced");
 	return 0;
 }
 
 static int member_fence(struct cluster *c, const struct happening *h, struct error *e)
 {
 	struct group *g = find_group(c, h, e);
-	struct member *m = g ? member_find(g, h->member) : NULL;
+	struct consumer_member *of_consumer = g && g->consumer ? consumer_find(g, h->member) : NULL;
+	struct member *m = g && !g->consumer ? member_find(g, h->member) : NULL;
 
 	if (!g)
 		return ERR_USAGE;
-	if (!m)
+	if (!m && !of_consumer)
 		return error_set(e, ERR_USAGE, "the group has no member '" STR_FMT "'",
 				 STR_ARG(h->member));
-	group_remove_member(c, m, "fenced");
+	if (m)
+		group_remove_member(c, m, "fenced");
+	else
+		consumer_remove(c, of_consumer, "fenced");
 	return 0;
 }
 
@@ -419,16 +456,22 @@ static const struct happening_info infos[] = {
 	 "Metadata does not know the topic: of all brokers or one, for good or that time",
 	 metadata_hide},
 	{"metadata-show", "topic", "Metadata knows it again", metadata_show},
-	{"metadata-stale", "broker for?", "one broker's Metadata stays as it is now", NULL},
+	{"metadata-stale", "broker? for?",
+	 "Metadata stays as it is at this moment while the cluster moves on: of all brokers or "
+	 "one, "
+	 "until metadata-fresh, its restart, or that time",
+	 metadata_stale},
+	{"metadata-fresh", "broker?", "Metadata says what is again", metadata_fresh},
 	{"coordinator-move", "group to?",
 	 "another broker coordinates the group (or transactional id); without to as it was",
 	 coordinator_move},
 	{"coordinator-load", "group for?",
 	 "its coordinator answers COORDINATOR_LOAD_IN_PROGRESS, for 1s or that time",
 	 coordinator_load},
-	{"rebalance", "group", "the classic group's members must join again", rebalance},
-	{"member-fence", "group member", "the member is thrown out of its classic group",
-	 member_fence},
+	{"rebalance", "group",
+	 "the group's members must join again (classic) or take the next epoch (KIP-848)",
+	 rebalance},
+	{"member-fence", "group member", "the member is thrown out of its group", member_fence},
 	{"retention-run", "topic?", "what is too old or too much is deleted", run_retention},
 	{"compaction-run", "topic?", "compacted topics are compacted", run_compaction},
 };
@@ -437,15 +480,12 @@ static const struct happening_info infos[] = {
 
 bool happening_list(size_t i, const char **ret_name, const char **ret_args, const char **ret_what)
 {
-	for (size_t k = 0; k < INFO_COUNT; k++) {
-		if (!infos[k].happen || i-- > 0)
-			continue;
-		*ret_name = infos[k].name;
-		*ret_args = infos[k].args;
-		*ret_what = infos[k].what;
-		return true;
-	}
-	return false;
+	if (i >= INFO_COUNT)
+		return false;
+	*ret_name = infos[i].name;
+	*ret_args = infos[i].args;
+	*ret_what = infos[i].what;
+	return true;
 }
 
 const char *happening_name(const struct happening *h)
@@ -496,9 +536,6 @@ static int read_name(struct word w, struct happening *h, struct error *e)
 			near = infos[i].name;
 		}
 	}
-	if (h->info && !h->info->happen)
-		return error_at(e, ERR_USAGE, (size_t)w.column, NULL,
-				"the event '%s' is not built yet", h->info->name);
 	if (h->info)
 		return 0;
 	return error_at(e, ERR_USAGE, (size_t)w.column, NULL,

@@ -1,6 +1,7 @@
 /* Metadata: brokers, topics and who leads what, and topics made on demand. Rule 8 of the acceptance
  * text. Owns nothing. */
 #include "mock/fault.h"
+#include "mock/stale.h"
 #include "mock/state.h"
 
 static void put_brokers(struct cluster *c, struct call *call, struct metadata_response *r)
@@ -172,6 +173,8 @@ enum call_result metadata_work(struct cluster *c, struct call *call)
 		refuse(call, r, refused);
 		return CALL_ANSWER;
 	}
+	if (stale_answer(c, call, r))
+		return CALL_ANSWER;
 	put_brokers(c, call, r);
 	r->cluster_id = str_of(c->id_text);
 	r->controller_id = cluster_controller(c);

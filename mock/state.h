@@ -19,6 +19,7 @@
 struct broker {
 	struct broker_address address;
 	bool alive;
+	struct stale *stale; /* what its Metadata says instead; NULL: what is */
 };
 
 struct cluster {

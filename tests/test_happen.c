@@ -265,6 +265,57 @@ TEST(a_hidden_topic_is_unknown_to_metadata_of_that_broker_and_still_there)
 	mock_end(&f);
 }
 
+TEST(stale_metadata_is_what_was_of_that_broker_until_its_time_is_over)
+{
+	struct fixture f;
+	struct metadata_response_topics_partitions p;
+
+	mock_start(&f, 3);
+	mock_topic(&f, "t", 1, 1);
+	CHECK_TEXT(happen(&f, "metadata-stale broker=3 for=10s"), "");
+	CHECK_TEXT(happen(&f, "broker-down broker=1"), "");
+	CHECK_TEXT(happen(&f, "topic-create topic=late"), "");
+	CHECK_EQ(partition_of(&f, 2, "t", 0).leader_id, 2);
+	p = partition_of(&f, 3, "t", 0);
+	CHECK_EQ(p.leader_id, 1);
+	CHECK_EQ(p.leader_epoch, 0);
+	CHECK_EQ(p.isr_nodes_count, 3);
+	CHECK_EQ(p.offline_replicas_count, 0);
+	CHECK_EQ(partition_of(&f, 3, "late", 0).error_code, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+	mock_advance(&f, MS(10000));
+	CHECK_EQ(partition_of(&f, 3, "t", 0).leader_id, 2);
+	CHECK_EQ(partition_of(&f, 3, "late", 0).error_code, ERROR_NONE);
+	mock_end(&f);
+}
+
+TEST(stale_metadata_has_the_old_id_of_a_topic_made_anew_until_it_is_fresh)
+{
+	struct fixture f;
+	struct metadata_request q = DEFAULTS_metadata_request;
+	const struct metadata_response *before, *after;
+
+	mock_start(&f, 2);
+	mock_topic(&f, "t", 2, 1);
+	q.topics_count = -1;
+	before = mock_ask(&f, 1, API_METADATA, 12, &q);
+	CHECK_TEXT(happen(&f, "metadata-stale"), "");
+	CHECK_TEXT(happen(&f, "topic-recreate topic=t"), "");
+	after = mock_ask(&f, 2, API_METADATA, 12, &q);
+	CHECK_EQ(after->brokers_count, 2);
+	CHECK_EQ(after->topics_count, 1);
+	CHECK(uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
+	CHECK_TEXT(happen(&f, "metadata-fresh broker=2"), "");
+	after = mock_ask(&f, 2, API_METADATA, 12, &q);
+	CHECK(!uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
+	after = mock_ask(&f, 1, API_METADATA, 12, &q);
+	CHECK(uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
+	happen(&f, "broker-down broker=1");
+	happen(&f, "broker-up broker=1");
+	after = mock_ask(&f, 1, API_METADATA, 12, &q);
+	CHECK(!uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
+	mock_end(&f);
+}
+
 TEST(clients_are_told_the_changed_listener)
 {
 	struct fixture f;
@@ -290,9 +341,8 @@ TEST(what_can_not_happen_is_refused_with_its_place)
 		 "there is no event 'broker-dwn'; did you mean 'broker-down'?", 0},
 		{"broker-down", "broker-down lacks broker=", 11},
 		{"broker-down broker=x", "broker can't be 'x'", 19},
-		{"broker-down topic=t", "broker-down takes broker how?, each with =VALUE, not 'topic=t'",
-		 12},
-		{"metadata-stale broker=1", "the event 'metadata-stale' is not built yet", 0},
+		{"broker-down topic=t",
+		 "broker-down takes broker how?, each with =VALUE, not 'topic=t'", 12},
 		{"cold-start for=5", "for can't be '5'", 15},
 	};
 	struct fixture f;
@@ -308,6 +358,7 @@ TEST(what_can_not_happen_is_refused_with_its_place)
 	mock_start(&f, 1);
 	mock_topic(&f, "t", 1, 1);
 	CHECK_TEXT(happen(&f, "broker-down broker=2"), "there is no broker 2");
+	CHECK_TEXT(happen(&f, "metadata-stale broker=2"), "there is no broker 2");
 	CHECK_TEXT(happen(&f, "leader-move topic=x partition=0"), "there is no topic 'x'");
 	CHECK_TEXT(happen(&f, "leader-move topic=t partition=5"), "topic 't' has no partition 5");
 	CHECK_TEXT(happen(&f, "leader-move topic=t partition=0"),

@@ -1,4 +1,5 @@
 /* KIP-848 groups in virtual time: rules 32 to 34 of the acceptance text. */
+#include "mock/happen.h"
 #include "tests/mock_fixture.h"
 
 #include <stdio.h>
@@ -239,5 +240,34 @@ TEST(a_regular_expression_finds_topics_that_come_later)
 	mock_advance(&f, MS(1000));
 	a = at_epoch("a", 2);
 	CHECK_EQ(given(ask(&f, &a)), 5);
+	mock_end(&f);
+}
+
+static void happen(struct fixture *f, const char *text)
+{
+	struct error e = ERROR_INIT;
+	struct happening h;
+
+	CHECK_EQ(happening_parse(str_of(text), &h, &e), 0);
+	CHECK_EQ(cluster_happen(f->c, &h, f->now, &e), 0);
+}
+
+TEST(a_forced_rebalance_is_the_next_epoch_and_a_fenced_member_is_unknown)
+{
+	struct fixture f;
+	heartbeat q = join("a");
+	answer r;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 2, 1);
+	r = ask(&f, &q);
+	q = at_epoch("a", r.member_epoch);
+	CHECK_EQ(ask(&f, &q).member_epoch, r.member_epoch);
+	happen(&f, "rebalance group=g");
+	mock_advance(&f, MS(2000));
+	CHECK_EQ(ask(&f, &q).member_epoch, r.member_epoch + 1);
+	happen(&f, "member-fence group=g member=a");
+	q = at_epoch("a", r.member_epoch + 1);
+	CHECK_EQ(ask(&f, &q).error_code, ERROR_UNKNOWN_MEMBER_ID);
 	mock_end(&f);
 }
