@@ -182,6 +182,20 @@ void call_hold(struct call *call, struct shared *s)
 	call->holds = h;
 }
 
+struct shared **call_held(struct call *call, int32_t *ret_count)
+{
+	struct shared **all;
+	int32_t count = 0;
+
+	for (const struct call_hold *h = call->holds; h; h = h->next)
+		count++;
+	all = CALL_ARRAY(call, struct shared *, count);
+	*ret_count = count;
+	for (const struct call_hold *h = call->holds; h; h = h->next)
+		all[--count] = h->s;
+	return all;
+}
+
 void call_release(struct call *call)
 {
 	struct call_spill *next;

@@ -48,4 +48,7 @@ void call_make_ready(struct cluster *c, struct call *call);
 /* Keeps s until call_release. */
 void call_hold(struct call *call, struct shared *s);
 
+/* What it keeps, in no order, in the call's memory. */
+struct shared **call_held(struct call *call, int32_t *ret_count);
+
 #endif

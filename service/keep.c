@@ -9,14 +9,17 @@
 #include <string.h>
 
 #define QUERY_TEXT_MAX 4096
+#define KEEP_FLAT_MAX  ((size_t)1 << 31) /* an answer's frame */
 
 struct kept {
 	struct kept *next;
 	uint64_t id;
 	size_t size;
 	int64_t time_us;
-	struct exchange x; /* its views point into data */
-	char data[];
+	struct exchange x;	     /* its views point into data, pieces and what these refer to */
+	struct answer_piece *pieces; /* of a long answer; in data */
+	int32_t pieces_count;
+	_Alignas(struct answer_piece) char data[];
 };
 
 struct keep {
@@ -26,6 +29,7 @@ struct keep {
 	uint64_t total, counts[API_KEY_MAX + 1];
 	struct names *names;
 	struct arena arena;
+	struct buf flat; /* a long answer in one piece */
 };
 
 static void *put(char **at, const void *data, int32_t len)
@@ -48,7 +52,52 @@ static void drop_oldest(struct keep *k)
 		k->last = NULL;
 	k->bytes -= oldest->size;
 	shared_unref(oldest->x.request_frame);
+	for (int32_t i = 0; i < oldest->pieces_count; i++)
+		shared_unref(oldest->pieces[i].in);
 	free(oldest);
+}
+
+/* A small part of a large buffer is copied: a reference would keep all of it. */
+static bool refers(const struct answer_piece *p)
+{
+	return p->in && p->in->size / 4 <= (size_t)p->bytes.len;
+}
+
+/* The bytes to copy of an answer, and room for its pieces. */
+static size_t answer_size(const struct exchange *x)
+{
+	size_t size = (size_t)x->response.len;
+
+	for (int32_t i = 0; i < x->response_pieces_count; i++)
+		size += sizeof(struct answer_piece) +
+			(refers(&x->response_pieces[i]) ? 0
+							: (size_t)x->response_pieces[i].bytes.len);
+	return size;
+}
+
+/* The pieces come first in data, for their alignment; *at is behind them. */
+static void keep_pieces(struct kept *kept, char **at)
+{
+	const struct exchange *x = &kept->x;
+	int32_t count = x->response_pieces_count;
+
+	kept->pieces = (struct answer_piece *)(void *)kept->data;
+	kept->pieces_count = count;
+	*at = kept->data + (size_t)count * sizeof(struct answer_piece);
+	for (int32_t i = 0; i < count; i++) {
+		struct answer_piece p = x->response_pieces[i];
+
+		if (refers(&p)) {
+			shared_ref(p.in);
+			kept->size += (size_t)p.bytes.len;
+		} else {
+			p.in = NULL;
+			p.bytes.data = put(at, p.bytes.data, p.bytes.len);
+		}
+		kept->pieces[i] = p;
+	}
+	kept->x.response_pieces = NULL;
+	kept->x.response_pieces_count = 0;
 }
 
 static void on_event(void *ctx, const struct event *ev)
@@ -64,14 +113,14 @@ static void on_event(void *ctx, const struct event *ev)
 	k->total++;
 	if (x->header.api_key >= 0 && x->header.api_key <= API_KEY_MAX)
 		k->counts[x->header.api_key]++;
-	size = sizeof(*kept) + (size_t)x->response.len + (size_t)x->rule.len;
+	size = sizeof(*kept) + answer_size(x) + (size_t)x->rule.len;
 	if (!x->request_frame)
 		size += (size_t)x->request.len;
 	kept = malloc(size);
 	if (!kept)
 		return;
 	*kept = (struct kept){.id = k->total, .size = size, .time_us = ev->time_us, .x = *x};
-	at = kept->data;
+	keep_pieces(kept, &at);
 	if (x->request_frame) {
 		shared_ref(x->request_frame);
 		kept->size += x->request_frame->size;
@@ -102,6 +151,7 @@ struct keep *keep_new(void)
 		.on_event = on_event, .ctx = k, .response_max = KEEP_RESPONSE_MAX};
 	k->names = names_new();
 	arena_init(&k->arena, 2 * ARENA_EXCHANGE_MAX);
+	buf_init(&k->flat, KEEP_FLAT_MAX);
 	return k;
 }
 
@@ -120,6 +170,7 @@ void keep_free(struct keep *k)
 	keep_clear(k);
 	names_free(k->names);
 	arena_release(&k->arena);
+	buf_release(&k->flat);
 	free(k);
 }
 
@@ -194,6 +245,24 @@ static int make_filter(struct str match, struct rules **ret_rules, struct error 
 	return rules ? 0 : ERR_USAGE;
 }
 
+/* The exchange ready to be decoded, a long answer put into one piece. */
+static struct exchange exchange_of(struct keep *k, const struct kept *kept)
+{
+	struct exchange x = kept->x;
+
+	arena_reset(&k->arena);
+	x.arena = &k->arena;
+	frame_read_request(x.request, &x.header, NULL);
+	if (!kept->pieces_count)
+		return x;
+	buf_reset(&k->flat);
+	for (int32_t i = 0; i < kept->pieces_count; i++)
+		buf_add(&k->flat, kept->pieces[i].bytes.data, (size_t)kept->pieces[i].bytes.len);
+	if (!k->flat.bad)
+		x.response = (struct bytes){k->flat.data, (int32_t)k->flat.len};
+	return x;
+}
+
 /* Goes through the kept ones; with skip >= 0 the first skip that match are left out of out. */
 static int64_t run_query(struct keep *k, const struct keep_query *q, struct rules *rules,
 			 struct buf *out, int64_t skip)
@@ -201,13 +270,11 @@ static int64_t run_query(struct keep *k, const struct keep_query *q, struct rule
 	int64_t count = 0;
 
 	for (struct kept *kept = k->first; kept; kept = kept->next) {
-		struct exchange x = kept->x;
+		struct exchange x;
 
 		if (kept->id <= q->since)
 			continue;
-		arena_reset(&k->arena);
-		x.arena = &k->arena;
-		frame_read_request(x.request, &x.header, NULL);
+		x = exchange_of(k, kept);
 		if (rules && !matches(k, q, rules, &x))
 			continue;
 		if (count++ < skip || !out)

@@ -1,4 +1,5 @@
-/* The exchanges so far: the last ones whole, up to a limit of bytes, and counts for ever. A sink;
+/* The exchanges so far: the last ones whole, up to a limit of bytes, and counts for ever. Of long
+ * answers it refers to the logs' memory, which then lives as long as the exchange is kept. A sink;
  * what is asked later is asked in the grammar of rules. */
 #ifndef SERVICE_KEEP_H
 #define SERVICE_KEEP_H
@@ -7,8 +8,9 @@
 #include "mock/cluster.h"
 #include "trace/event.h"
 
-#define KEEP_BYTES_MAX	  ((size_t)64 << 20)
-#define KEEP_RESPONSE_MAX 65536 /* longer answers (records) are kept without their bytes */
+#define KEEP_BYTES_MAX ((size_t)64 << 20)
+#define KEEP_RESPONSE_MAX \
+	65536 /* longer answers (records) are kept by reference where they can be */
 
 struct keep;
 

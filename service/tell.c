@@ -2,6 +2,10 @@
  * into one piece only if somebody listens. */
 #include "service/peer.h"
 
+#include "mock/call.h"
+
+#include <stdlib.h>
+
 static bool silent(const struct service *s)
 {
 	return !s->bus.first;
@@ -67,6 +71,53 @@ static struct bytes response_frame(struct job *j)
 	return (struct bytes){flat->data + 4, (int32_t)flat->len - 4};
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct shared *const *x = a, *const *y = b;
+
+	return ((*x)->data > (*y)->data) - ((*x)->data < (*y)->data);
+}
+
+/* The one of them, sorted by address, that the bytes lie in; NULL if none. */
+static struct shared *holder(struct shared **held, int32_t count, struct bytes b)
+{
+	int32_t low = 0, high = count; /* the first that begins behind the bytes' start */
+
+	while (low < high) {
+		int32_t middle = low + (high - low) / 2;
+
+		if (held[middle]->data > b.data)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (!low || b.data + b.len > held[low - 1]->data + held[low - 1]->size)
+		return NULL;
+	return held[low - 1];
+}
+
+/* A long answer's frame as it went out, in pieces of which most may be kept without a copy. */
+static void put_pieces(struct job *j, struct exchange *x)
+{
+	const struct out *o = &j->out;
+	int32_t held_count, spans = o->spans_count / (j->plan.action == ACTION_TWICE ? 2 : 1);
+	struct shared **held = call_held(&j->call, &held_count);
+	struct answer_piece *pieces = CALL_ARRAY(&j->call, struct answer_piece, spans);
+	int32_t skip = 4;
+
+	qsort(held, (size_t)held_count, sizeof(struct shared *), by_address);
+	for (int32_t i = 0; i < spans; i++) {
+		struct bytes b = o->spans[i];
+		int32_t n = b.len < skip ? b.len : skip;
+
+		skip -= n;
+		b = (struct bytes){b.data + n, b.len - n};
+		pieces[i] = (struct answer_piece){b, holder(held, held_count, b)};
+	}
+	x->response_pieces = pieces;
+	x->response_pieces_count = spans;
+}
+
 void tell_exchange(struct job *j, enum exchange_state state)
 {
 	struct peer *p = j->peer;
@@ -87,6 +138,8 @@ void tell_exchange(struct job *j, enum exchange_state state)
 		x.rule = rule_text(j->plan.rule);
 	if (state == EXCHANGE_ANSWERED) {
 		x.response = response_frame(j);
+		if (!x.response.data && j->out.size >= 4)
+			put_pieces(j, &x);
 		x.response_size = (uint32_t)(j->out.size < 4 ? 0 : j->out.size - 4);
 		if (j->plan.action == ACTION_TWICE)
 			x.response_size = (uint32_t)(j->out.size / 2 - 4);

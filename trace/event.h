@@ -58,6 +58,12 @@ enum exchange_state {
 
 /* One request with its answer. Frames are without their length bytes. Bodies decode on demand,
  * once. */
+/* A run of an answer's bytes, and what it lies in where it may be kept by a reference. */
+struct answer_piece {
+	struct bytes bytes;
+	struct shared *in; /* NULL: the bytes are gone after the event */
+};
+
 struct exchange {
 	struct event_conn conn;
 	enum exchange_state state;
@@ -75,8 +81,11 @@ struct exchange {
 	uint64_t request_packet, request_packet_last; /* packet numbers of the first and the last
 							 bytes, from 1; 0 none */
 	uint64_t response_packet, response_packet_last;
-	struct shared *request_frame;	    /* what request lies in, where it may be kept by a
-					       reference in place of a copy; NULL */
+	struct shared *request_frame; /* what request lies in, where it may be kept by a
+					 reference in place of a copy; NULL */
+	const struct answer_piece *response_pieces; /* the answer's frame where it is not put into
+						 one: longer than any sink asks for; else NULL */
+	int32_t response_pieces_count;
 	struct str rule;		    /* what was done to it, as rule text; null if nothing */
 	struct arena *arena;		    /* for the bodies; the maker's, reset after the event */
 	void *request_body, *response_body; /* generated structs once decoded */
