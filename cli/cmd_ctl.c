@@ -28,10 +28,14 @@ static const char help[] =
 	"  rule wait NAME [--count N] [--timeout T] rule reset [NAME]\n"
 	"  event broker-down broker=2               event list: what can happen\n"
 	"  hold NAME                                how many exchanges are held; release NAME\n"
+	"  wait hold NAME [--count N] [--timeout T] until so many are held\n"
+	"  wait exchanges 'MATCH' [--since ID] [--count N] [--timeout T]\n"
 	"  topic add NAME[:PARTITIONS[:RF]]         topic show NAME\n"
-	"  log TOPIC PARTITION [--offset N] [--limit N]\n"
+	"  partition TOPIC PARTITION                its leader and offsets\n"
+	"  log TOPIC PARTITION [--offset N] [--limit N]     batches: the same in hex\n"
 	"  append TOPIC PARTITION VALUE...\n"
-	"  cluster, groups, group NAME, transactions\n"
+	"  append TOPIC PARTITION --batch HEX [--as-is [--offset N]]\n"
+	"  cluster, groups, group NAME, offsets GROUP, transactions, transaction ID\n"
 	"  exchanges ['MATCH'] [--since ID] [--limit N]     count ['MATCH']\n"
 	"  call API [JSON] [--version N] [--broker N]\n"
 	"  mark NAME, evidence FILE, reset\n"
@@ -48,6 +52,8 @@ enum {
 	OPT_SINCE,
 	OPT_VERSION,
 	OPT_BROKER,
+	OPT_BATCH,
+	OPT_AS_IS,
 	OPTS
 };
 
@@ -56,7 +62,8 @@ static const struct cmd_option options[] = {
 	{"--count", OPT_COUNT, true},	{"--timeout", OPT_TIMEOUT, true},
 	{"--offset", OPT_OFFSET, true}, {"--limit", OPT_LIMIT, true},
 	{"--since", OPT_SINCE, true},	{"--version", OPT_VERSION, true},
-	{"--broker", OPT_BROKER, true}, {NULL, 0, false},
+	{"--broker", OPT_BROKER, true}, {"--batch", OPT_BATCH, true},
+	{"--as-is", OPT_AS_IS, false},	{NULL, 0, false},
 };
 
 struct ctl {
@@ -152,7 +159,8 @@ static int build_rule_clear(struct ctl *c, const char **words, int count)
 	return 0;
 }
 
-static int build_rule_wait(struct ctl *c, const char **words, int count)
+/* The wait of what the path names; the connection outlasts it. */
+static int add_wait(struct ctl *c)
 {
 	int64_t us = WAIT_DEFAULT_US;
 
@@ -160,11 +168,16 @@ static int build_rule_wait(struct ctl *c, const char **words, int count)
 		return cmd_usage(&cmd_ctl, "--timeout takes a time such as 5s, not %s",
 				 c->values[OPT_TIMEOUT]);
 	c->question.timeout_s = (int)(us / 1000000) + TIMEOUT_S;
-	build_rule_show(c, words, count);
 	buf_text(&c->path, "/wait");
 	query(c, OPT_COUNT, "count");
 	query(c, OPT_TIMEOUT, "timeout");
 	return 0;
+}
+
+static int build_rule_wait(struct ctl *c, const char **words, int count)
+{
+	build_rule_show(c, words, count);
+	return add_wait(c);
 }
 
 static int build_rule_reset(struct ctl *c, const char **words, int count)
@@ -182,6 +195,24 @@ static int build_hold(struct ctl *c, const char **words, int count)
 	get(c, "/holds");
 	part(c, words[0]);
 	return 0;
+}
+
+static int build_wait_hold(struct ctl *c, const char **words, int count)
+{
+	build_hold(c, words, count);
+	return add_wait(c);
+}
+
+static int build_wait_exchanges(struct ctl *c, const char **words, int count)
+{
+	int status;
+
+	get(c, "/exchanges");
+	status = add_wait(c);
+	c->values[0] = count ? words[0] : NULL;
+	query(c, 0, "match");
+	query(c, OPT_SINCE, "since");
+	return status;
 }
 
 static int build_release(struct ctl *c, const char **words, int count)
@@ -224,37 +255,78 @@ static int build_topic_show(struct ctl *c, const char **words, int count)
 	return 0;
 }
 
-static void records_path(struct ctl *c, const char **words)
+static void partition_path(struct ctl *c, const char **words)
 {
 	buf_text(&c->path, "/topics");
 	part(c, words[0]);
 	buf_text(&c->path, "/partitions");
 	part(c, words[1]);
-	buf_text(&c->path, "/records");
 }
 
-static int build_log(struct ctl *c, const char **words, int count)
+static int build_partition(struct ctl *c, const char **words, int count)
 {
 	(void)count;
-	c->question.method = "GET";
-	records_path(c, words);
+	partition_path(c, words);
+	return get(c, "");
+}
+
+static int read_log(struct ctl *c, const char **words, const char *as)
+{
+	partition_path(c, words);
+	get(c, as);
 	query(c, OPT_OFFSET, "offset");
 	query(c, OPT_LIMIT, "limit");
 	return 0;
 }
 
+static int build_log(struct ctl *c, const char **words, int count)
+{
+	(void)count;
+	return read_log(c, words, "/records");
+}
+
+static int build_batches(struct ctl *c, const char **words, int count)
+{
+	(void)count;
+	return read_log(c, words, "/batches");
+}
+
+static int put_batch(struct ctl *c)
+{
+	int64_t offset = -1;
+
+	if (c->values[OPT_OFFSET] &&
+	    !parse_int(str_of(c->values[OPT_OFFSET]), 0, INT64_MAX / 16, &offset))
+		return cmd_usage(&cmd_ctl, "--offset takes a whole number, not %s",
+				 c->values[OPT_OFFSET]);
+	json_key_text(&c->json, "batch", c->values[OPT_BATCH]);
+	if (c->values[OPT_AS_IS])
+		json_key_bool(&c->json, "asIs", true);
+	if (offset >= 0)
+		json_key_int(&c->json, "offset", offset);
+	return 0;
+}
+
 static int build_append(struct ctl *c, const char **words, int count)
 {
-	c->question.method = "POST";
-	records_path(c, words);
+	int status = 0;
+
+	if ((count > 2) == (c->values[OPT_BATCH] != NULL))
+		return cmd_usage(&cmd_ctl, "append takes values, or --batch HEX");
+	partition_path(c, words);
 	json_open(&c->json, '{');
-	json_key(&c->json, "values");
-	json_open(&c->json, '[');
-	for (int i = 2; i < count; i++)
-		json_text(&c->json, words[i]);
-	json_close(&c->json, ']');
+	if (c->values[OPT_BATCH]) {
+		status = put_batch(c);
+	} else {
+		json_key(&c->json, "values");
+		json_open(&c->json, '[');
+		for (int i = 2; i < count; i++)
+			json_text(&c->json, words[i]);
+		json_close(&c->json, ']');
+	}
 	json_close(&c->json, '}');
-	return 0;
+	post(c, "/records");
+	return status;
 }
 
 static int build_cluster(struct ctl *c, const char **words, int count)
@@ -275,6 +347,20 @@ static int build_group(struct ctl *c, const char **words, int count)
 {
 	(void)count;
 	get(c, "/groups");
+	part(c, words[0]);
+	return 0;
+}
+
+static int build_offsets(struct ctl *c, const char **words, int count)
+{
+	build_group(c, words, count);
+	return get(c, "/offsets");
+}
+
+static int build_transaction(struct ctl *c, const char **words, int count)
+{
+	(void)count;
+	get(c, "/transactions");
 	part(c, words[0]);
 	return 0;
 }
@@ -369,11 +455,17 @@ static const struct form forms[] = {
 	{"release", NULL, 1, 1, build_release},
 	{"topic", "add", 1, 1, build_topic_add},
 	{"topic", "show", 1, 1, build_topic_show},
+	{"wait", "hold", 1, 1, build_wait_hold},
+	{"wait", "exchanges", 0, 1, build_wait_exchanges},
+	{"partition", NULL, 2, 2, build_partition},
 	{"log", NULL, 2, 2, build_log},
-	{"append", NULL, 3, WORDS_OF_CTL_MAX, build_append},
+	{"batches", NULL, 2, 2, build_batches},
+	{"append", NULL, 2, WORDS_OF_CTL_MAX, build_append},
 	{"cluster", NULL, 0, 0, build_cluster},
 	{"groups", NULL, 0, 0, build_groups},
 	{"group", NULL, 1, 1, build_group},
+	{"offsets", NULL, 1, 1, build_offsets},
+	{"transaction", NULL, 1, 1, build_transaction},
 	{"transactions", NULL, 0, 0, build_transactions},
 	{"exchanges", NULL, 0, 1, build_exchanges},
 	{"count", NULL, 0, 1, build_count},

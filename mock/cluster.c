@@ -243,7 +243,7 @@ enum call_result cluster_call(struct cluster *c, struct call *call, struct insta
 	c->now = now;
 	call_unwait(c, call);
 	call->response_version = call->header.api_version;
-	if (!cluster_speaks(c, call->header.api_key, call->header.api_version))
+	if (!call->own && !cluster_speaks(c, call->header.api_key, call->header.api_version))
 		return call->header.api_key == API_API_VERSIONS ? api_versions_fallback(c, call)
 								: CALL_CLOSE;
 	result = work(c, call);

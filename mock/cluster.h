@@ -75,6 +75,7 @@ struct call {
 	struct shared *frame; /* a log may take a reference */
 	struct arena *arena;
 	const struct plan *plan; /* never NULL */
+	bool own; /* no client's but ours: any version, and the truth even where metadata lie */
 
 	void *response; /* the API's response struct, encoded at response_version */
 	int16_t response_version;

@@ -124,7 +124,8 @@ static void write_header(uint8_t *head, const struct log_append *what, int64_t b
 
 	memcpy(head, from, BATCH_AT_RECORDS);
 	batch_set_base_offset(head, base_offset);
-	batch_set_leader_epoch(head, what->leader_epoch);
+	if (from[BATCH_AT_MAGIC] == 2) /* another, or none, was to be appended as it is */
+		batch_set_leader_epoch(head, what->leader_epoch);
 	if (get_i16(from + BATCH_AT_ATTRIBUTES) == what->attributes &&
 	    get_i64(from + BATCH_AT_MAX_TIMESTAMP) == what->max_timestamp)
 		return;

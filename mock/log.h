@@ -63,7 +63,8 @@ struct log {
 void log_init(struct log *log, struct log_memory *memory);
 void log_release(struct log *log);
 
-/* What is to be appended: one whole, valid batch of magic 2. */
+/* What is to be appended: one whole, valid batch of magic 2, or what a test has put in its place.
+ */
 struct log_append {
 	struct bytes batch;
 	struct shared *frame; /* that batch.data points into; NULL: always copied */

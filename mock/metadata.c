@@ -66,7 +66,7 @@ static struct metadata_response_topics *next_topic(struct metadata_response *r)
 
 static bool is_hidden(const struct cluster *c, const struct call *call, const struct topic *t)
 {
-	return t->hidden_until_us > c->now.mono_us &&
+	return !call->own && t->hidden_until_us > c->now.mono_us &&
 	       (t->hidden_by < 0 || t->hidden_by == call->broker);
 }
 

@@ -4,6 +4,7 @@
 
 #include "mock/marker.h"
 #include "mock/state.h"
+#include "protocol/records_bytes.h"
 
 static struct partition *partition_named(struct cluster *c, struct str topic, int32_t partition,
 					 struct error *e)
@@ -35,25 +36,27 @@ int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, st
 		      int64_t gap, struct instant now, struct error *e)
 {
 	struct partition *p = partition_named(c, topic, partition, e);
-	struct log_append what = {.batch = batch};
+	struct log_append what = {.batch = batch, .gap = gap};
+	int64_t base_offset;
 	struct batch b;
-	int rc;
 
 	if (!p)
 		return ERR_USAGE;
-	rc = batch_read(batch.data, (size_t)batch.len, &b, e);
-	if (rc < 0)
-		return rc;
-	if (b.magic != 2)
-		return error_set(e, ERR_MALFORMED, "it is no batch of magic 2");
+	if (batch.len < BATCH_AT_RECORDS)
+		return error_set(e, ERR_MALFORMED,
+				 "a batch has at least the %d bytes of its header",
+				 BATCH_AT_RECORDS);
+	if (get_i32(batch.data + BATCH_AT_LAST_OFFSET_DELTA) < 0)
+		return error_set(e, ERR_MALFORMED, "its last offset would lie before its first");
 	if (!log_has_room(&p->log, (size_t)batch.len))
 		return error_set(e, ERR_LIMIT, "no memory for logs is left");
 	c->now = now;
 	what.leader_epoch = p->leader_epoch;
-	what.attributes = b.attributes;
-	what.max_timestamp = b.max_timestamp;
-	what.gap = gap;
-	note_producer(p, &b, partition_append(c, p, &what, NULL));
+	what.attributes = get_i16(batch.data + BATCH_AT_ATTRIBUTES);
+	what.max_timestamp = get_i64(batch.data + BATCH_AT_MAX_TIMESTAMP);
+	base_offset = partition_append(c, p, &what, NULL);
+	if (!batch_read(batch.data, (size_t)batch.len, &b, NULL) && b.magic == 2)
+		note_producer(p, &b, base_offset);
 	return 0;
 }
 

@@ -7,9 +7,10 @@
 #include "mock/cluster.h"
 
 /*
- * Appends a batch of magic 2 as it is, but for base offset and leader epoch; gap: offsets that are
- * left out before it. A batch with a producer id counts as that producer's. 0; ERR_USAGE (no such
- * topic or partition), ERR_MALFORMED (not one whole batch), ERR_LIMIT (no memory for logs is left).
+ * Appends a batch as it is, but for base offset and leader epoch; gap: offsets that are left out
+ * before it. A batch with a producer id counts as that producer's, if it can be read at all: more
+ * than a header whose last offset is not before its first is not asked for. 0; ERR_USAGE (no such
+ * topic or partition), ERR_MALFORMED (not even that), ERR_LIMIT (no memory for logs is left).
  */
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
 		      int64_t gap, struct instant now, struct error *e);

@@ -118,7 +118,7 @@ bool stale_answer(struct cluster *c, struct call *call, struct metadata_response
 	const struct broker *b = cluster_broker(c, call->broker);
 	const struct metadata_response *from;
 
-	if (!b->stale || b->stale->until_us <= c->now.mono_us)
+	if (call->own || !b->stale || b->stale->until_us <= c->now.mono_us)
 		return false;
 	from = b->stale->call.response;
 	copy_brokers(call, from, r);

@@ -3,6 +3,7 @@
 #include "service/control_ask.h"
 
 #include "base/log.h"
+#include "rules/words.h"
 
 #include <errno.h>
 #include <arpa/inet.h>
@@ -17,13 +18,15 @@
 #define BODY_MAX   ((size_t)64 << 20)
 #define ANSWER_MAX ((size_t)256 << 20)
 
-/* A question that waits for a rule. */
+/* A question that waits until a count is reached. */
 struct waiting {
 	struct waiting *next;
 	struct evhttp_request *req;
 	struct control *c;
-	char *name;
-	uint64_t count;
+	enum wait_for what;
+	char *name; /* of a rule or a hold; of exchanges what to match, NULL for any */
+	uint64_t count, reached;
+	uint64_t since; /* exchanges up to this id are counted */
 	int64_t until_us;
 };
 
@@ -86,23 +89,53 @@ int64_t ask_int(const struct ask *a, const char *key, int64_t fallback)
 	return json_is_integer(v) ? json_integer_value(v) : fallback;
 }
 
-/* ---- waiting for rules ---- */
+/* ---- waiting ---- */
 
-static void waiting_answer(struct waiting *w)
+/* How far the count is; false if what is counted is gone. */
+static bool waiting_look(struct waiting *w)
 {
-	struct rule *r = rules_find(service_rules(w->c->service), str_of(w->name));
+	struct service *s = w->c->service;
+	struct rule *r;
+	struct keep_query q = {
+		.match = str_of(w->name), .since = w->since, .cluster = service_cluster(s)};
+	int64_t more;
+
+	switch (w->what) {
+	case WAIT_RULE:
+		r = rules_find(service_rules(s), str_of(w->name));
+		w->reached = r ? rule_hits(r) : 0;
+		return r != NULL;
+	case WAIT_HOLD:
+		w->reached = (uint64_t)service_held(s, str_of(w->name));
+		return true;
+	default:
+		if (w->since > keep_total(w->c->keep)) /* all was reset */
+			w->since = 0;
+		if (w->since == keep_total(w->c->keep) ||
+		    keep_query(w->c->keep, &q, NULL, &more, NULL))
+			return true;
+		w->since = keep_total(w->c->keep);
+		w->reached += (uint64_t)more;
+		return true;
+	}
+}
+
+static void waiting_answer(const struct waiting *w, bool there)
+{
+	static const char *const name_keys[] = {"name", "name", "match"};
+	static const char *const count_keys[] = {"hits", "held", "count"};
 	struct buf out;
 	struct json j;
-	bool met = r && rule_hits(r) >= w->count;
+	bool met = there && w->reached >= w->count;
 
 	buf_init(&out, 4096);
 	json_init(&j, &out);
 	json_open(&j, '{');
-	json_key_text(&j, "name", w->name);
-	json_key_int(&j, "hits", r ? (int64_t)rule_hits(r) : 0);
+	json_key_str(&j, name_keys[w->what], str_of(w->name));
+	json_key_int(&j, count_keys[w->what], (int64_t)w->reached);
 	json_key_bool(&j, "met", met);
 	json_close(&j, '}');
-	send_json(w->req, met ? 200 : r ? 408 : 404, &out);
+	send_json(w->req, met ? 200 : there ? 408 : 404, &out);
 	buf_release(&out);
 }
 
@@ -112,36 +145,35 @@ static void waiting_free(struct waiting *w)
 	free(w);
 }
 
-/* Answers those whose rule has acted often enough, is gone, or whose time is over. */
+/* Answers those whose count is reached, whose rule is gone, or whose time is over. */
 static void on_check(void *ctx, struct instant now)
 {
 	struct control *c = ctx;
-	struct rules *rules = service_rules(c->service);
 	int64_t next = INSTANT_NEVER;
 
 	for (struct waiting **at = &c->waiting; *at;) {
 		struct waiting *w = *at;
-		struct rule *r = rules_find(rules, str_of(w->name));
+		bool there = waiting_look(w);
 
-		if (r && rule_hits(r) < w->count && now.mono_us < w->until_us) {
+		if (there && w->reached < w->count && now.mono_us < w->until_us) {
 			next = w->until_us < next ? w->until_us : next;
 			at = &w->next;
 			continue;
 		}
 		*at = w->next;
 		evhttp_connection_set_closecb(evhttp_request_get_connection(w->req), NULL, NULL);
-		waiting_answer(w);
+		waiting_answer(w, there);
 		waiting_free(w);
 	}
 	loop_timer_set(&c->check, next);
 }
 
-/* A rule acted: look at once, but not from inside the event. */
+/* Something that may be waited for: look at once, but not from inside the event. */
 static void on_event(void *ctx, const struct event *ev)
 {
 	struct control *c = ctx;
 
-	if (ev->kind == EVENT_RULE && c->waiting)
+	if (c->waiting && (ev->kind == EVENT_RULE || ev->kind == EVENT_EXCHANGE))
 		loop_timer_set(&c->check, 0);
 }
 
@@ -159,14 +191,30 @@ static void on_gone(struct evhttp_connection *connection, void *ctx)
 	waiting_free(gone);
 }
 
-int control_wait_rule(struct ask *a, struct str name, uint64_t count, int64_t until_us)
+int control_wait(struct ask *a, enum wait_for what, struct str name)
 {
-	struct waiting *w = calloc(1, sizeof(*w));
+	const char *count = ask_query(a, "count"), *timeout = ask_query(a, "timeout");
+	const char *since = ask_query(a, "since");
+	int64_t n = 1, us = 30000000, from = 0;
+	struct waiting *w;
 
+	if (count && !parse_int(str_of(count), 1, INT64_MAX / 16, &n))
+		return ask_fail(a, 400, "count takes a whole number from 1, not '%s'", count);
+	if (timeout && !parse_time(str_of(timeout), &us))
+		return ask_fail(a, 400, "timeout takes a time such as 5s, not '%s'", timeout);
+	if (since && !parse_int(str_of(since), 0, INT64_MAX / 16, &from))
+		return ask_fail(a, 400, "since takes the id of an exchange, not '%s'", since);
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();
-	*w = (struct waiting){a->c->waiting, a->req,  a->c, strndup(name.data, (size_t)name.len),
-			      count,	     until_us};
+	*w = (struct waiting){.next = a->c->waiting,
+			      .req = a->req,
+			      .c = a->c,
+			      .what = what,
+			      .count = (uint64_t)n,
+			      .since = (uint64_t)from,
+			      .until_us = clock_now().mono_us + us};
+	w->name = name.data ? strndup(name.data, (size_t)name.len) : NULL;
 	a->c->waiting = w;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(a->req), on_gone, w);
 	loop_timer_set(&a->c->check, 0);

@@ -20,7 +20,7 @@ struct control {
 	char address[300];
 	struct keep *keep;
 	struct event_sink sink;
-	struct waiting *waiting; /* for rules */
+	struct waiting *waiting;
 	struct loop_timer check;
 	char *token;
 	char *evidence;
@@ -55,7 +55,11 @@ const char *ask_query(const struct ask *a, const char *key);
 struct str ask_text(const struct ask *a, const char *key);
 int64_t ask_int(const struct ask *a, const char *key, int64_t fallback);
 
-/* Answers once the rule has acted count times, or until_us has come. */
-int control_wait_rule(struct ask *a, struct str name, uint64_t count, int64_t until_us);
+/* What can be waited for: hits of a rule, exchanges held under a name, exchanges that match. */
+enum wait_for { WAIT_RULE, WAIT_HOLD, WAIT_EXCHANGES };
+
+/* Answers once there are ?count= (1) of them, or ?timeout= (30s) is over; of exchanges those after
+ * ?since= (0). The match was seen to be one. */
+int control_wait(struct ask *a, enum wait_for what, struct str name);
 
 #endif

@@ -150,16 +150,9 @@ static int reset_rules(struct ask *a)
 
 static int wait_rule(struct ask *a)
 {
-	const char *count = ask_query(a, "count"), *timeout = ask_query(a, "timeout");
-	int64_t n = 1, us = 30000000;
-
-	if (count && !parse_int(str_of(count), 1, INT64_MAX / 16, &n))
-		return ask_fail(a, 400, "count takes a whole number from 1, not '%s'", count);
-	if (timeout && !parse_time(str_of(timeout), &us))
-		return ask_fail(a, 400, "timeout takes a time such as 5s, not '%s'", timeout);
 	if (!named_rule(a))
 		return 404;
-	return control_wait_rule(a, a->parts[1], (uint64_t)n, clock_now().mono_us + us);
+	return control_wait(a, WAIT_RULE, a->parts[1]);
 }
 
 /* ---- holds ---- */
@@ -171,6 +164,11 @@ static int get_hold(struct ask *a)
 	json_key_int(&a->json, "held", service_held(a->c->service, a->parts[1]));
 	json_close(&a->json, '}');
 	return 200;
+}
+
+static int wait_hold(struct ask *a)
+{
+	return control_wait(a, WAIT_HOLD, a->parts[1]);
 }
 
 static int release_hold(struct ask *a)
@@ -244,6 +242,19 @@ static int count_exchanges(struct ask *a)
 	return 200;
 }
 
+static int wait_exchanges(struct ask *a)
+{
+	struct error e = ERROR_INIT;
+	struct keep_query q = {.match = str_of(ask_query(a, "match")),
+			       .since = UINT64_MAX,
+			       .cluster = service_cluster(a->c->service)};
+	int64_t none;
+
+	if (keep_query(a->c->keep, &q, NULL, &none, &e))
+		return ask_error(a, 400, &e);
+	return control_wait(a, WAIT_EXCHANGES, q.match);
+}
+
 /* ---- the run ---- */
 
 static int add_mark(struct ask *a)
@@ -310,28 +321,46 @@ const struct route control_routes[] = {
 	{"GET", "/rules/{name}/wait",
 	 "answers once it has acted ?count= times (1), or 408 after ?timeout= (30s)", wait_rule},
 	{"GET", "/holds/{name}", "how many exchanges are held under that name", get_hold},
+	{"GET", "/holds/{name}/wait", "answers once ?count= (1) are, or 408 after ?timeout= (30s)",
+	 wait_hold},
 	{"POST", "/holds/{name}/release", "lets them go on", release_hold},
 	{"GET", "/exchanges",
 	 "the last exchanges, newest last: ?match= a rule's match, ?since= an id, ?limit= (1000)",
 	 get_exchanges},
 	{"GET", "/exchanges/count", "how many of the kept ones match, and totals for ever",
 	 count_exchanges},
-	{"GET", "/cluster", "brokers, controller, topics: a Metadata answer", control_get_cluster},
+	{"GET", "/exchanges/wait",
+	 "answers once ?count= (1) exchanges after ?since= (0) ?match=, or 408 after ?timeout= "
+	 "(30s)",
+	 wait_exchanges},
+	{"GET", "/cluster", "brokers, controller, topics: a Metadata answer, and which are down",
+	 control_get_cluster},
 	{"GET", "/topics/{topic}", "one topic: its part of a Metadata answer", control_get_topic},
 	{"POST", "/topics",
 	 "makes a topic: {\"name\", \"partitions\"?, \"replication\"?, \"leader\"?}",
 	 control_add_topic},
+	{"GET", "/topics/{topic}/partitions/{partition}",
+	 "leader, epoch, and where the log starts, is stable, and ends", control_get_partition},
+	{"GET", "/topics/{topic}/partitions/{partition}/batches",
+	 "the same log as batches in hex: ?offset= (its start), ?limit= batches (1000)",
+	 control_get_batches},
 	{"GET", "/topics/{topic}/partitions/{partition}/records",
 	 "reads the partition's log: ?offset= (its start), ?limit= records (1000)",
 	 control_get_records},
 	{"POST", "/topics/{topic}/partitions/{partition}/records",
 	 "appends {\"values\": [...]}, {\"records\": [{\"key\", \"value\", \"headers\"}]} or "
-	 "{\"batch\": HEX}",
+	 "{\"batch\": HEX}; with \"asIs\": true unjudged, at \"offset\" (the log's end)",
 	 control_add_records},
 	{"GET", "/groups", "all groups: a ListGroups answer", control_get_groups},
-	{"GET", "/groups/{group}", "one group: a DescribeGroups answer", control_get_group},
+	{"GET", "/groups/{group}",
+	 "one group: a ConsumerGroupDescribe answer, or of a classic one DescribeGroups",
+	 control_get_group},
+	{"GET", "/groups/{group}/offsets", "what it has committed: an OffsetFetch answer",
+	 control_get_offsets},
 	{"GET", "/transactions", "all transactions: a ListTransactions answer",
 	 control_get_transactions},
+	{"GET", "/transactions/{id}", "one transaction: a DescribeTransactions answer",
+	 control_get_transaction},
 	{"POST", "/call/{api}",
 	 "any request: the body is its JSON, ?version= (newest), ?broker= (1); the answer's JSON",
 	 control_call_api},

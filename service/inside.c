@@ -60,17 +60,22 @@ static int work(struct service *s, struct call *call, struct buf *out, struct er
 	}
 }
 
-int inside_call(struct service *s, int32_t broker, int api_key, int version, const json_t *request,
-		struct buf *out, struct error *e)
+int inside_call(struct service *s, enum inside_as as, int32_t broker, int api_key, int version,
+		const json_t *request, struct buf *out, struct error *e)
 {
 	static const struct plan nothing;
 	struct arena arena;
-	struct call call = {.broker = broker, .arena = &arena, .plan = &nothing};
+	struct call call = {
+		.broker = broker,
+		.arena = &arena,
+		.plan = &nothing,
+		.own = as == INSIDE_AS_OWN,
+	};
 	struct bytes frame;
 	void *body = NULL;
 	int code;
 
-	if (!cluster_speaks(s->cluster, api_key, version))
+	if (!call.own && !cluster_speaks(s->cluster, api_key, version))
 		return error_set(e, ERR_UNSUPPORTED, "the cluster does not speak %s version %d",
 				 api_name(api_key) ? api_name(api_key) : "this API", version);
 	arena_init(&arena, 2 * ARENA_EXCHANGE_MAX);

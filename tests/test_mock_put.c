@@ -58,7 +58,7 @@ TEST(what_is_no_batch_or_has_no_place_is_refused)
 	CHECK_EQ(put(&f, mock_batch(&f, 1, NULL), 0), ERR_USAGE);
 	CHECK_TEXT(error.text, "there is no topic 't'");
 	mock_topic(&f, "t", 1, -1);
-	CHECK_EQ(put(&f, (struct records){.data = "abc", .len = 3}, 0), ERR_TRUNCATED);
+	CHECK_EQ(put(&f, (struct records){.data = "abc", .len = 3}, 0), ERR_MALFORMED);
 	CHECK_EQ(cluster_put_marker(f.c, str_of("t"), 1, 77, 0, true, f.now, &error), ERR_USAGE);
 	mock_end(&f);
 }
