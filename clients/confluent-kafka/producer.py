@@ -13,7 +13,8 @@ def answer(sends, number):
     """What librdkafka calls when a record is answered."""
     def on_delivery(error, message):
         if error is None:
-            sends.success(number, message.partition(), max(message.offset(), -1))
+            offset = message.offset()  # None where the broker did not say
+            sends.success(number, message.partition(), -1 if offset is None or offset < 0 else offset)
         else:
             sends.error(number, error.name(), error.str())
     return on_delivery
