@@ -1,6 +1,6 @@
 /* `ktrial serve`: one mock cluster until a signal ends it. Reads the options, says "ready", and
  * sums up at the end; all else is the service's. */
-#include "cli/cmd.h"
+#include "cli/serve_plan.h"
 
 #include "decoder/text.h"
 #include "rules/words.h"
@@ -16,6 +16,7 @@
 
 #define LIST_MAX       1000    /* of one option that may stand several times */
 #define FLUSH_US       1000000 /* between writes of the capture */
+#define BLAMES_SHOWN   10      /* connections closed for what they sent; then counts */
 #define PROPERTIES_MAX ((size_t)1 << 20)
 #define TEXT_MAX       ((size_t)64 << 20)
 
@@ -46,6 +47,10 @@ static const char help[] =
 	"what "
 	"has\n"
 	"                          no effect here is named in one line\n"
+	"  --plan FILE.lua         the cluster of a scenario: its brokers, topics with what is in "
+	"them, and rules;\n"
+	"                          its clients, checks and timeline are `ktrial run`'s\n"
+	"  --case NAME             of --plan: the case, as in `ktrial list`; the first\n"
 	"  --like kafka-X.Y        versions, features and ways of that release, kafka-0.10.0 to "
 	"kafka-4.4\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
@@ -72,7 +77,8 @@ enum {
 	OPT_VERBOSE,
 	OPT_PROPERTIES,
 	OPT_LIKE,
-	OPT_NOT_BUILT,
+	OPT_PLAN,
+	OPT_CASE,
 };
 
 static const struct cmd_option options[] = {
@@ -86,7 +92,8 @@ static const struct cmd_option options[] = {
 	{"--strict", OPT_STRICT, false},
 	{"--with-parent", OPT_WITH_PARENT, false},
 	{"--control", OPT_CONTROL, true},
-	{"--plan", OPT_NOT_BUILT, true},
+	{"--plan", OPT_PLAN, true},
+	{"--case", OPT_CASE, true},
 	{"--like", OPT_LIKE, true},
 	{"--properties", OPT_PROPERTIES, true},
 	{"--capture", OPT_CAPTURE, true},
@@ -104,11 +111,15 @@ struct serve {
 	int32_t advertise_count, topics_count, rules_count;
 	const char *capture;
 	bool strict, with_parent, verbose, no_control;
+	bool capture_failed; /* and was told */
 	struct service_address control_at;
 	struct control *control;
 	struct properties properties;
 	bool has_properties;
+	struct serve_plan plan;
 	struct event_sink lines; /* of -v */
+	struct event_sink blames;
+	uint64_t blames_count;
 	struct buf text;
 	struct names *names;
 	struct loop *loop;
@@ -208,6 +219,8 @@ static int read_properties(struct serve *s, const char *path)
 
 static int set_option(struct serve *s, int id, const char *value, const char *word)
 {
+	if (id == OPT_BROKERS || id == OPT_AUTO_CREATE || id == OPT_LIKE || id == OPT_PROPERTIES)
+		s->plan.rival = word;
 	switch (id) {
 	case OPT_BROKERS:
 	case OPT_SEED:
@@ -249,8 +262,12 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 	case OPT_VERBOSE:
 		s->verbose = true;
 		return 0;
+	case OPT_PLAN:
+		s->plan.path = value;
+		return 0;
 	default:
-		return cmd_usage(&cmd_serve, "%s is not built yet", word);
+		s->plan.case_name = value;
+		return 0;
 	}
 }
 
@@ -357,12 +374,23 @@ static void on_bytes(void *ctx, const struct event_conn *conn, bool from_client,
 	evidence_bytes(ctx, conn, from_client, iov, count, wall_us);
 }
 
+/* A write that failed is told once, when it fails: nothing more is written then. */
+static void write_capture(struct serve *s)
+{
+	struct error e = ERROR_INIT;
+
+	if (s->capture_failed || !evidence_flush(s->evidence, &e))
+		return;
+	s->capture_failed = true;
+	fprintf(stderr, "ktrial serve: the capture ends here, before the run does: %s\n", e.text);
+}
+
 /* Whoever looks into the file while we run sees at most a second too little. */
 static void on_flush(void *ctx, struct instant now)
 {
 	struct serve *s = ctx;
 
-	evidence_flush(s->evidence, NULL);
+	write_capture(s);
 	loop_timer_set(&s->flush, now.mono_us + FLUSH_US);
 }
 
@@ -405,9 +433,54 @@ static void open_lines(struct serve *s)
 	event_bus_add(service_events(s->service), &s->lines);
 }
 
+/* Connections that were closed for what they sent: the first few by name, then counts of ten times
+ * as many each. */
+static void on_blame(void *ctx, const struct event *ev)
+{
+	struct serve *s = ctx;
+	char client[ENDPOINT_TEXT_SIZE];
+	uint64_t n;
+
+	if (ev->kind != EVENT_CONN_CLOSED || !ev->conn.why.data)
+		return;
+	n = ++s->blames_count;
+	endpoint_text(&ev->conn.client, client);
+	if (n <= BLAMES_SHOWN)
+		fprintf(stderr, "ktrial serve: closed connection %lld from %s: " STR_FMT "%s\n",
+			(long long)ev->conn.conn, client, STR_ARG(ev->conn.why),
+			n == BLAMES_SHOWN ? " (the next ones are only counted)" : "");
+	while (n % 10 == 0)
+		n /= 10;
+	if (n == 1 && s->blames_count > BLAMES_SHOWN)
+		fprintf(stderr, "ktrial serve: %llu connections closed so far for what they sent\n",
+			(unsigned long long)s->blames_count);
+}
+
+static void open_blames(struct serve *s)
+{
+	if (s->verbose) /* whose lines say it already */
+		return;
+	s->blames = (struct event_sink){.on_event = on_blame, .ctx = s, .response_max = 1};
+	event_bus_add(service_events(s->service), &s->blames);
+}
+
+static void sum_up_blames(const struct serve *s)
+{
+	if (s->blames_count > BLAMES_SHOWN)
+		fprintf(stderr, "ktrial serve: %llu connections were closed for what they sent\n",
+			(unsigned long long)s->blames_count);
+}
+
 static void flush_capture(void *ctx)
 {
-	evidence_flush(((struct serve *)ctx)->evidence, NULL);
+	write_capture(ctx);
+}
+
+static void on_reset(void *ctx)
+{
+	struct serve *s = ctx;
+
+	serve_plan_refill(&s->plan, s->service);
 }
 
 static int open_control(struct serve *s)
@@ -416,6 +489,7 @@ static int open_control(struct serve *s)
 					.token = getenv("KTRIAL_CONTROL_TOKEN"),
 					.evidence = s->capture,
 					.on_flush = flush_capture,
+					.on_reset = on_reset,
 					.ctx = s};
 	struct error e = ERROR_INIT;
 
@@ -457,7 +531,9 @@ static int set_up(struct serve *s)
 	if (!s->service)
 		return cmd_usage(&cmd_serve, "%s", e.text);
 	open_lines(s);
+	open_blames(s);
 	status = open_capture(s);
+	status = status ? status : serve_plan_add(&s->plan, s->service);
 	for (int32_t i = 0; i < s->topics_count && !status; i++)
 		status = add_topic(s, s->topics[i]);
 	for (int32_t i = 0; i < s->rules_count && !status; i++)
@@ -513,6 +589,7 @@ static int serve(struct serve *s)
 	loop_run(s->loop);
 	control_free(s->control);
 	service_stop(s->service);
+	sum_up_blames(s);
 	loop_watch_free(interrupt);
 	loop_watch_free(terminate);
 	return sum_up(s);
@@ -533,6 +610,7 @@ static int run(int argc, char **argv)
 	s->control_at = (struct service_address){"127.0.0.1", 0};
 	buf_init(&s->text, TEXT_MAX);
 	status = read_options(s, argc, argv);
+	status = status ? status : serve_plan_read(&s->plan, &s->config.cluster);
 	if (!status && s->with_parent) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)
@@ -543,6 +621,7 @@ static int run(int argc, char **argv)
 	if (close_capture(s))
 		status = EXIT_ENVIRONMENT;
 	service_free(s->service);
+	serve_plan_release(&s->plan);
 	if (s->has_properties)
 		properties_release(&s->properties);
 	loop_free(s->loop);

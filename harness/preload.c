@@ -112,8 +112,8 @@ static int fill_planned(struct fill *f, const struct plan_batch *p, int32_t inde
 	return rc;
 }
 
-int preload(struct service *s, const struct case_plan *plan, const struct plan_topic *topic,
-	    struct error *e)
+static int fill_topic(struct service *s, const struct case_plan *plan,
+		      const struct plan_topic *topic, struct error *e)
 {
 	struct fill f = {.service = s, .topic = topic, .e = e};
 	int32_t partitions = topic->partitions > 0 ? topic->partitions : plan->default_partitions;
@@ -125,4 +125,40 @@ int preload(struct service *s, const struct case_plan *plan, const struct plan_t
 		rc = fill_planned(&f, &topic->batches[i], i);
 	buf_release(&f.batch);
 	return rc;
+}
+
+int preload_topics(struct service *s, const struct case_plan *plan, struct error *e)
+{
+	int rc = 0;
+
+	for (int32_t i = 0; i < plan->topics_count && !rc; i++)
+		rc = fill_topic(s, plan, &plan->topics[i], e);
+	return rc;
+}
+
+int preload(struct service *s, const struct case_plan *plan, struct error *e)
+{
+	int rc = 0;
+
+	for (int32_t i = 0; i < plan->topics_count && !rc; i++) {
+		const struct plan_topic *t = &plan->topics[i];
+
+		rc = service_create_topic(s, t->name, t->partitions, t->replication, t->leader, e);
+	}
+	rc = rc ? rc : preload_topics(s, plan, e);
+	for (int32_t i = 0; i < plan->rules_count && !rc; i++)
+		if (!service_add_rule(s, plan->rules[i].name, plan->rules[i].text, e))
+			rc = e->code;
+	return rc;
+}
+
+struct cluster_config preload_config(const struct case_plan *plan)
+{
+	return (struct cluster_config){.brokers = plan->brokers,
+				       .seed = plan->seed,
+				       .auto_create = plan->auto_create,
+				       .default_partitions = plan->default_partitions,
+				       .like = plan->like,
+				       .limits = plan->limits,
+				       .limits_count = plan->limits_count};
 }

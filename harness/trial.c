@@ -472,22 +472,6 @@ static void attach(struct run *r)
 			&(struct service_tap){.on_bytes = on_bytes, .ctx = r->evidence});
 }
 
-static int add_plan(struct run *r, struct error *e)
-{
-	const struct case_plan *p = r->plan;
-	int rc = 0;
-
-	for (int32_t i = 0; i < p->topics_count && !rc; i++)
-		rc = service_create_topic(r->service, p->topics[i].name, p->topics[i].partitions,
-					  p->topics[i].replication, p->topics[i].leader, e);
-	for (int32_t i = 0; i < p->topics_count && !rc; i++)
-		rc = preload(r->service, p, &p->topics[i], e);
-	for (int32_t i = 0; i < p->rules_count && !rc; i++)
-		if (!service_add_rule(r->service, p->rules[i].name, p->rules[i].text, e))
-			rc = e->code;
-	return rc;
-}
-
 static int start_service(struct run *r, struct error *e)
 {
 	const struct case_plan *p = r->plan;
@@ -497,20 +481,14 @@ static int start_service(struct run *r, struct error *e)
 	if (!listen)
 		abort();
 	choose_addresses(r, listen);
-	config.cluster = (struct cluster_config){.brokers = p->brokers,
-						 .seed = p->seed,
-						 .auto_create = p->auto_create,
-						 .default_partitions = p->default_partitions,
-						 .like = p->like,
-						 .limits = p->limits,
-						 .limits_count = p->limits_count};
+	config.cluster = preload_config(p);
 	r->service = service_new(r->loop, &config, e);
 	free(listen);
 	if (!r->service)
 		return e->code;
 	attach(r);
 	marks_write(p, on_mark, r);
-	return add_plan(r, e) || service_start(r->service, e) ? e->code : 0;
+	return preload(r->service, p, e) || service_start(r->service, e) ? e->code : 0;
 }
 
 static int open_evidence(struct run *r, struct error *e)

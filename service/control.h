@@ -13,6 +13,7 @@ struct control_config {
 	const char *token;	       /* asked for as "Authorization: Bearer TOKEN"; NULL: none */
 	const char *evidence;	       /* path of the capture, for download; NULL: none */
 	void (*on_flush)(void *ctx);   /* called before the capture is read; may be NULL */
+	void (*on_reset)(void *ctx);   /* called after a reset, before its answer; may be NULL */
 	void *ctx;
 };
 

@@ -302,6 +302,8 @@ static int reset_all(struct ask *a)
 {
 	service_reset(a->c->service);
 	keep_clear(a->c->keep);
+	if (a->c->config.on_reset)
+		a->c->config.on_reset(a->c->config.ctx);
 	return get_ready(a);
 }
 
