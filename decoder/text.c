@@ -259,6 +259,8 @@ static void put_conn(struct buf *out, const struct event *ev)
 						    : ends[ev->conn.how]);
 	if (ev->conn.broker >= 0)
 		buf_printf(out, " broker=%d", ev->conn.broker);
+	if (ev->kind == EVENT_CONN_CLOSED && ev->conn.why.data)
+		buf_printf(out, " [" STR_FMT "]", STR_ARG(ev->conn.why));
 }
 
 static void put_log(struct buf *out, const struct event_log *log)

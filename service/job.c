@@ -338,21 +338,44 @@ void job_send(struct job *j)
 	conn_send(j->peer->conn, &j->out);
 }
 
+static void blame_version(struct peer *p, const struct frame_header *h)
+{
+	const char *name = api_name(h->api_key);
+
+	if (name)
+		peer_blame(p, "it sent %s version %d, which is not spoken here", name,
+			   h->api_version);
+	else
+		peer_blame(p, "it sent the API key %d, which nobody knows", h->api_key);
+}
+
 /* Decodes the request; false if the connection must end for it. */
 static bool decode(struct job *j)
 {
 	struct frame_header *h = &j->call.header;
 	struct bytes frame = {j->in.frame->data, (int32_t)j->in.frame->size};
+	struct error e = ERROR_INIT;
+	char text[PEER_WHY_SIZE];
 	void *body = NULL;
 
-	if (frame_read_request(frame, h, NULL))
+	if (frame_read_request(frame, h, &e)) {
+		peer_blame(j->peer, "a request of %d bytes has no whole header: %s", frame.len,
+			   error_text(&e, text, sizeof(text)));
 		return false;
-	if (!cluster_speaks(j->peer->s->cluster, h->api_key, h->api_version))
-		return h->api_key == API_API_VERSIONS;
+	}
+	if (!cluster_speaks(j->peer->s->cluster, h->api_key, h->api_version)) {
+		if (h->api_key == API_API_VERSIONS) /* which is answered (KIP-511) */
+			return true;
+		blame_version(j->peer, h);
+		return false;
+	}
 	if (frame_decode(h->api_key, h->api_version, MESSAGE_REQUEST,
 			 (struct bytes){frame.data + h->body, frame.len - h->body}, &j->arena,
-			 &body, NULL) < 0)
+			 &body, &e) < 0) {
+		peer_blame(j->peer, "%s version %d can't be read: %s", api_name(h->api_key),
+			   h->api_version, error_text(&e, text, sizeof(text)));
 		return false;
+	}
 	j->call.request = body;
 	return true;
 }

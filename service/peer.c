@@ -3,6 +3,11 @@
  * that has sent its FIN still gets its answers, as from Kafka. */
 #include "service/peer.h"
 
+#include "protocol/schema.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +18,35 @@ static void on_frames(void *ctx)
 
 	peer_go(p);
 	service_pump(s);
+}
+
+void peer_blame(struct peer *p, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(p->why, sizeof(p->why), fmt, args);
+	va_end(args);
+}
+
+/* What a length that can't be most likely is. */
+static void blame_length(struct peer *p)
+{
+	static const char methods[][5] = {"GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE", "PRI "};
+	int32_t length = conn_length(p->conn);
+	uint32_t wire = htonl((uint32_t)length);
+	const uint8_t *bytes = (const uint8_t *)&wire;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (!memcmp(bytes, methods[i], 4)) {
+			peer_blame(p, "it speaks HTTP, and this is a port for Kafka's protocol");
+			return;
+		}
+	if (bytes[0] == 0x16 && bytes[1] == 3)
+		peer_blame(p, "it speaks TLS, and this port is plaintext");
+	else
+		peer_blame(p, "it announced a frame of %d bytes; 1 to %d can be", length,
+			   CONN_FRAME_MAX);
 }
 
 static void on_end(void *ctx, enum conn_end how)
@@ -26,6 +60,7 @@ static void on_end(void *ctx, enum conn_end how)
 	} else {
 		if (how == CONN_END_BAD_LENGTH) {
 			p->info.how = CLOSE_BY_BROKER;
+			blame_length(p);
 			tell_unmatched(p, true, 4, "a frame length that no request can have");
 		}
 		peer_go(p);

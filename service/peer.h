@@ -10,6 +10,7 @@
 #define PEER_UNSENT_MAX	  ((size_t)256 << 10) /* then the next request waits for the writing */
 #define PEER_JOBS_MAX	  1024		      /* begun and not yet answered, behind a held answer */
 #define JOBS_POOL_MAX	  64		      /* finished jobs kept for their memory */
+#define PEER_WHY_SIZE	  200
 #define JOB_OWN_BYTES_MAX ((size_t)FRAME_SIZE_MAX + 4096)
 
 enum job_step {
@@ -54,6 +55,7 @@ struct peer {
 	bool silent; /* nothing is answered nor worked any more */
 	bool deaf;   /* nothing is read nor begun, for good or until hearing */
 	struct loop_timer hearing;
+	char why[PEER_WHY_SIZE]; /* what it sent that can't be read; "" nothing */
 	struct peer *next, *prev;
 };
 
@@ -113,6 +115,9 @@ void peer_go(struct peer *p);
 
 /* Neither reads nor begins anything for so long; 0: for good. */
 void peer_stop_reading(struct peer *p, int64_t us);
+
+/* Says what the client sent that no broker reads; the connection's end then tells it. */
+void peer_blame(struct peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Ends the connection: its jobs and waiting frames are lost, events say so. */
 void peer_end(struct peer *p, enum close_how how);

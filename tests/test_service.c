@@ -50,7 +50,7 @@ static void on_event(void *ctx, const struct event *ev)
 			   STR_ARG(ev->rule.what));
 		break;
 	case EVENT_CONN_CLOSED:
-		buf_printf(&h->text, "closed %d; ", ev->conn.how);
+		buf_printf(&h->text, "closed %d" STR_FMT "; ", ev->conn.how, STR_ARG(ev->conn.why));
 		break;
 	case EVENT_CLUSTER:
 	case EVENT_LOG:
@@ -245,21 +245,21 @@ TEST(a_client_that_closed_its_side_still_gets_its_answers)
 TEST(what_no_broker_would_read_ends_its_connection_and_no_other)
 {
 	static const struct {
-		const char *hex;
+		const char *hex, *why;
 	} cases[] = {
-		{"00000000"},				       /* an empty frame */
-		{"ffffffff"},				       /* a negative length */
-		{"06400001"},				       /* one more than the maximum */
-		{"7fffffff00000000"},			       /* 2 GiB */
-		{"0000000c 0001 7fff 00000001 0000 0000"},     /* an unknown version */
-		{"0000000c 03e7 0000 00000001 0000 0000"},     /* an unknown API */
-		{"0000000c ffff 0000 00000001 0000 0000"},     /* a negative API */
-		{"0000000c 0034 0000 00000001 0000 0000"},     /* Vote, not for clients */
-		{"00000003 000300"},			       /* no header */
-		{"0000000a 0003 0001 00000001 0009"},	       /* a client id that is not there */
-		{"0000000e 0003 0001 00000001 0000 00000005"}, /* topics that are not there */
-		{"474554202f20485454502f312e310d0a0d0a"},      /* HTTP */
-		{"1603010200010001fc0303"},		       /* TLS */
+		{"00000000", "it announced a frame of 0 bytes"},
+		{"ffffffff", "it announced a frame of -1 bytes"},
+		{"06400001", "it announced a frame of 104857601 bytes"},
+		{"7fffffff00000000", "it announced a frame of 2147483647 bytes"},
+		{"0000000c 0001 7fff 00000001 0000 0000", "it sent Fetch version 32767"},
+		{"0000000c 03e7 0000 00000001 0000 0000", "it sent the API key 999"},
+		{"0000000c ffff 0000 00000001 0000 0000", "it sent the API key -1"},
+		{"0000000c 0034 0000 00000001 0000 0000", "it sent Vote version 0"},
+		{"00000003 000300", "a request of 3 bytes has no whole header"},
+		{"0000000a 0003 0001 00000001 0009", "a request of 10 bytes has no whole header"},
+		{"0000000e 0003 0001 00000001 0000 00000005", "Metadata version 1 can't be read"},
+		{"474554202f20485454502f312e310d0a0d0a", "it speaks HTTP"},
+		{"1603010200010001fc0303", "it speaks TLS"},
 	};
 	struct place p;
 	int good;
@@ -276,6 +276,9 @@ TEST(what_no_broker_would_read_ends_its_connection_and_no_other)
 		end = answer(&p, fd);
 		if (end != -1 && end != -2)
 			CHECK_TEXT(cases[i].hex, "ends the connection");
+		if (!strstr(buf_cstr(&p.heard.text), cases[i].why))
+			CHECK_TEXT(buf_cstr(&p.heard.text), cases[i].why);
+		buf_reset(&p.heard.text);
 		close(fd);
 		free(bytes);
 		ask(good, API_METADATA, 1, (int32_t)i);
