@@ -12,9 +12,12 @@ import subject
 import wire
 
 TICK_S = 0.05
-CALL_LIMIT_S = 10
+CALL_LIMIT_S = 10  # and no longer than request.timeout.ms
 LEAVE_LIMIT_S = 3
 EARLIEST, LATEST = -2, -1
+COMMIT_TRIES = 10
+COORDINATOR_ELSEWHERE = (wire.COORDINATOR_LOADING, wire.COORDINATOR_NOT_AVAILABLE, wire.NOT_COORDINATOR)
+FENCED = (wire.UNKNOWN_MEMBER_ID, wire.ILLEGAL_GENERATION)  # the membership, with all that it owned
 
 
 def _strategy(value):
@@ -35,18 +38,23 @@ CONFIG = {  # Kafka's name: (how to read it, default)
     "auto.commit.interval.ms": (int, 5000),
     "auto.offset.reset": (_only(("earliest", "latest", "none")), "earliest"),
     "bootstrap.servers": (str, None),
+    "check.crcs": (_only(("true",)), "true"),
     "client.id": (str, "ktrial-raw"),
     "enable.auto.commit": (subject.to_bool, False),
     "fetch.max.bytes": (int, 50 << 20),
     "fetch.max.wait.ms": (int, 500),
     "fetch.min.bytes": (int, 1),
     "group.id": (str, None),
+    "group.instance.id": (str, None),
     "group.protocol": (_only(("classic",)), "classic"),
     "heartbeat.interval.ms": (int, 3000),
-    "isolation.level": (_only(("read_uncommitted",)), "read_uncommitted"),
+    "isolation.level": (_only(("read_uncommitted", "read_committed")), "read_uncommitted"),
     "max.partition.fetch.bytes": (int, 1 << 20),
     "max.poll.interval.ms": (int, 300000),
+    "max.poll.records": (int, 500),
+    "metadata.max.age.ms": (int, 300000),
     "partition.assignment.strategy": (_strategy, "RangeAssignor"),
+    "request.timeout.ms": (int, 30000),
     "retry.backoff.ms": (int, 100),
     "session.timeout.ms": (int, 30000),
 }
@@ -76,6 +84,30 @@ class Rejoin(Exception):
         self.keeps = keeps
 
 
+class Session:
+    """A fetch session with one broker (KIP-227): what the broker remembers of the last Fetch."""
+
+    def __init__(self):
+        self.id, self.epoch, self.offsets = 0, 0, {}
+
+    def changed(self, offsets):
+        """What the next Fetch must name: all of it in a full one."""
+        return [(p, o) for p, o in offsets.items() if self.epoch == 0 or self.offsets.get(p) != o]
+
+    def answered(self, code, session_id):
+        """An answer's first fields; False when the broker knows no such session, and a full Fetch is next."""
+        if code in (wire.FETCH_SESSION_ID_NOT_FOUND, wire.INVALID_FETCH_SESSION_EPOCH):
+            self.over()
+            return False
+        if code:
+            raise wire.KafkaError(wire.FETCH, code)
+        self.id, self.epoch = session_id, self.epoch + 1 if session_id else 0
+        return True
+
+    def over(self):
+        self.id, self.epoch, self.offsets = 0, 0, {}
+
+
 class Consumer:
     """The right one."""
 
@@ -87,9 +119,11 @@ class Consumer:
         self.member_id, self.generation = "", -1
         self.assigned = None  # partitions; None outside the group
         self.positions = {}  # {partition: next offset to fetch}
+        self.sessions = {}  # {broker: fetch session}
         self.delivered, self.committed = {}, {}  # {partition: next offset}, in this generation
-        self.fetching = {}  # {broker: (generation, {partition: offset})}
+        self.fetching = {}  # {broker: (generation, {partition: offset}, when it was sent)}
         self.heartbeat_s = self.commit_s = 0.0
+        self.asked_s = time.monotonic()  # when metadata was asked for last
         self.left = options.max_messages
 
     # What a wrong client changes.
@@ -107,6 +141,7 @@ class Consumer:
 
     def call(self, api, body, limit_s=CALL_LIMIT_S):
         """Ask the coordinator. Rejoin when it is gone; None when we were told to stop meanwhile."""
+        limit_s = min(limit_s, max(self.config["request.timeout.ms"] / 1000, 0 if limit_s == CALL_LIMIT_S else limit_s))
         try:
             return self.coordinator.call(api, body, limit_s, self.stop.asked)
         except wire.Broken as e:
@@ -122,7 +157,7 @@ class Consumer:
         """Turn an error code of the group into what follows from it."""
         if code in (wire.COORDINATOR_NOT_AVAILABLE, wire.NOT_COORDINATOR):
             self.drop_coordinator()
-        if code in (wire.UNKNOWN_MEMBER_ID, wire.ILLEGAL_GENERATION):
+        if code in FENCED:
             raise Rejoin(f"{wire.NAMES[api]} answered error {code}", False)
         if code == wire.REBALANCE_IN_PROGRESS or code in wire.RETRIABLE:
             raise Rejoin(f"{wire.NAMES[api]} answered error {code}", True)
@@ -133,15 +168,11 @@ class Consumer:
         """Connect to the coordinator, asking any broker for it."""
         if self.coordinator:
             return
-        broker = min(self.cluster.brokers)
         try:
-            r = self.cluster.to(broker).call(wire.FIND_COORDINATOR, wire.string(self.config["group.id"]),
-                                             CALL_LIMIT_S)
-            code, _node, host, port = r.i16(), r.i32(), r.string(), r.i32()
+            code, address = self.cluster.find(0, self.config["group.id"])
             self.judge(wire.FIND_COORDINATOR, code)
-            self.coordinator = wire.Connection((host, port), self.config["client.id"])
+            self.coordinator = wire.Connection(address, self.config["client.id"])
         except wire.Broken as e:
-            self.cluster.drop(broker)
             raise Rejoin(f"FindCoordinator: {e}", True) from e
 
     def join(self):
@@ -150,19 +181,10 @@ class Consumer:
         if not self.cluster.refresh(self.options.topic):
             raise Rejoin("the topic has no leaders yet", True)
         self.find_coordinator()
-        metadata = wire.i16(0) + wire.array([wire.string(self.options.topic)]) + wire.blob(None)
-        rebalance_ms = self.config["max.poll.interval.ms"]
-        r = self.call(wire.JOIN_GROUP, wire.string(self.config["group.id"]) +
-                      wire.i32(self.config["session.timeout.ms"]) + wire.i32(rebalance_ms) +
-                      wire.string(self.member_id) + wire.string("consumer") +
-                      wire.array([wire.string("range") + wire.blob(metadata)]), rebalance_ms / 1000 + 5)
-        if r is None:
+        members = self.ask_to_join()
+        if members is None:
             return
-        r.i32()  # throttle
-        self.judge(wire.JOIN_GROUP, r.i16())
-        self.generation, _protocol, leader, self.member_id = r.i32(), r.string(), r.string(), r.string()
-        members = r.array(lambda: (r.string(), r.blob()))
-        partitions = self.sync(sorted(m for m, _ in members) if leader == self.member_id else [])
+        partitions = self.sync(members)
         if partitions is None:
             return
         subject.say("partitions_assigned",
@@ -171,6 +193,41 @@ class Consumer:
         self.heartbeat_s = self.commit_s = time.monotonic()
         self.find_positions(partitions)
 
+    def ask_to_join(self):
+        """JoinGroup, twice where the group first tells an id (KIP-394): the members whom we lead, or []; None
+        when we were told to stop."""
+        metadata = wire.i16(0) + wire.array([wire.string(self.options.topic)]) + wire.blob(None)
+        rebalance_ms = self.config["max.poll.interval.ms"]
+        r = self.call(wire.JOIN_GROUP, wire.string(self.config["group.id"]) +
+                      wire.i32(self.config["session.timeout.ms"]) + wire.i32(rebalance_ms) +
+                      wire.string(self.member_id) + self.instance(wire.JOIN_GROUP) + wire.string("consumer") +
+                      wire.array([wire.string("range") + wire.blob(metadata)]), rebalance_ms / 1000 + 5)
+        if r is None:
+            return None
+        r.i32()  # throttle
+        code = r.i16()
+        generation, _protocol, leader, member_id = r.i32(), r.string(), r.string(), r.string()
+        if code == wire.MEMBER_ID_REQUIRED:
+            self.take_id(member_id)
+            return self.ask_to_join()
+        self.judge(wire.JOIN_GROUP, code)
+        self.generation, self.member_id = generation, member_id
+        versioned = self.coordinator.version(wire.JOIN_GROUP) >= 5
+        members = r.array(lambda: (r.string(), r.string() if versioned else None, r.blob()))
+        return sorted(m for m, *_ in members) if leader == member_id else []
+
+    def take_id(self, member_id):
+        """The group tells the id to join with."""
+        self.member_id = member_id
+
+    def instance(self, api):
+        """group.instance.id, in the versions of the group's messages that have it (KIP-345)."""
+        if self.coordinator.version(api) >= {wire.JOIN_GROUP: 5, wire.OFFSET_COMMIT: 7}.get(api, 3):
+            return wire.string(self.config["group.instance.id"])
+        if self.config["group.instance.id"]:
+            raise subject.Unsupported("the broker has no static members")
+        return b""
+
     def sync(self, members):
         """Give what the leader divided (members: empty for others), and learn what is ours."""
         shares = self.divide(members, sorted(self.cluster.leaders)) if members else {}
@@ -178,7 +235,7 @@ class Consumer:
             wire.string(self.options.topic) + wire.array([wire.i32(p) for p in share])]) + wire.blob(None))
             for member, share in shares.items()]
         r = self.call(wire.SYNC_GROUP, wire.string(self.config["group.id"]) + wire.i32(self.generation) +
-                      wire.string(self.member_id) + wire.array(rows))
+                      wire.string(self.member_id) + self.instance(wire.SYNC_GROUP) + wire.array(rows))
         if r is None:
             return None
         r.i32()  # throttle
@@ -227,36 +284,53 @@ class Consumer:
         if time.monotonic() < self.heartbeat_s + self.config["heartbeat.interval.ms"] / 1000:
             return
         self.heartbeat_s = time.monotonic()
+        self.send_heartbeat()
+
+    def send_heartbeat(self):
         r = self.call(wire.HEARTBEAT, wire.string(self.config["group.id"]) + wire.i32(self.generation) +
-                      wire.string(self.member_id))
+                      wire.string(self.member_id) + self.instance(wire.HEARTBEAT))
         if r is not None:
             r.i32()  # throttle
             self.judge(wire.HEARTBEAT, r.i16())
 
     def commit(self, offsets, limit_s=CALL_LIMIT_S):
-        """Commit {partition: next offset}; the line is printed unless auto-commit is on."""
-        rows = [wire.i32(p) + wire.i64(o) + wire.string("") for p, o in offsets.items()]
+        """Commit {partition: next offset}; the line is printed unless auto-commit is on. An error code that time
+        mends, or 0."""
+        modern = self.coordinator.version(wire.OFFSET_COMMIT) >= 7
+        rows = [wire.i32(p) + wire.i64(o) + (wire.i32(-1) if modern else b"") + wire.string("")
+                for p, o in offsets.items()]
         self.coordinator.send(wire.OFFSET_COMMIT, wire.string(self.config["group.id"]) +
-                              wire.i32(self.generation) + wire.string(self.member_id) + wire.i64(-1) +
+                              wire.i32(self.generation) + wire.string(self.member_id) +
+                              (self.instance(wire.OFFSET_COMMIT) if modern else wire.i64(-1)) +
                               wire.array([wire.string(self.options.topic) + wire.array(rows)]))
         r = self.coordinator.poll(limit_s)
         if r is None:
             raise wire.Broken(f"no answer within {limit_s} s")
+        if modern:
+            r.i32()  # throttle
         answered = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i16()))))
         codes = {code for _topic, row in answered for _partition, code in row if code}
+        if codes and codes <= set(COORDINATOR_ELSEWHERE):
+            return min(codes)
         self.committed.update(offsets if not codes else {})
         self.say_committed(offsets, f"error {min(codes)}" if codes else None)
         for code in codes:
             self.judge(wire.OFFSET_COMMIT, code)
+        return 0
 
     def say_committed(self, offsets, error):
         if not self.config["enable.auto.commit"]:
             subject.offsets_committed({(self.options.topic, p): o for p, o in offsets.items()}, error)
 
     def commit_guarded(self, offsets):
-        """commit(); a connection that ends is an outcome to report, and the membership's end."""
+        """commit(), again while the coordinator loads or moves; a connection that ends is an outcome to report."""
         try:
-            self.commit(offsets)
+            for _ in range(COMMIT_TRIES):
+                if self.commit(offsets) not in COORDINATOR_ELSEWHERE:
+                    break
+                self.back_off()
+                self.drop_coordinator()
+                self.find_coordinator()
         except wire.Broken as e:
             self.drop_coordinator()
             self.say_committed(offsets, str(e))
@@ -279,29 +353,54 @@ class Consumer:
         leaders = {p: self.cluster.leaders.get(p) for p in self.positions}
         for broker in set(leaders.values()) - set(self.fetching):
             offsets = {p: o for p, o in self.positions.items() if leaders[p] == broker}
-            rows = [wire.i32(p) + wire.i64(o) + wire.i32(self.config["max.partition.fetch.bytes"])
-                    for p, o in offsets.items()]
-            body = wire.i32(-1) + wire.i32(self.config["fetch.max.wait.ms"])
-            body += wire.i32(self.config["fetch.min.bytes"]) + wire.i32(self.config["fetch.max.bytes"]) + b"\0"
             try:
-                self.cluster.to(broker).send(wire.FETCH, body + wire.array([
-                    wire.string(self.options.topic) + wire.array(rows)]))
-                self.fetching[broker] = (self.generation, offsets)
+                connection = self.cluster.to(broker)
+                connection.send(wire.FETCH, self.fetch_body(broker, offsets, connection.version(wire.FETCH)))
+                self.fetching[broker] = (self.generation, offsets, time.monotonic())
             except wire.Broken as e:
                 self.lost_leader(broker, str(e))
+
+    def fetch_body(self, broker, offsets, version):
+        """A Fetch: in a session (KIP-227) only what changed since the last one is named."""
+        size = self.config["max.partition.fetch.bytes"]
+        body = wire.i32(-1) + wire.i32(self.config["fetch.max.wait.ms"])
+        body += wire.i32(self.config["fetch.min.bytes"]) + wire.i32(self.config["fetch.max.bytes"])
+        body += wire.i8(self.isolation())
+        if version < 7:
+            return body + self.topic_rows([wire.i32(p) + wire.i64(o) + wire.i32(size)
+                                           for p, o in offsets.items()])
+        session = self.sessions.setdefault(broker, Session())
+        rows = [wire.i32(p) + wire.i64(o) + wire.i64(-1) + wire.i32(size) for p, o in session.changed(offsets)]
+        gone = [wire.i32(p) for p in session.offsets if p not in offsets]
+        session.offsets = dict(offsets)
+        return body + wire.i32(session.id) + wire.i32(session.epoch) + self.topic_rows(rows) + self.topic_rows(gone)
+
+    def topic_rows(self, rows):
+        """An array of one topic, or of none."""
+        return wire.array([wire.string(self.options.topic) + wire.array(rows)] if rows else [])
+
+    def isolation(self):
+        return int(self.config["isolation.level"] == "read_committed")
 
     def forget_fetches(self):
         """Fetches of the past are answered on connections of the past: what is asked next would read them."""
         for broker in self.fetching:
             self.cluster.drop(broker)
-        self.fetching = {}
+        self.fetching, self.sessions = {}, {}
 
     def lost_leader(self, broker, why):
         """No use of this broker for now: look who leads, after a backoff."""
         print(f"consumer: broker {broker}: {why}", file=sys.stderr)
         self.cluster.drop(broker)
         self.forget_fetches()
+        self.back_off()
+        self.look_again()
+
+    def back_off(self):
         self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
+
+    def look_again(self):
+        self.asked_s = time.monotonic()
         try:
             self.cluster.refresh(self.options.topic)
         except wire.Broken as e:
@@ -321,27 +420,41 @@ class Consumer:
                 self.lost_leader(broker, str(e))
                 continue
             if r is not None:
-                generation, offsets = self.fetching.pop(broker)
+                generation, offsets, _sent_s = self.fetching.pop(broker)
                 if generation == self.generation:
-                    self.deliver(self.parse_fetch(broker, r, offsets))
+                    self.hand_over(self.parse_fetch(broker, r, offsets))
+            elif time.monotonic() > self.fetching[broker][2] + self.config["request.timeout.ms"] / 1000:
+                self.lost_leader(broker, "request.timeout.ms is over")
 
     def parse_fetch(self, broker, r, asked):
-        """Records of one Fetch v4 answer: {(topic, partition): rows}; moves the positions."""
+        """Records of one Fetch answer: {(topic, partition): rows}; moves the positions."""
+        modern = self.cluster.connections[broker].version(wire.FETCH) >= 7
         r.i32()  # throttle
+        if modern and not self.sessions[broker].answered(r.i16(), r.i32()):
+            return {}
         answers = r.array(lambda: (r.string(), r.array(lambda: (
-            r.i32(), r.i16(), r.i64(), r.i64(), r.array(lambda: (r.i64(), r.i64())), r.blob()))))
+            r.i32(), r.i16(), r.i64(), r.i64(), r.i64() if modern else -1, r.array(lambda: (r.i64(), r.i64())),
+            r.blob()))))
         found, moved = {}, False
         for topic, rows in answers:
-            for partition, code, _high, _stable, _aborted, data in rows:
+            for partition, code, _high, _stable, _start, aborted, data in rows:
                 if code == wire.OFFSET_OUT_OF_RANGE:
-                    self.positions[partition] = self.reset(partition)
+                    self.positions[partition] = self.out_of_range(partition)
                 elif code:
                     moved = True
                 else:
-                    self.read(found, topic, partition, asked[partition], wire.decode_batches(data or b""))
+                    self.read(found, topic, partition, asked[partition], self.batches(data or b"", aborted))
         if moved:
             self.lost_leader(broker, "a partition's fetch failed")
         return found
+
+    def out_of_range(self, partition):
+        """Where to go on when the position is not in the log."""
+        return self.reset(partition)
+
+    def batches(self, data, aborted):
+        """The batches of an answer; for read_committed without what belongs to the aborted transactions."""
+        return wire.decode_batches(data, aborted if self.isolation() else [])
 
     def read(self, found, topic, partition, start, batches):
         """Add a partition's new records; what lies below the position comes with its batch."""
@@ -350,6 +463,15 @@ class Consumer:
             self.positions[partition] = batches[-1][0]
         if rows:
             found[(topic, partition)] = rows
+
+    def hand_over(self, records):
+        """Give what was fetched in polls of at most max.poll.records."""
+        most = self.config["max.poll.records"]
+        while records and self.left != 0:
+            poll = subject.limit(records, most)
+            records = {place: rows[len(poll.get(place, [])):] for place, rows in records.items()}
+            records = {place: rows for place, rows in records.items() if rows}
+            self.deliver(poll)
 
     def deliver(self, records):
         records = subject.limit(records, self.left)
@@ -378,6 +500,8 @@ class Consumer:
             return
         self.heartbeat()
         self.auto_commit(False)
+        if time.monotonic() > self.asked_s + self.config["metadata.max.age.ms"] / 1000:
+            self.look_again()
         self.fetch()
         self.take()
 
@@ -391,8 +515,11 @@ class Consumer:
             reason = e
         self.leave_partitions(not reason.keeps)
         if not reason.keeps:
-            self.member_id, self.generation = "", -1
-        self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
+            self.forget_membership()
+        self.back_off()
+
+    def forget_membership(self):
+        self.member_id, self.generation = "", -1
 
     def run(self):
         """Consume until the count is reached or somebody asks to stop."""
@@ -411,14 +538,19 @@ class Consumer:
             if self.assigned is not None and self.coordinator:
                 self.auto_commit(True)
             self.leave_partitions(False)
-            if self.coordinator and self.member_id:
-                self.coordinator.send(wire.LEAVE_GROUP, wire.string(self.config["group.id"]) +
-                                      wire.string(self.member_id))
-                self.coordinator.poll(LEAVE_LIMIT_S)
+            if self.coordinator and self.member_id and not self.config["group.instance.id"]:
+                self.leave()
         except (Rejoin, wire.Broken, wire.KafkaError) as e:
             print(f"consumer: close: {e}", file=sys.stderr)
         self.drop_coordinator()
         self.cluster.close()
+
+
+    def leave(self):
+        """A static member comes back, and so doesn't say this (KIP-345)."""
+        self.coordinator.send(wire.LEAVE_GROUP, wire.string(self.config["group.id"]) +
+                              wire.string(self.member_id))
+        self.coordinator.poll(LEAVE_LIMIT_S)
 
 
 def main(cls=Consumer):

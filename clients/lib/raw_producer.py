@@ -30,6 +30,7 @@ CONFIG = {  # Kafka's name: (how to read it, default)
     "linger.ms": (int, 0),
     "max.block.ms": (int, 60000),
     "max.in.flight.requests.per.connection": (int, 5),
+    "metadata.max.age.ms": (int, 300000),
     "request.timeout.ms": (int, 30000),
     "retries": (int, 2147483647),
     "retry.backoff.ms": (int, 100),
@@ -69,11 +70,11 @@ class Batch:
     def size_of(key, value):
         return 21 + len(key or "") + len(value)
 
-    def encode(self, producer_id, producer_epoch):
+    def encode(self, producer_id, producer_epoch, attributes):
         if self.data is None:
             rows = [(key and key.encode(), value.encode(), ms) for _, key, value, ms in self.records]
             sequence = -1 if self.sequence is None else self.sequence
-            self.data = wire.encode_batch(rows, producer_id, producer_epoch, sequence)
+            self.data = wire.encode_batch(rows, producer_id, producer_epoch, sequence, attributes)
         return self.data
 
 
@@ -102,17 +103,19 @@ class Producer:
     """The right one."""
 
     heeds_idempotence = True
+    config_table = CONFIG
 
     def __init__(self, options):
         flags = {"bootstrap.servers": options.bootstrap_server, "acks": options.acks}
-        self.config = configuration(CONFIG, {**flags, **options.properties})
+        self.config = configuration(self.config_table, {**flags, **options.properties})
         self.options = options
         self.sends = subject.Sends(options)
         self.cluster = wire.Cluster(self.config["bootstrap.servers"], self.config["client.id"])
         self.lanes = []
         self.producer_id, self.producer_epoch = -1, -1
         self.fatal = None  # why no further Produce may be sent
-        self.stale_s = None  # when metadata is asked again
+        self.stale_s = None  # when metadata is asked again, because it is wrong
+        self.asked_s = time.monotonic()  # when it was asked last
         self.idempotent = self.config["enable.idempotence"] and self.heeds_idempotence
         if self.idempotent:
             self._check_idempotence()
@@ -207,18 +210,21 @@ class Producer:
     def fill(self):
         """Take new records as far as throughput and buffer allow, and close what is full or has lingered."""
         while self.wants_more() and len(self.sends.open) < BUFFER_RECORDS and self.sends.wait_s() == 0:
-            number, key, value, ms = self.sends.attempt()
-            lane = self.lane_of(number, key)
-            if lane.filling and lane.filling.size + Batch.size_of(key, value) > self.config["batch.size"]:
-                lane.close_batch()
-            lane.filling = lane.filling or Batch()
-            lane.filling.add(number, key, value, ms or int(time.time() * 1000))
-            if len(lane.filling.records) == BATCH_RECORDS:
-                lane.close_batch()
+            self.add_record(*self.sends.attempt())
         lingered_s = time.monotonic() - self.config["linger.ms"] / 1000
         for lane in self.lanes:
             if lane.filling and (lane.filling.born_s <= lingered_s or not self.wants_more()):
                 lane.close_batch()
+
+    def add_record(self, number, key, value, ms):
+        """Put a record into its partition's batch."""
+        lane = self.lane_of(number, key)
+        if lane.filling and lane.filling.size + Batch.size_of(key, value) > self.config["batch.size"]:
+            lane.close_batch()
+        lane.filling = lane.filling or Batch()
+        lane.filling.add(number, key, value, ms or int(time.time() * 1000))
+        if len(lane.filling.records) == BATCH_RECORDS:
+            lane.close_batch()
 
     def send_ready(self):
         for lane in self.lanes:
@@ -235,11 +241,12 @@ class Producer:
         broker = self.cluster.leaders[lane.index]
         try:
             connection = self.cluster.to(broker)
-            if len(connection.waiting) >= self.in_flight_max():
+            if len(connection.waiting) >= self.in_flight_max() or self.is_muted(connection):
                 return False
             self.number(lane, batch)
-            data = batch.encode(self.producer_id, self.producer_epoch)
-            body = wire.string(None) + wire.i16(self.config["acks"])
+            txn = self.transactional_id()
+            data = batch.encode(self.producer_id, self.producer_epoch, wire.TRANSACTIONAL if txn else 0)
+            body = wire.string(txn) + wire.i16(self.config["acks"])
             body += wire.i32(self.config["request.timeout.ms"]) + wire.array([
                 wire.string(self.options.topic) + wire.array([wire.i32(lane.index) + wire.blob(data)])])
             lane.queue.popleft()
@@ -254,6 +261,12 @@ class Producer:
             lane.flying.pop()
             self.succeed(lane, batch, -1)
         return True
+
+    def is_muted(self, connection):
+        return time.monotonic() < connection.muted_until_s
+
+    def transactional_id(self):
+        """Whose transaction the batches belong to; None without one."""
 
     def in_flight_max(self):
         return self.config["max.in.flight.requests.per.connection"]
@@ -280,8 +293,10 @@ class Producer:
             self.stale_s = time.monotonic() + self.backoff_s(1)
 
     def refresh(self):
-        if self.stale_s is None or time.monotonic() < self.stale_s:
+        due_s = self.asked_s + self.config["metadata.max.age.ms"] / 1000 if self.stale_s is None else self.stale_s
+        if time.monotonic() < due_s:
             return
+        self.asked_s = time.monotonic()
         try:
             done = self.cluster.refresh(self.options.topic)
         except wire.Broken as e:
@@ -295,24 +310,29 @@ class Producer:
                 answer = connection.poll(0)
                 while answer:
                     self.take_answer(answer)
+                    connection.muted_until_s = max(connection.muted_until_s, time.monotonic() + answer.i32() / 1000)
                     answer = connection.poll(0)
             except wire.Broken as e:
                 self.lost(broker, e)
 
     def take_answer(self, r):
-        """One Produce v3 answer; it names the partition, and the oldest batch in flight there is meant."""
+        """One Produce v3 answer up to its throttle time; the oldest batch in flight of its partition is meant."""
         answers = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i16(), r.i64(), r.i64()))))
         for _topic, partitions in answers:
             for index, code, base_offset, _append_time in partitions:
                 lane = next(lane for lane in self.lanes if lane.index == index)
                 _, batch = lane.flying.pop(0)
-                if code == wire.DUPLICATE_SEQUENCE:
-                    self.succeed(lane, batch, -1)
-                elif code:
-                    self.look_again()
-                    self.failed(lane, batch, code, f"{wire.NAMES[wire.PRODUCE]} answered error {code}")
-                else:
-                    self.succeed(lane, batch, base_offset)
+                self.judge(lane, batch, code, base_offset)
+
+    def judge(self, lane, batch, code, base_offset):
+        """What a batch's answer means."""
+        if code == wire.DUPLICATE_SEQUENCE:
+            self.succeed(lane, batch, -1)
+        elif code:
+            self.look_again()
+            self.failed(lane, batch, code, f"{wire.NAMES[wire.PRODUCE]} answered error {code}")
+        else:
+            self.succeed(lane, batch, base_offset)
 
     def expire(self):
         """End connections that owe an answer for too long, and records that wait for too long."""

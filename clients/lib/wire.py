@@ -1,6 +1,6 @@
 """The few Kafka messages that the raw clients speak, byte by byte: primitives, record batches v2,
-connections. Standard library only. Versions are fixed (see VERSIONS) and none is flexible; each
-connection asks ApiVersions v0 first and refuses to speak a version that it was not told."""
+connections. Standard library only. VERSIONS has the versions of each API that the clients can build, the
+preferred one first; each connection asks ApiVersions v0 first and speaks none that it was not told."""
 import select
 import socket
 import struct
@@ -10,21 +10,29 @@ import subject
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 2, 3, 8, 9
 FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 10, 11, 12, 13, 14
-API_VERSIONS, INIT_PRODUCER_ID = 18, 22
-VERSIONS = {PRODUCE: 3, FETCH: 4, LIST_OFFSETS: 1, METADATA: 1, OFFSET_COMMIT: 2, OFFSET_FETCH: 1,
-            FIND_COORDINATOR: 0, JOIN_GROUP: 2, HEARTBEAT: 1, LEAVE_GROUP: 1, SYNC_GROUP: 1,
-            API_VERSIONS: 0, INIT_PRODUCER_ID: 0}
+API_VERSIONS, INIT_PRODUCER_ID, ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN = 18, 22, 24, 25, 26
+TXN_OFFSET_COMMIT = 28
+VERSIONS = {PRODUCE: (3,), FETCH: (7, 4), LIST_OFFSETS: (1,), METADATA: (1,), OFFSET_COMMIT: (7, 2),
+            OFFSET_FETCH: (1,), FIND_COORDINATOR: (1,), JOIN_GROUP: (5, 2), HEARTBEAT: (3, 1),
+            LEAVE_GROUP: (1,), SYNC_GROUP: (3, 1), API_VERSIONS: (0,), INIT_PRODUCER_ID: (0,),
+            ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,)}
+FLEXIBLE = {TXN_OFFSET_COMMIT: 3}  # the version from which on an API has compact lengths and tags (KIP-482)
 NAMES = {PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADATA: "Metadata",
          OFFSET_COMMIT: "OffsetCommit", OFFSET_FETCH: "OffsetFetch", FIND_COORDINATOR: "FindCoordinator",
          JOIN_GROUP: "JoinGroup", HEARTBEAT: "Heartbeat", LEAVE_GROUP: "LeaveGroup",
-         SYNC_GROUP: "SyncGroup", INIT_PRODUCER_ID: "InitProducerId"}
+         SYNC_GROUP: "SyncGroup", INIT_PRODUCER_ID: "InitProducerId",
+         ADD_PARTITIONS_TO_TXN: "AddPartitionsToTxn", ADD_OFFSETS_TO_TXN: "AddOffsetsToTxn", END_TXN: "EndTxn",
+         TXN_OFFSET_COMMIT: "TxnOffsetCommit"}
 
 # Error codes that these clients treat by name.
 OFFSET_OUT_OF_RANGE, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_NOT_AVAILABLE = 1, 6, 14, 15
 NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS = 16, 22, 25, 27
 OUT_OF_ORDER_SEQUENCE, DUPLICATE_SEQUENCE = 45, 46
+INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS, PRODUCER_FENCED = 47, 51, 90
+FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, MEMBER_ID_REQUIRED = 70, 71, 79
 RETRIABLE = {2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 51, 56, 72, 74, 75, 100}
 
+TRANSACTIONAL, CONTROL = 0x10, 0x20  # attributes of a batch
 FRAME_MAX = 64 << 20
 CONNECT_LIMIT_S = 3
 
@@ -61,6 +69,10 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
+def i8(n):
+    return struct.pack(">b", n)
+
+
 def i16(n):
     return struct.pack(">h", n)
 
@@ -91,13 +103,30 @@ def array(items):
 def varint(n):
     """A signed number in zigzag and seven bits a byte."""
     n = (n << 1) ^ (n >> 63)
-    n &= (1 << 64) - 1
+    return uvarint(n & (1 << 64) - 1)
+
+
+def uvarint(n):
+    """An unsigned number in seven bits a byte."""
     out = bytearray()
     while n > 0x7F:
         out.append(n & 0x7F | 0x80)
         n >>= 7
     out.append(n)
     return bytes(out)
+
+
+def cstring(s):
+    """A compact string; None is null."""
+    return uvarint(0) if s is None else uvarint(len(s.encode()) + 1) + s.encode()
+
+
+def carray(items):
+    """A compact array of encoded items; None is null."""
+    return uvarint(0) if items is None else uvarint(len(items) + 1) + b"".join(items)
+
+
+TAGS = b"\0"  # no tagged fields
 
 
 class Reader:
@@ -139,21 +168,38 @@ class Reader:
         """A list of what read() gives; null is empty."""
         return [read() for _ in range(self.i32())]
 
-    def varint(self):
+    def uvarint(self):
         n = shift = 0
         while True:
             byte = self.take(1)[0]
             n |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80 or shift > 63:
-                return (n >> 1) ^ -(n & 1)
+                return n
+
+    def varint(self):
+        n = self.uvarint()
+        return (n >> 1) ^ -(n & 1)
+
+    def cstring(self):
+        size = self.uvarint()
+        return None if size == 0 else self.take(size - 1).decode()
+
+    def carray(self, read):
+        return [read() for _ in range(self.uvarint() - 1)]
+
+    def tags(self):
+        """Tagged fields are skipped: none is known."""
+        for _ in range(self.uvarint()):
+            self.uvarint()
+            self.take(self.uvarint())
 
     def varblob(self):
         size = self.varint()
         return None if size < 0 else self.take(size)
 
 
-def encode_batch(records, producer_id=-1, producer_epoch=-1, base_sequence=-1):
+def encode_batch(records, producer_id=-1, producer_epoch=-1, base_sequence=-1, attributes=0):
     """A record batch v2, not compressed. records: [(key, value, timestamp in ms)], bytes or None."""
     first = records[0][2]
     rows = []
@@ -163,36 +209,59 @@ def encode_batch(records, producer_id=-1, producer_epoch=-1, base_sequence=-1):
             row += varint(-1) if part is None else varint(len(part)) + part
         row += varint(0)  # headers
         rows.append(varint(len(row)) + row)
-    checked = struct.pack(">hiqqqhii", 0, len(records) - 1, first, max(r[2] for r in records), producer_id,
+    checked = struct.pack(">hiqqqhii", attributes, len(records) - 1, first, max(r[2] for r in records), producer_id,
                           producer_epoch, base_sequence, len(records)) + b"".join(rows)
     rest = struct.pack(">ibI", -1, 2, crc32c(checked)) + checked
     return i64(0) + i32(len(rest)) + rest
 
 
-def decode_batches(data):
+class Aborted:
+    """Which batches of a Fetch answer belong to aborted transactions. listed: [(producer id, first offset)]; from
+    there on what a producer wrote in transactions is aborted, up to its abort marker."""
+
+    def __init__(self, listed):
+        self.coming, self.open = sorted(listed, key=lambda row: row[1]), set()
+
+    def hides(self, base_offset, producer_id, attributes, records):
+        while self.coming and self.coming[0][1] <= base_offset:
+            self.open.add(self.coming.pop(0)[0])
+        if attributes & CONTROL:
+            if records and records[0][1][2:4] == b"\0\0":  # the marker's type: 0 abort, 1 commit
+                self.open.discard(producer_id)
+            return True
+        return bool(attributes & TRANSACTIONAL) and producer_id in self.open
+
+
+def decode_batches(data, aborted=()):
     """Read a Fetch answer's records: [(next offset, [(offset, key, value)])], one entry a batch. A batch
-    that is cut off at the end is left away, as brokers may cut. Control batches have no records."""
-    out, at = [], 0
+    that is cut off at the end is left away, as brokers may cut. Control batches have no records, nor those of
+    the aborted transactions, [(producer id, first offset)]."""
+    out, at, filter_ = [], 0, Aborted(aborted)
     while at + 12 <= len(data):
         base_offset, size = struct.unpack_from(">qi", data, at)
         end = at + 12 + size
         if size < 49 or end > len(data):
             break
-        out.append(_decode_batch(base_offset, data[at + 12:end]))
+        next_offset, producer_id, attributes, records = decode_batch(base_offset, data[at + 12:end])
+        hidden = filter_.hides(base_offset, producer_id, attributes, records)
+        out.append((next_offset, [] if hidden else records))
         at = end
     return out
 
 
-def _decode_batch(base_offset, body):
+def decode_batch(base_offset, body, checked=True):
+    """One batch: (next offset, producer id, attributes, records)."""
     _epoch, magic, crc = struct.unpack_from(">ibI", body)
     if magic != 2:
         raise Broken(f"record batch with magic {magic}; the raw clients read 2 alone")
-    if crc != crc32c(body[9:]):
+    if checked and crc != crc32c(body[9:]):
         raise Broken(f"record batch at offset {base_offset} with a wrong CRC")
     reader = Reader(body)
     reader.take(9)
     attributes, last_delta = reader.i16(), reader.i32()
-    reader.take(8 + 8 + 8 + 2 + 4)
+    reader.take(8 + 8)
+    producer_id = reader.i64()
+    reader.take(2 + 4)
     count = reader.i32()
     if attributes & 7:
         raise Broken("compressed record batch; the raw clients have no codec")
@@ -207,7 +276,7 @@ def _decode_batch(base_offset, body):
             reader.varblob()
             reader.varblob()
         records.append((offset, key, value))
-    return base_offset + last_delta + 1, [] if attributes & 0x20 else records
+    return base_offset + last_delta + 1, producer_id, attributes, records
 
 
 class Connection:
@@ -221,6 +290,8 @@ class Connection:
         except OSError as e:
             raise Broken(f"connect to {address[0]}:{address[1]}: {e}") from e
         self.versions = {API_VERSIONS: (0, 0)}
+        self.flexible = {}  # {correlation id: whether the answer's header has tags}
+        self.muted_until_s = 0.0  # a broker asked for silence until then
         try:
             self.versions = self._ask_versions()
         except Broken:
@@ -238,13 +309,21 @@ class Connection:
     def close(self):
         self.socket.close()
 
+    def version(self, api):
+        """The preferred version of those that the broker has, too."""
+        low, high = self.versions.get(api, (0, -1))
+        for version in VERSIONS[api]:
+            if low <= version <= high:
+                return version
+        raise subject.Unsupported(f"the broker has no {NAMES[api]} v{VERSIONS[api][-1]}")
+
     def send(self, api, body, answered=True):
         """Write a request; its answer, if the broker gives one, is awaited later."""
-        low, high = self.versions.get(api, (0, -1))
-        if not low <= VERSIONS[api] <= high:
-            raise subject.Unsupported(f"the broker has no {NAMES[api]} v{VERSIONS[api]}")
+        version = self.version(api)
         self.correlation += 1
-        head = struct.pack(">hhi", api, VERSIONS[api], self.correlation) + string(self.client_id)
+        head = struct.pack(">hhi", api, version, self.correlation) + string(self.client_id)
+        flexible = version >= FLEXIBLE.get(api, version + 1)
+        head += TAGS if flexible else b""
         try:
             self.socket.settimeout(30)
             self.socket.sendall(i32(len(head) + len(body)) + head + body)
@@ -252,6 +331,7 @@ class Connection:
             raise Broken(f"send: {e}") from e
         if answered:
             self.waiting.append(self.correlation)
+            self.flexible[self.correlation] = flexible
 
     def poll(self, timeout_s):
         """The next answer as a Reader, or None when none is whole in time."""
@@ -282,9 +362,15 @@ class Connection:
         reader = Reader(self.buffer[4:4 + size])
         self.buffer = self.buffer[4 + size:]
         correlation = reader.i32()
+        self.match(correlation)
+        if self.flexible.pop(correlation, False):
+            reader.tags()
+        return reader
+
+    def match(self, correlation):
+        """The answer must be that to the oldest open request."""
         if not self.waiting or correlation != self.waiting.pop(0):
             raise Broken(f"an answer with correlation id {correlation} out of turn")
-        return reader
 
     def call(self, api, body, limit_s, stop=None):
         """Send and await one answer. None when `stop` (an Event) is set meanwhile."""
@@ -302,6 +388,8 @@ class Connection:
 class Cluster:
     """Who leads which partition, and the connections to the brokers."""
 
+    connect = Connection
+
     def __init__(self, bootstrap, client_id):
         self.client_id = client_id
         self.bootstrap = [self._address(part) for part in bootstrap.split(",")]
@@ -317,7 +405,7 @@ class Cluster:
         last = None
         for address in [*self.brokers.values(), *self.bootstrap]:
             try:
-                connection = Connection(address, self.client_id)
+                connection = self.connect(address, self.client_id)
                 try:
                     return self._learn(topic, connection.call(METADATA, array([string(topic)]), 5))
                 finally:
@@ -343,8 +431,20 @@ class Cluster:
         if broker not in self.brokers:
             raise Broken(f"broker {broker} is not known")
         if broker not in self.connections:
-            self.connections[broker] = Connection(self.brokers[broker], self.client_id)
+            self.connections[broker] = self.connect(self.brokers[broker], self.client_id)
         return self.connections[broker]
+
+    def find(self, kind, key):
+        """Ask any broker for a coordinator (kind 0: of a group, 1: of a transactional id): (code, address)."""
+        broker = min(self.brokers)
+        try:
+            r = self.to(broker).call(FIND_COORDINATOR, string(key) + i8(kind), 5)
+        except Broken:
+            self.drop(broker)
+            raise
+        r.i32()  # throttle
+        code, _message, _node = r.i16(), r.string(), r.i32()
+        return code, (r.string(), r.i32())
 
     def drop(self, broker):
         """Close a broker's connection and forget it."""

@@ -7,8 +7,12 @@ scenario {
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1, records = 300 })
 local c = lib.consumer(t, { args = { max_messages = 300 }, config = { ["max.partition.fetch.bytes"] = 1200, ["fetch.max.bytes"] = 1200 } })
--- A byte in the middle of the records: the lowest bit of a value, and the CRC says so.
-local flipped = rule("flipped", "Fetch topic=orders nth=2 -> flip 900")
+-- A bit of a byte in the middle of the records. A record has some 14 bytes, half of them its value: one of these is hit,
+-- whatever the version's fields before the records.
+local flipped = rule("flipped", "Fetch topic=orders nth=2 -> flip 500")
+for nth, byte in pairs({ [3] = 503, [4] = 506, [5] = 509 }) do
+  rule("flipped-" .. nth, "Fetch topic=orders nth=" .. nth .. " -> flip " .. byte, { optional = true })
+end
 timeline(function()
   c:start()
   await(flipped:fired(), "10s")

@@ -8,7 +8,7 @@ local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 3, records = 300 })
 local c = lib.consumer(t, { args = { max_messages = 300 }, config = { ["max.partition.fetch.bytes"] = 1500, ["fetch.max.bytes"] = 3000 } })
 -- A client without sessions has none to lose.
-rule("gone", "Fetch version=7..18 nth=3 -> error FETCH_SESSION_ID_NOT_FOUND", { optional = true })
+rule("gone", "Fetch version=7..18 nth=2 -> error FETCH_SESSION_ID_NOT_FOUND", { optional = true })
 timeline(function()
   c:start()
   await(c:exited(0), "18s")
