@@ -38,6 +38,16 @@ function M.consumer(topic, o)
   })
 end
 
+-- A transactional program with transactions of five records: o.name, o.args, o.config.
+function M.transactional(topic, o)
+  o = o or {}
+  return client(o.name or "x", {
+    speaks = "transactional",
+    args = merged({ topic = topic, transactional_id = "writer", max_messages = 30, transaction_size = 5 }, o.args),
+    config = merged({ ["retry.backoff.ms"] = 100, ["request.timeout.ms"] = 5000 }, o.config),
+  })
+end
+
 -- What every producer owes whose faults can be retried.
 function M.must_deliver(p, t)
   must(delivery.no_loss(p, t))
