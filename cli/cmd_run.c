@@ -1,6 +1,6 @@
 /* `ktrial run`: scenarios against a client. Reads the options, loads and checks every case before
  * anything starts, hands them to the pool, prints what comes back. */
-#include "cli/cmd.h"
+#include "cli/scenarios.h"
 
 #include "cli/tell.h"
 #include "harness/page.h"
@@ -265,32 +265,6 @@ static bool is_skipped(const struct run *r, const struct scenario *s)
 	return false;
 }
 
-/* Whether an axis' value is wanted: --case of that key names it, or none names the key. */
-static bool axis_wanted(const struct run *r, const struct scenario *s, int32_t index, int32_t axis)
-{
-	struct str value = scenario_case_value(s, index, axis)->text, key = s->axes[axis].key;
-	bool named = false;
-
-	for (int32_t i = 0; i < r->cases_count; i++) {
-		const char *equals = strchr(r->cases[i], '=');
-
-		if (!str_eq(key, (struct str){r->cases[i], (int32_t)(equals - r->cases[i])}))
-			continue;
-		if (str_is(value, equals + 1))
-			return true;
-		named = true;
-	}
-	return !named;
-}
-
-static bool case_wanted(const struct run *r, const struct scenario *s, int32_t index)
-{
-	for (int32_t i = 0; i < s->axes_count; i++)
-		if (!axis_wanted(r, s, index, i))
-			return false;
-	return true;
-}
-
 /* A --case whose key no scenario has is a slip of the pen. */
 static int judge_case_keys(const struct run *r)
 {
@@ -299,8 +273,7 @@ static int judge_case_keys(const struct run *r)
 		bool found = false;
 
 		for (int32_t k = 0; k < r->suite.count && !found; k++)
-			for (int32_t a = 0; a < r->suite.list[k]->axes_count; a++)
-				found |= str_eq(r->suite.list[k]->axes[a].key, key);
+			found = scenario_has_key(r->suite.list[k], key);
 		if (!found)
 			return cmd_usage(&cmd_run,
 					 "no scenario here has '" STR_FMT "' in its matrix",
@@ -338,7 +311,7 @@ static bool add_case(struct run *r, const struct scenario *s, int32_t index)
 static bool add_scenario(struct run *r, const struct scenario *s)
 {
 	for (int32_t i = 0; i < s->cases_count; i++)
-		if (case_wanted(r, s, i) && !add_case(r, s, i))
+		if (scenario_case_wanted(s, i, r->cases, r->cases_count) && !add_case(r, s, i))
 			return false; /* its other cases would say the same */
 	return true;
 }

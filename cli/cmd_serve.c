@@ -50,7 +50,7 @@ static const char help[] =
 	"  --plan FILE.lua         the cluster of a scenario: its brokers, topics with what is in "
 	"them, and rules;\n"
 	"                          its clients, checks and timeline are `ktrial run`'s\n"
-	"  --case NAME             of --plan: the case, as in `ktrial list`; the first\n"
+	"  --case KEY=VALUE        of --plan: the first case of the matrix that has it; several\n"
 	"  --like kafka-X.Y        versions, features and ways of that release, kafka-0.10.0 to "
 	"kafka-4.4\n"
 	"  --seed N                of ids and of the rules' chances; 1\n"
@@ -59,7 +59,8 @@ static const char help[] =
 	"  -v                      each request and answer, rule and connection as a line on "
 	"stderr\n"
 	"\n"
-	"Exit status: 0; 1 with --strict; 2 wrong use; 4 when a port is taken.\n";
+	"Exit status: 0; 1 with --strict; 2 wrong use; 3 the scenario of --plan is wrong; 4 when "
+	"a port is\ntaken or the capture can't be written.\n";
 
 enum {
 	OPT_BROKERS = 1,
@@ -266,7 +267,11 @@ static int set_option(struct serve *s, int id, const char *value, const char *wo
 		s->plan.path = value;
 		return 0;
 	default:
-		s->plan.case_name = value;
+		if (!strchr(value, '='))
+			return cmd_usage(&cmd_serve, "--case takes KEY=VALUE, not %s", value);
+		if (s->plan.cases_count == SERVE_CASES_MAX)
+			return cmd_usage(&cmd_serve, "--case stands too often");
+		s->plan.cases[s->plan.cases_count++] = value;
 		return 0;
 	}
 }

@@ -63,3 +63,38 @@ int scenarios_each(const struct command *command, int argc, char **argv,
 		return status < 0 ? EXIT_FINE : status;
 	return wrong ? EXIT_SCENARIO : EXIT_FINE;
 }
+
+static bool axis_wanted(const struct scenario *s, int32_t case_index, int32_t axis,
+			const char *const *wanted, int32_t wanted_count)
+{
+	struct str value = scenario_case_value(s, case_index, axis)->text, key = s->axes[axis].key;
+	bool named = false;
+
+	for (int32_t i = 0; i < wanted_count; i++) {
+		const char *equals = strchr(wanted[i], '=');
+
+		if (!str_eq(key, (struct str){wanted[i], (int32_t)(equals - wanted[i])}))
+			continue;
+		if (str_is(value, equals + 1))
+			return true;
+		named = true;
+	}
+	return !named;
+}
+
+bool scenario_case_wanted(const struct scenario *s, int32_t case_index, const char *const *wanted,
+			  int32_t wanted_count)
+{
+	for (int32_t i = 0; i < s->axes_count; i++)
+		if (!axis_wanted(s, case_index, i, wanted, wanted_count))
+			return false;
+	return true;
+}
+
+bool scenario_has_key(const struct scenario *s, struct str key)
+{
+	for (int32_t i = 0; i < s->axes_count; i++)
+		if (str_eq(s->axes[i].key, key))
+			return true;
+	return false;
+}

@@ -13,4 +13,12 @@
 int scenarios_each(const struct command *command, int argc, char **argv,
 		   bool (*each)(const struct scenario *s, struct buf *out, void *ctx), void *ctx);
 
+/* Whether a case is among those that --case KEY=VALUE names, each of which has its =: where one
+ * names a key of the matrix, one of that key is to have the case's value. */
+bool scenario_case_wanted(const struct scenario *s, int32_t case_index, const char *const *wanted,
+			  int32_t wanted_count);
+
+/* Whether the key is in its matrix. */
+bool scenario_has_key(const struct scenario *s, struct str key);
+
 #endif

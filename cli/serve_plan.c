@@ -2,43 +2,47 @@
  * the service's configuration points into. */
 #include "cli/serve_plan.h"
 
+#include "cli/scenarios.h"
 #include "harness/preload.h"
 
 #include <stdio.h>
 
 #define COMPLAINTS_MAX ((size_t)16 << 20)
 
-/* The index of the case that is asked for; -1 if the scenario has none of that name. */
-static int32_t find_case(const struct serve_plan *p)
+/* The first case that is wanted. An exit status. */
+static int find_case(const struct serve_plan *p, int32_t *ret_index)
 {
-	struct arena arena;
-	int32_t found = -1;
+	const struct scenario *s = p->scenario;
 
-	if (!p->case_name)
-		return 0;
-	arena_init(&arena, PLAN_SIZE_MAX);
-	for (int32_t i = 0; i < p->scenario->cases_count && found < 0; i++)
-		if (str_is(scenario_case_name(p->scenario, i, &arena), p->case_name))
-			found = i;
-	arena_release(&arena);
-	return found;
+	for (int32_t i = 0; i < p->cases_count; i++) {
+		struct str key = {p->cases[i], (int32_t)strcspn(p->cases[i], "=")};
+
+		if (!scenario_has_key(s, key))
+			return cmd_usage(&cmd_serve, "%s has no '" STR_FMT "' in its matrix",
+					 p->path, STR_ARG(key));
+	}
+	for (*ret_index = 0; *ret_index < s->cases_count; ++*ret_index)
+		if (scenario_case_wanted(s, *ret_index, p->cases, p->cases_count))
+			return 0;
+	return cmd_usage(&cmd_serve, "%s has no such case; `ktrial list` shows them", p->path);
 }
 
 static int load(struct serve_plan *p, uint64_t seed, struct buf *complaints)
 {
-	int32_t index;
+	int32_t index = 0;
+	int status;
 
 	p->scenario = scenario_load(p->path, p->path, complaints);
-	index = p->scenario ? find_case(p) : -1;
-	if (p->scenario && index < 0)
-		return cmd_usage(&cmd_serve, "%s has no case '%s'; `ktrial list` shows them",
-				 p->path, p->case_name);
-	if (p->scenario)
+	if (p->scenario) {
+		status = find_case(p, &index);
+		if (status)
+			return status;
 		p->plan = plan_load(p->scenario, index, seed, complaints);
+	}
 	if (p->plan)
 		return 0;
 	fputs(buf_cstr(complaints), stderr);
-	return EXIT_USAGE;
+	return EXIT_SCENARIO;
 }
 
 int serve_plan_read(struct serve_plan *p, struct cluster_config *config)
@@ -48,7 +52,7 @@ int serve_plan_read(struct serve_plan *p, struct cluster_config *config)
 	int status;
 
 	if (!p->path)
-		return p->case_name ? cmd_usage(&cmd_serve, "--case wants --plan") : 0;
+		return p->cases_count ? cmd_usage(&cmd_serve, "--case wants --plan") : 0;
 	if (p->rival)
 		return cmd_usage(&cmd_serve, "%s can't stand beside --plan, which says it",
 				 p->rival);

@@ -7,8 +7,12 @@
 #include "harness/plan.h"
 #include "service/service.h"
 
+#define SERVE_CASES_MAX 32
+
 struct serve_plan {
-	const char *path, *case_name; /* as given; NULL not given */
+	const char *path;		    /* NULL: no --plan */
+	const char *cases[SERVE_CASES_MAX]; /* KEY=VALUE each; the first case that has them all */
+	int32_t cases_count;
 	const char *rival; /* an option that says what a plan says; NULL none was given */
 	struct scenario *scenario;
 	struct case_plan *plan; /* NULL without --plan */
