@@ -30,6 +30,8 @@ static const char help[] =
 	"  hold NAME                                how many exchanges are held; release NAME\n"
 	"  wait hold NAME [--count N] [--timeout T] until so many are held\n"
 	"  wait exchanges 'MATCH' [--since ID] [--count N] [--timeout T]\n"
+	"  happened ['MATCH'] [--since ID] [--limit N]      what became of the cluster\n"
+	"  wait happened 'leader-moved topic=t' [--since ID] [--count N] [--timeout T]\n"
 	"  topic add NAME[:PARTITIONS[:RF]]         topic show NAME\n"
 	"  partition TOPIC PARTITION                its leader and offsets\n"
 	"  log TOPIC PARTITION [--offset N] [--limit N]     batches: the same in hex\n"
@@ -203,16 +205,26 @@ static int build_wait_hold(struct ctl *c, const char **words, int count)
 	return add_wait(c);
 }
 
-static int build_wait_exchanges(struct ctl *c, const char **words, int count)
+static int wait_match(struct ctl *c, const char *path, const char **words, int count)
 {
 	int status;
 
-	get(c, "/exchanges");
+	get(c, path);
 	status = add_wait(c);
 	c->values[0] = count ? words[0] : NULL;
 	query(c, 0, "match");
 	query(c, OPT_SINCE, "since");
 	return status;
+}
+
+static int build_wait_exchanges(struct ctl *c, const char **words, int count)
+{
+	return wait_match(c, "/exchanges", words, count);
+}
+
+static int build_wait_happened(struct ctl *c, const char **words, int count)
+{
+	return wait_match(c, "/happened", words, count);
 }
 
 static int build_release(struct ctl *c, const char **words, int count)
@@ -372,14 +384,24 @@ static int build_transactions(struct ctl *c, const char **words, int count)
 	return get(c, "/transactions");
 }
 
-static int build_exchanges(struct ctl *c, const char **words, int count)
+static int list_match(struct ctl *c, const char *path, const char **words, int count)
 {
-	get(c, "/exchanges");
+	get(c, path);
 	c->values[0] = count ? words[0] : NULL;
 	query(c, 0, "match");
 	query(c, OPT_SINCE, "since");
 	query(c, OPT_LIMIT, "limit");
 	return 0;
+}
+
+static int build_exchanges(struct ctl *c, const char **words, int count)
+{
+	return list_match(c, "/exchanges", words, count);
+}
+
+static int build_happened(struct ctl *c, const char **words, int count)
+{
+	return list_match(c, "/happened", words, count);
 }
 
 static int build_count(struct ctl *c, const char **words, int count)
@@ -457,6 +479,7 @@ static const struct form forms[] = {
 	{"topic", "show", 1, 1, build_topic_show},
 	{"wait", "hold", 1, 1, build_wait_hold},
 	{"wait", "exchanges", 0, 1, build_wait_exchanges},
+	{"wait", "happened", 0, 1, build_wait_happened},
 	{"partition", NULL, 2, 2, build_partition},
 	{"log", NULL, 2, 2, build_log},
 	{"batches", NULL, 2, 2, build_batches},
@@ -469,6 +492,7 @@ static const struct form forms[] = {
 	{"transactions", NULL, 0, 0, build_transactions},
 	{"exchanges", NULL, 0, 1, build_exchanges},
 	{"count", NULL, 0, 1, build_count},
+	{"happened", NULL, 0, 1, build_happened},
 	{"call", NULL, 1, 2, build_call},
 	{"mark", NULL, 1, 1, build_mark},
 	{"evidence", NULL, 1, 1, build_evidence},

@@ -1,5 +1,6 @@
 /* The HTTP side of the control interface: listening, the token, finding the route, answers now or
- * later. What the routes do is control_routes.c's. Owns the exchanges that are kept. */
+ * later. What the routes do is control_routes.c's. Owns the exchanges that are
+ * kept, and what happened. */
 #include "service/control_ask.h"
 
 #include "base/log.h"
@@ -26,7 +27,7 @@ struct waiting {
 	enum wait_for what;
 	char *name; /* of a rule or a hold; of exchanges what to match, NULL for any */
 	uint64_t count, reached;
-	uint64_t since; /* exchanges up to this id are counted */
+	uint64_t since; /* what has an id up to this one is counted */
 	int64_t until_us;
 };
 
@@ -91,14 +92,32 @@ int64_t ask_int(const struct ask *a, const char *key, int64_t fallback)
 
 /* ---- waiting ---- */
 
+/* Adds those that match and came since. All may have been reset in the meantime. */
+static void count_more(struct waiting *w)
+{
+	const struct control *c = w->c;
+	struct keep_query q = {.match = str_of(w->name), .cluster = service_cluster(c->service)};
+	struct happened_query h = {.match = str_of(w->name)};
+	bool exchanges = w->what == WAIT_EXCHANGES;
+	uint64_t total = exchanges ? keep_total(c->keep) : happened_total(c->happened);
+	int64_t more = 0;
+
+	q.since = h.since = w->since = w->since > total ? 0 : w->since;
+	if (w->since == total)
+		return;
+	if (!exchanges)
+		more = happened_query(c->happened, &h, NULL);
+	else if (keep_query(c->keep, &q, NULL, &more, NULL))
+		more = 0;
+	w->since = total;
+	w->reached += (uint64_t)more;
+}
+
 /* How far the count is; false if what is counted is gone. */
 static bool waiting_look(struct waiting *w)
 {
 	struct service *s = w->c->service;
 	struct rule *r;
-	struct keep_query q = {
-		.match = str_of(w->name), .since = w->since, .cluster = service_cluster(s)};
-	int64_t more;
 
 	switch (w->what) {
 	case WAIT_RULE:
@@ -109,21 +128,15 @@ static bool waiting_look(struct waiting *w)
 		w->reached = (uint64_t)service_held(s, str_of(w->name));
 		return true;
 	default:
-		if (w->since > keep_total(w->c->keep)) /* all was reset */
-			w->since = 0;
-		if (w->since == keep_total(w->c->keep) ||
-		    keep_query(w->c->keep, &q, NULL, &more, NULL))
-			return true;
-		w->since = keep_total(w->c->keep);
-		w->reached += (uint64_t)more;
+		count_more(w);
 		return true;
 	}
 }
 
 static void waiting_answer(const struct waiting *w, bool there)
 {
-	static const char *const name_keys[] = {"name", "name", "match"};
-	static const char *const count_keys[] = {"hits", "held", "count"};
+	static const char *const name_keys[] = {"name", "name", "match", "match"};
+	static const char *const count_keys[] = {"hits", "held", "count", "count"};
 	struct buf out;
 	struct json j;
 	bool met = there && w->reached >= w->count;
@@ -173,7 +186,8 @@ static void on_event(void *ctx, const struct event *ev)
 {
 	struct control *c = ctx;
 
-	if (c->waiting && (ev->kind == EVENT_RULE || ev->kind == EVENT_EXCHANGE))
+	if (c->waiting &&
+	    (ev->kind == EVENT_RULE || ev->kind == EVENT_EXCHANGE || ev->kind == EVENT_CLUSTER))
 		loop_timer_set(&c->check, 0);
 }
 
@@ -203,7 +217,7 @@ int control_wait(struct ask *a, enum wait_for what, struct str name)
 	if (timeout && !parse_time(str_of(timeout), &us))
 		return ask_fail(a, 400, "timeout takes a time such as 5s, not '%s'", timeout);
 	if (since && !parse_int(str_of(since), 0, INT64_MAX / 16, &from))
-		return ask_fail(a, 400, "since takes the id of an exchange, not '%s'", since);
+		return ask_fail(a, 400, "since takes an id, not '%s'", since);
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();
@@ -418,8 +432,10 @@ struct control *control_new(struct loop *loop, struct service *s,
 	evhttp_set_gencb(c->http, on_request, c);
 	loop_timer_init(&c->check, loop, on_check, c);
 	c->keep = keep_new();
+	c->happened = happened_new();
 	c->sink = (struct event_sink){.on_event = on_event, .ctx = c, .response_max = 1};
 	event_bus_add(service_events(s), keep_sink(c->keep));
+	event_bus_add(service_events(s), happened_sink(c->happened));
 	event_bus_add(service_events(s), &c->sink);
 	if (bind_http(c, e)) {
 		control_free(c);
@@ -433,11 +449,13 @@ void control_free(struct control *c)
 	if (!c)
 		return;
 	event_bus_remove(service_events(c->service), keep_sink(c->keep));
+	event_bus_remove(service_events(c->service), happened_sink(c->happened));
 	event_bus_remove(service_events(c->service), &c->sink);
 	loop_timer_clear(&c->check);
 	evhttp_free(c->http); /* tells each waiting one that it is gone */
 	assert(!c->waiting);
 	keep_free(c->keep);
+	happened_free(c->happened);
 	free(c->token);
 	free(c->evidence);
 	free(c);

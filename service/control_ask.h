@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "service/control.h"
+#include "service/happened.h"
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -19,6 +20,7 @@ struct control {
 	struct evhttp *http;
 	char address[300];
 	struct keep *keep;
+	struct happened *happened;
 	struct event_sink sink;
 	struct waiting *waiting;
 	struct loop_timer check;
@@ -55,11 +57,12 @@ const char *ask_query(const struct ask *a, const char *key);
 struct str ask_text(const struct ask *a, const char *key);
 int64_t ask_int(const struct ask *a, const char *key, int64_t fallback);
 
-/* What can be waited for: hits of a rule, exchanges held under a name, exchanges that match. */
-enum wait_for { WAIT_RULE, WAIT_HOLD, WAIT_EXCHANGES };
+/* What can be waited for: hits of a rule, exchanges held under a name, exchanges that match, what
+ * happened to the cluster. */
+enum wait_for { WAIT_RULE, WAIT_HOLD, WAIT_EXCHANGES, WAIT_HAPPENED };
 
-/* Answers once there are ?count= (1) of them, or ?timeout= (30s) is over; of exchanges those after
- * ?since= (0). The match was seen to be one. */
+/* Answers once there are ?count= (1) of them, or ?timeout= (30s) is over; of the last two those
+ * after ?since= (0). The match was seen to be one. */
 int control_wait(struct ask *a, enum wait_for what, struct str name);
 
 #endif

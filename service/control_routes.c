@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define EXCHANGES_DEFAULT 1000
+#define HAPPENED_DEFAULT  1000
 
 static int list_routes(struct ask *a)
 {
@@ -255,6 +256,36 @@ static int wait_exchanges(struct ask *a)
 	return control_wait(a, WAIT_EXCHANGES, q.match);
 }
 
+/* ---- what happened ---- */
+
+static int get_happened(struct ask *a)
+{
+	const char *since = ask_query(a, "since"), *limit = ask_query(a, "limit");
+	struct happened_query q = {.match = str_of(ask_query(a, "match")),
+				   .limit = HAPPENED_DEFAULT};
+	int64_t from = 0, count;
+
+	if (since && !parse_int(str_of(since), 0, INT64_MAX / 16, &from))
+		return ask_fail(a, 400, "since takes an id, not '%s'", since);
+	if (limit && !parse_int(str_of(limit), 0, INT32_MAX, &q.limit))
+		return ask_fail(a, 400, "limit takes a whole number, not '%s'", limit);
+	q.since = (uint64_t)from;
+	json_open(&a->json, '{');
+	json_key(&a->json, "happened");
+	json_open(&a->json, '[');
+	count = happened_query(a->c->happened, &q, &a->json);
+	json_close(&a->json, ']');
+	json_key_int(&a->json, "count", count);
+	json_key_int(&a->json, "total", (int64_t)happened_total(a->c->happened));
+	json_close(&a->json, '}');
+	return 200;
+}
+
+static int wait_happened(struct ask *a)
+{
+	return control_wait(a, WAIT_HAPPENED, str_of(ask_query(a, "match")));
+}
+
 /* ---- the run ---- */
 
 static int add_mark(struct ask *a)
@@ -302,6 +333,7 @@ static int reset_all(struct ask *a)
 {
 	service_reset(a->c->service);
 	keep_clear(a->c->keep);
+	happened_clear(a->c->happened);
 	if (a->c->config.on_reset)
 		a->c->config.on_reset(a->c->config.ctx);
 	return get_ready(a);
@@ -369,6 +401,13 @@ const struct route control_routes[] = {
 	{"GET", "/events", "what can happen to the cluster", control_list_events},
 	{"POST", "/events", "lets it happen: {\"event\": \"broker-down broker=2\"}",
 	 control_happen},
+	{"GET", "/happened",
+	 "what happened to the cluster, newest last: ?match= a name and fields of its detail, "
+	 "?since= an id, ?limit= (1000)",
+	 get_happened},
+	{"GET", "/happened/wait",
+	 "answers once ?count= (1) of it after ?since= (0) ?match=, or 408 after ?timeout= (30s)",
+	 wait_happened},
 	{"POST", "/marks", "puts {\"name\"} into the evidence", add_mark},
 	{"GET", "/evidence", "the capture so far, as pcapng", get_evidence},
 	{"POST", "/reset",
