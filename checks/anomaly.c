@@ -279,7 +279,9 @@ static void feed_aborted(struct check *c, const struct event *ev)
 	HASH_ADD_KEYPTR(hh, s->readers, r->client.data, (unsigned)client.len, r);
 }
 
-static void end_aborted(struct check *c, struct finding *f)
+/* Counts the reads of records whose transaction ended so, and tells the first. */
+static uint64_t judge_outcome(struct check *c, struct finding *f, enum txn_outcome outcome,
+			      const char *what)
 {
 	struct isolation *state = c->state;
 	struct committed_reader *reader;
@@ -295,17 +297,29 @@ static void end_aborted(struct check *c, struct finding *f)
 				p ? history_record(p, r->offset) : NULL;
 
 			f->judged += record != NULL;
-			if (!record || record->txn != TXN_ABORTED || wrong++)
+			if (!record || record->txn != outcome || wrong++)
 				continue;
 			read_moment(f, s, r);
 			finding_set(f, FINDING_FAIL,
 				    STR_FMT " reads committed records only and was given " STR_FMT
-					    "-%d offset %lld (" STR_FMT
-					    ") of an aborted transaction",
+					    "-%d offset %lld (" STR_FMT ") of an %s transaction",
 				    STR_ARG(s->name), STR_ARG(r->topic), r->partition,
-				    (long long)r->offset, STR_ARG(r->value));
+				    (long long)r->offset, STR_ARG(r->value), what);
 		}
 	}
+	return wrong;
+}
+
+static void end_open(struct check *c, struct finding *f)
+{
+	sum_up(f, judge_outcome(c, f, TXN_OPEN, "open"), "records, none of an open transaction",
+	       "nobody who reads committed records only was given one");
+}
+
+static void end_aborted(struct check *c, struct finding *f)
+{
+	uint64_t wrong = judge_outcome(c, f, TXN_ABORTED, "aborted");
+
 	sum_up(f, wrong, "records, none of an aborted transaction",
 	       "nobody who reads committed records only was given one");
 }
@@ -316,6 +330,21 @@ static void release_aborted(struct check *c)
 
 	HASH_CLEAR(hh, s->readers);
 }
+
+const struct check_type check_open = {
+	.name = "read.nothing_open",
+	.claim = "a read_committed consumer is given nothing of a transaction that has not ended "
+		 "(precommitted read)",
+	.see = "KIP-98; isolation.level",
+	.needs = NEEDS_LOG | NEEDS_REPORTS | NEEDS_WIRE,
+	.args = {ARG_CLIENT},
+	.kin = "read.",
+	.universal = true,
+	.state_size = sizeof(struct isolation),
+	.feed = feed_aborted,
+	.end = end_open,
+	.release = release_aborted,
+};
 
 const struct check_type check_aborted = {
 	.name = "read.nothing_aborted",

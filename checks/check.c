@@ -36,6 +36,13 @@ static const struct check_type *const types[] = {
 	&check_no_skip_within,
 	&check_no_control,
 	&check_aborted,
+	&check_open,
+	/* transactions */
+	&check_txn_added,
+	&check_txn_no_commit,
+	&check_txn_epoch,
+	&check_txn_member,
+	&check_txn_told,
 	/* groups */
 	&check_one_owner,
 	&check_one_join,

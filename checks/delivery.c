@@ -64,7 +64,8 @@ static void tally_record(struct tally *t, struct history_partition *p, struct hi
 	if (!send)
 		return;
 	t->records++;
-	if (r->state != RECORD_LIVE) {
+	/* What was aborted may be sent again, in the next transaction. */
+	if (r->state != RECORD_LIVE || r->txn == TXN_ABORTED) {
 		t->gone[send->index]++;
 		return;
 	}

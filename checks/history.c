@@ -65,6 +65,7 @@ void history_free(struct history *h)
 		free(s->reads);
 		free(s->owned);
 		free(s->commits);
+		free(s->txns);
 		free(s);
 	}
 	if (h->batches)
@@ -372,6 +373,7 @@ static struct history_send *find_send(struct history *h, struct history_subject 
 	send->number = history_value_number(send->value);
 	send->partition = -1;
 	send->offset = -1;
+	send->txn = -1;
 	HASH_ADD_KEYPTR(hh, s->by_value, own.data, (unsigned)own.len, send);
 	GROW(s->sends, s->sends_count, s->sends_cap);
 	send->index = s->sends_count;
@@ -405,6 +407,7 @@ static void feed_send(struct history *h, struct history_subject *s, const struct
 		send->partition = r->partition;
 	if (r->kind == REPORT_SEND_ATTEMPT) {
 		send->attempt_us = time_us;
+		send->txn = (int32_t)s->txns_count - 1;
 		return;
 	}
 	send->end_us = time_us;
@@ -415,6 +418,19 @@ static void feed_send(struct history *h, struct history_subject *s, const struct
 	} else if (send->state != SEND_ACKED) {
 		send->state = SEND_FAILED;
 		send->why = keep(h, r->exception.data ? r->exception : r->message);
+	}
+}
+
+/* A transaction begins, or the last one has ended. */
+static void feed_transaction(struct history_subject *s, struct str state)
+{
+	if (str_is(state, "begun")) {
+		GROW(s->txns, s->txns_count, s->txns_cap);
+		s->txns[s->txns_count++] = TXN_OPEN;
+	} else if (s->txns_count) {
+		s->txns[s->txns_count - 1] = str_is(state, "committed") ? TXN_COMMITTED
+					     : str_is(state, "aborted") ? TXN_ABORTED
+									: TXN_OPEN;
 	}
 }
 
@@ -497,6 +513,9 @@ static void feed_report(struct history *h, const struct event_report *ev, int64_
 		break;
 	case REPORT_RECORD:
 		feed_read(h, s, &r, time_us);
+		break;
+	case REPORT_TRANSACTION:
+		feed_transaction(s, r.state);
 		break;
 	case REPORT_STARTUP:
 		s->lives++;

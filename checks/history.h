@@ -61,6 +61,7 @@ struct history_send {
 	int32_t partition; /* -1 unknown */
 	int64_t offset;	   /* as acknowledged; -1 unknown */
 	int32_t acks;	   /* how often success was reported */
+	int32_t txn;	   /* the subject's transaction that sent it last; -1 none */
 	size_t index;	   /* in sends */
 	UT_hash_handle hh; /* by topic and value */
 };
@@ -99,6 +100,8 @@ struct history_subject {
 	size_t owned_count, owned_cap;
 	struct history_commit *commits;
 	size_t commits_count, commits_cap;
+	enum txn_outcome *txns; /* how the subject told that its transactions ended, in order */
+	size_t txns_count, txns_cap;
 	int32_t polls;
 	int32_t lives;	/* startup_complete lines */
 	bool ended;	/* the latest life said shutdown_complete */

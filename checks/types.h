@@ -14,6 +14,9 @@ extern const struct check_type check_one_join, check_member_id, check_fenced, ch
 	check_quiet, check_leaves;
 /* connection.c */
 extern const struct check_type check_throttle, check_attempts, check_refresh, check_rate;
+/* txn.c */
+extern const struct check_type check_txn_added, check_txn_no_commit, check_txn_epoch,
+	check_txn_member, check_txn_told;
 /* group.c */
 extern const struct check_type check_one_owner;
 /* consumer.c */
@@ -22,7 +25,7 @@ extern const struct check_type check_no_step_back, check_no_step_back_within, ch
 	check_no_skip_within, check_no_control;
 /* anomaly.c */
 extern const struct check_type check_consistent, check_all_given, check_nothing_passed_over,
-	check_once, check_aborted;
+	check_once, check_aborted, check_open;
 extern const struct check_type check_true_offsets, check_no_error, check_all_answered;
 /* wire.c */
 extern const struct check_type check_u5, check_u6, check_u7, check_u8;

@@ -71,6 +71,7 @@ static const struct key transactional_args[] = {
 	{"max_messages", KEY_SETTING, 0, MESSAGES_MAX, "how many records; no end if absent"},
 	{"transaction_size", KEY_SETTING, 0, 0, "records of a transaction"},
 	{"abort_every", KEY_SETTING, 0, 0, "every so many transactions one is aborted"},
+	{"throughput", KEY_SETTING, 0, 0, "records a second"},
 	{"value_prefix", KEY_SETTING, 0, 0, "values are PREFIX.0, PREFIX.1, ..."},
 	{0},
 };

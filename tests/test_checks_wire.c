@@ -16,6 +16,7 @@ static struct {
 	int64_t now_us, next_offset;
 	int32_t correlation_id;
 	const char *client;
+	bool transactional;
 } run;
 
 static void begin(const char *name, int64_t number)
@@ -85,6 +86,7 @@ static void produce(int16_t epoch, int32_t sequence, int n, const char *value, i
 	options.producer_id = 7;
 	options.producer_epoch = epoch;
 	options.base_sequence = sequence;
+	options.transactional = run.transactional;
 	buf_init(&out, 100000);
 	batch_builder_init(&b, &options, &out);
 	for (int i = 0; i < n; i++)
@@ -401,12 +403,160 @@ TEST(who_reads_committed_records_is_given_nothing_aborted)
 	}
 }
 
+/* ---- transactions, of producer 7 ---- */
+
+static void added_to_transaction(int16_t code)
+{
+	struct add_partitions_to_txn_response_add_partitions_to_txn_partition_result rp = {
+		.partition_error_code = code};
+	struct add_partitions_to_txn_response_add_partitions_to_txn_topic_result rt = {
+		.name = {"t", 1}, .results_by_partition = &rp, .results_by_partition_count = 1};
+	struct add_partitions_to_txn_request q = {.v3_and_below_producer_id = 7};
+	struct add_partitions_to_txn_response r = {.results_by_topic_v3_and_below = &rt,
+						   .results_by_topic_v3_and_below_count = 1};
+
+	exchange(API_ADD_PARTITIONS_TO_TXN, 3, &q, &r, 1);
+}
+
+static void end_transaction(int version, int16_t epoch, bool commit, int16_t next_epoch)
+{
+	struct end_txn_request q = {.producer_id = 7, .producer_epoch = epoch, .committed = commit};
+	struct end_txn_response r = {.producer_id = 7, .producer_epoch = next_epoch};
+
+	exchange(API_END_TXN, version, &q, &r, 1);
+}
+
+static void produce_in_transaction(int16_t epoch, int32_t sequence, int16_t code)
+{
+	run.transactional = true;
+	produce(epoch, sequence, 1, "a", code, 1);
+	wait_ms(10);
+}
+
+TEST(a_partition_is_added_to_each_transaction_before_it_is_written_to)
+{
+	for (int bad = 0; bad < 3; bad++) {
+		begin("txn.added_before_data", -1);
+		added_to_transaction(0);
+		wait_ms(10);
+		produce_in_transaction(0, 0, 0);
+		end_transaction(3, 0, true, -1);
+		wait_ms(10);
+		if (bad < 2)
+			added_to_transaction(bad ? 51 : 0);
+		wait_ms(10);
+		produce_in_transaction(0, 1, 0);
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+	begin("txn.added_before_data", -1); /* KIP-890: brokers add what is written to */
+	produce_in_transaction(0, 0, 0);
+	end_transaction(5, 0, true, 1);
+	CHECK_EQ(verdict(), FINDING_NOT_APPLICABLE);
+}
+
+TEST(a_commit_after_a_batch_that_failed_is_found)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		begin("txn.no_commit_after_failure", -1);
+		produce_in_transaction(0, 0, 0);
+		produce_in_transaction(0, 1, 19);
+		if (!bad)
+			produce_in_transaction(0, 1, 0);
+		end_transaction(3, 0, true, -1);
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+	begin("txn.no_commit_after_failure", -1); /* an aborted one has no say in the next */
+	produce_in_transaction(0, 0, 10);
+	end_transaction(3, 0, false, -1);
+	wait_ms(10);
+	produce_in_transaction(1, 0, 0);
+	end_transaction(3, 1, true, -1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+}
+
+TEST(the_epoch_that_end_txn_returns_is_used)
+{
+	for (int16_t epoch = 0; epoch < 2; epoch++) {
+		begin("txn.epoch_as_returned", -1);
+		produce_in_transaction(0, 0, 0);
+		end_transaction(5, 0, true, 1);
+		wait_ms(10);
+		produce_in_transaction(epoch, 0, 0);
+		CHECK_EQ(verdict(), epoch ? FINDING_PASS : FINDING_FAIL);
+	}
+}
+
+TEST(offsets_enter_a_transaction_under_their_members_name)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		struct txn_offset_commit_request q = {
+			.producer_id = 7, .generation_id_or_member_epoch = bad ? -1 : 1};
+		struct txn_offset_commit_response r = {0};
+
+		if (!bad)
+			q.member_id = str_of("m");
+		begin("txn.offsets_with_member", -1);
+		exchange(API_TXN_OFFSET_COMMIT, 3, &q, &r, 1);
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+}
+
+static void transaction(const char *state)
+{
+	say("c", "{\"name\":\"transaction\",\"state\":\"%s\",\"number\":1}", state);
+}
+
 static void told(const char *value, int64_t offset)
 {
 	say("c",
 	    "{\"name\":\"producer_send_success\",\"topic\":\"t\",\"value\":\"%s\",\"partition\":0,"
 	    "\"offset\":%lld}",
 	    value, (long long)offset);
+}
+
+TEST(what_was_aborted_may_stand_in_the_log_again)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		begin("delivery.no_duplicates", -1);
+		for (int64_t i = 0; i < 2; i++) {
+			append("0");
+			told("0", i);
+		}
+		history_partition(run.set.history, str_of("t"), 0)->records[0].txn =
+			bad ? TXN_COMMITTED : TXN_ABORTED;
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
+}
+
+TEST(how_a_transaction_ended_is_told_truly)
+{
+	static const enum txn_outcome logged[] = {TXN_COMMITTED, TXN_ABORTED, TXN_OPEN};
+
+	for (int i = 0; i < 6; i++) {
+		bool commit = i < 3;
+
+		begin("txn.ended_as_told", -1);
+		transaction("begun");
+		say("c", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\"}");
+		append("0");
+		told("0", 0);
+		transaction(commit ? "committed" : "aborted");
+		history_partition(run.set.history, str_of("t"), 0)->records[0].txn = logged[i % 3];
+		CHECK_EQ(verdict(), commit == (i % 3 == 0) ? FINDING_PASS : FINDING_FAIL);
+	}
+}
+
+TEST(who_reads_committed_records_is_given_nothing_of_an_open_transaction)
+{
+	for (int bad = 0; bad < 2; bad++) {
+		begin("read.nothing_open", -1);
+		fetch_committed();
+		append("0");
+		history_partition(run.set.history, str_of("t"), 0)->records[0].txn =
+			bad ? TXN_OPEN : TXN_COMMITTED;
+		given("0", 0);
+		CHECK_EQ(verdict(), bad ? FINDING_FAIL : FINDING_PASS);
+	}
 }
 
 TEST(an_acknowledged_offset_is_true)

@@ -289,6 +289,7 @@ def main(cls=Transactional):
             reader = Reader(subject.consumer_options([
                 "--topic", options.input_topic, "--bootstrap-server", options.bootstrap_server,
                 "--group-id", options.group_id or ""]), stop)
+            reader.cluster.client_id = reader.config["client.id"] = options.properties.get("client.id", "ktrial-raw")
         transactor = cls(options, stop, reader)
         status = 1
         try:
