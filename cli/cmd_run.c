@@ -32,8 +32,9 @@ static const char help[] =
 	"\n"
 	"  --client NAME|DIR     the client: a folder of clients/, or any folder with the programs "
 	"producer, consumer,\n"
-	"                        transactional; NAME@VERSION for another version; ROLE=NAME for "
-	"one role alone\n"
+	"                        transactional; NAME@VERSION for another version; ROLE=NAME or "
+	"CLIENT=NAME for one role, or\n"
+	"                        one client of the scenario, alone\n"
 	"  --under 'COMMAND'     instead: a command of yours, for scenarios with speaks = "
 	"\"none\"\n"
 	"  --like kafka-X.Y      the cluster is like that release, where the scenario names none\n"
@@ -316,6 +317,30 @@ static bool add_scenario(struct run *r, const struct scenario *s)
 	return true;
 }
 
+static bool has_part(const struct case_plan *p, const char *name)
+{
+	for (int32_t i = 0; i < p->clients_count; i++)
+		if (str_is(p->clients[i].name, name))
+			return true;
+	return !strcmp(name, "producer") || !strcmp(name, "consumer") ||
+	       !strcmp(name, "transactional");
+}
+
+/* A --client for a part that no scenario has is a slip of the pen. */
+static int judge_parts(const struct run *r)
+{
+	for (int32_t i = 0; i < r->clients.count; i++) {
+		const char *part = r->clients.list[i].role;
+		bool found = !*part;
+
+		for (int32_t k = 0; k < r->jobs_count && !found; k++)
+			found = has_part(r->jobs[k].plan, part);
+		if (!found)
+			return cmd_usage(&cmd_run, "no scenario here has a client '%s'", part);
+	}
+	return 0;
+}
+
 /* Everything is read and checked before a port opens. 0 or an exit status. */
 static int load(struct run *r)
 {
@@ -341,7 +366,7 @@ static int load(struct run *r)
 	}
 	if (!r->jobs_count)
 		return cmd_usage(&cmd_run, "no case is left to run");
-	return 0;
+	return judge_parts(r);
 }
 
 /* ---- running ---- */

@@ -106,20 +106,16 @@ static int no_client(const char *name, const char *root, struct error *e)
 			 nearest[0] ? "; did you mean '" : "", nearest, nearest[0] ? "'?" : "");
 }
 
-static const char *const roles[] = {"producer", "consumer", "transactional"};
-
-/* "producer=NAME": takes the role off. */
+/* "consumer=NAME" or "a=NAME": takes the role, or the client's name, off. A folder's path may have
+ * an equals sign behind a slash. */
 static const char *take_role(struct client_choice *c, const char *text)
 {
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		size_t len = strlen(roles[i]);
+	size_t len = strcspn(text, "=/");
 
-		if (!strncmp(text, roles[i], len) && text[len] == '=') {
-			snprintf(c->role, sizeof(c->role), "%s", roles[i]);
-			return text + len + 1;
-		}
-	}
-	return text;
+	if (text[len] != '=' || !len || len >= sizeof(c->role))
+		return text;
+	snprintf(c->role, sizeof(c->role), "%.*s", (int)len, text);
+	return text + len + 1;
 }
 
 int clients_add(struct clients *all, const char *text, struct error *e)
@@ -148,17 +144,20 @@ int clients_add(struct clients *all, const char *text, struct error *e)
 	return 0;
 }
 
-const struct client_choice *clients_for(const struct clients *all, const char *role)
+const struct client_choice *clients_for(const struct clients *all, struct str name,
+					const char *role)
 {
-	const struct client_choice *general = NULL;
+	const struct client_choice *general = NULL, *of_role = NULL;
 
 	for (int32_t i = 0; i < all->count; i++) {
-		if (!strcmp(all->list[i].role, role))
+		if (str_is(name, all->list[i].role))
 			return &all->list[i];
+		if (!strcmp(all->list[i].role, role))
+			of_role = &all->list[i];
 		if (!all->list[i].role[0])
 			general = &all->list[i];
 	}
-	return general;
+	return of_role ? of_role : general;
 }
 
 void clients_label(const struct clients *all, char *ret_text, size_t size)

@@ -137,7 +137,8 @@ int command_build(struct command *c, struct case_plan *plan, const struct plan_c
 		  struct error *e)
 {
 	struct arena *arena = &plan->arena;
-	const struct client_choice *choice = clients_for(clients, speaks_role(client->speaks));
+	const struct client_choice *choice =
+		clients_for(clients, client->name, speaks_role(client->speaks));
 	int rc;
 
 	*c = (struct command){0};

@@ -333,35 +333,74 @@ static int word_mark(lua_State *lua)
 	return 0;
 }
 
-static void add_methods(lua_State *lua, enum object_kind kind, const luaL_Reg *methods)
+/* OBJECT_CLUSTER stands for "no object": a global. */
+static const struct {
+	enum object_kind kind;
+	const char *name;
+	lua_CFunction function;
+	const char *form, *what;
+} timeline_table[] = {
+	{OBJECT_CLUSTER, "timeline", word_timeline, "timeline(FUNCTION)",
+	 "what happens, in order; without one all clients start, and the case is over when all "
+	 "have ended"},
+	{OBJECT_CLUSTER, "await", word_await, "await(CONDITION, TIME)",
+	 "goes on when it holds; a failure if it has not come after TIME (30s), or can't come any "
+	 "more"},
+	{OBJECT_CLUSTER, "sleep", word_sleep, "sleep(TIME)", "goes on after that time"},
+	{OBJECT_CLUSTER, "event", word_event, "event(TEXT)",
+	 "lets something happen to the cluster; see Events"},
+	{OBJECT_CLUSTER, "mark", word_mark, "mark(TEXT)", "a note for the evidence"},
+	{OBJECT_CLIENT, "start", word_start, "client:start()",
+	 "starts it, or starts it again when it has ended"},
+	{OBJECT_CLIENT, "stop", word_stop, "client:stop()", "SIGTERM: it shall end cleanly"},
+	{OBJECT_CLIENT, "kill", word_kill, "client:kill()", "SIGKILL"},
+	{OBJECT_CLIENT, "pause", word_pause, "client:pause()", "SIGSTOP: it stands still"},
+	{OBJECT_CLIENT, "resume", word_resume, "client:resume()", "SIGCONT"},
+	{OBJECT_RULE, "release", word_release, "rule:release()",
+	 "lets go what a hold rule holds; how many there were"},
+	{OBJECT_CLIENT, "exited", word_exited, "client:exited(STATUS)",
+	 "condition: it ended with that status; without one, with any"},
+	{OBJECT_CLIENT, "reported", word_reported, "client:reported(NAME, N)",
+	 "condition: it printed N (1) lines of that name, in all its lives"},
+	{OBJECT_CLIENT, "sent", word_sent, "client:sent(API, N)",
+	 "condition: N (1) of its requests of that API have ended"},
+	{OBJECT_RULE, "fired", word_fired, "rule:fired(N)", "condition: it acted N (1) times"},
+	{OBJECT_RULE, "held", word_held, "rule:held(N)", "condition: it holds N (1) exchanges now"},
+	{OBJECT_TOPIC, "has", word_has, "topic:has(N)",
+	 "condition: its logs hold N records together"},
+	{OBJECT_TOPIC, "read", word_read, "topic:read(N)",
+	 "condition: N of its records were given to clients, each counted once"},
+	{OBJECT_CLUSTER, "members", word_members, "members(GROUP, N)",
+	 "condition: the group is stable and has N members"},
+	{OBJECT_CLUSTER, "any", word_any, "any(CONDITION, ...)", "condition: one of them holds"},
+	{OBJECT_CLUSTER, "all", word_all, "all(CONDITION, ...)",
+	 "condition: all of them hold; a barrier"},
+};
+
+#define TIMELINE_WORDS (sizeof(timeline_table) / sizeof(timeline_table[0]))
+
+bool timeline_word(size_t i, const char **ret_form, const char **ret_what)
 {
-	lua_newtable(lua);
-	luaL_setfuncs(lua, methods, 0);
-	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(kind));
+	if (i >= TIMELINE_WORDS)
+		return false;
+	*ret_form = timeline_table[i].form;
+	*ret_what = timeline_table[i].what;
+	return true;
 }
 
 void script_add_timeline(struct script *s)
 {
-	static const luaL_Reg words[] = {
-		{"timeline", word_timeline}, {"await", word_await}, {"sleep", word_sleep},
-		{"mark", word_mark},	     {"event", word_event}, {"members", word_members},
-		{"any", word_any},	     {"all", word_all},	    {NULL, NULL}};
-	static const luaL_Reg client[] = {
-		{"start", word_start},	     {"stop", word_stop},     {"kill", word_kill},
-		{"pause", word_pause},	     {"resume", word_resume}, {"exited", word_exited},
-		{"reported", word_reported}, {"sent", word_sent},     {NULL, NULL}};
-	static const luaL_Reg rule[] = {{"fired", word_fired},
-					{"held", word_held},
-					{"release", word_release},
-					{NULL, NULL}};
-	static const luaL_Reg topic[] = {{"has", word_has}, {"read", word_read}, {NULL, NULL}};
+	for (size_t i = 0; i < TIMELINE_WORDS; i++) {
+		enum object_kind kind = timeline_table[i].kind;
 
-	lua_pushglobaltable(s->lua);
-	luaL_setfuncs(s->lua, words, 0);
-	lua_pop(s->lua, 1);
-	add_methods(s->lua, OBJECT_CLIENT, client);
-	add_methods(s->lua, OBJECT_RULE, rule);
-	add_methods(s->lua, OBJECT_TOPIC, topic);
+		if (kind == OBJECT_CLUSTER)
+			lua_pushglobaltable(s->lua);
+		else
+			luaL_getsubtable(s->lua, LUA_REGISTRYINDEX, object_kind_name(kind));
+		lua_pushcfunction(s->lua, timeline_table[i].function);
+		lua_setfield(s->lua, -2, timeline_table[i].name);
+		lua_pop(s->lua, 1);
+	}
 }
 
 /* ---- the coroutine ---- */

@@ -32,6 +32,10 @@ enum timeline_state { TIMELINE_RUNNING, TIMELINE_DONE, TIMELINE_FAILED, TIMELINE
 
 struct timeline;
 
+/* The i-th word of a timeline, for the reference: "client:start()" and what it does; false at the
+ * end. */
+bool timeline_word(size_t i, const char **ret_form, const char **ret_what);
+
 /* Begins at the plan's timeline(function), or, if it has none, at "start all, wait for all".
  * Nothing runs before the first poll. */
 struct timeline *timeline_new(struct case_plan *plan, struct stage *stage);

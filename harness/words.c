@@ -82,16 +82,14 @@ static const struct word words[] = {
 	{"scenario", "scenario {...}", "the header; it comes first", scenario_keys},
 	{"cluster", "cluster {...}", "the mock cluster; once", cluster_keys},
 	{"topic", "CLUSTER:topic(NAME, {...})", "a topic that is there from the start", topic_keys},
-	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
-	 client_keys},
 	{"batch", "log = { {...}, ... }", "a batch that is in a topic's log from the start",
 	 batch_keys},
+	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
+	 client_keys},
 	{"rule", "rule(NAME, RULE, {...})", "a fault, in the one grammar of rules", rule_keys},
 	{"must", "must(CHECK)", "a judgement that decides the verdict", NULL},
 	{"should", "should(CHECK)", "one that is reported as a deviation", NULL},
 	{"info", "info(CHECK)", "one that is only told", NULL},
-	{"timeline", "timeline(FUNCTION)",
-	 "what happens, in order; without one all clients run to their ends", NULL},
 	{0},
 };
 

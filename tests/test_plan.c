@@ -1,12 +1,14 @@
 /* Scenarios as they are read: what becomes plain data, what is refused and where the finger points,
  * and the timeline against a stage made by hand in virtual time. */
 #include "harness/explain.h"
+#include "harness/reference.h"
 #include "harness/rehearse.h"
 #include "harness/timeline.h"
 #include "tests/test.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct buf out;
 
@@ -65,6 +67,58 @@ static void refuse(const char *text, const char *expected)
 
 #define HEAD  "scenario { name = 'a/b', claim = 'It holds.' }\n"
 #define TOPIC HEAD "local t = cluster {}:topic('t')\n"
+
+/* KTRIAL_ACCEPT=1 unit-tests test_plan writes the page anew. */
+TEST(the_reference_says_what_the_tables_say)
+{
+	struct buf text;
+	char *page;
+	size_t len;
+	FILE *file;
+
+	buf_init(&text, 1 << 20);
+	scenarios_reference(&text);
+	if (getenv("KTRIAL_ACCEPT")) {
+		file = fopen("docs/scenarios.md", "wb");
+		CHECK(file && fwrite(text.data, 1, text.len, file) == text.len && !fclose(file));
+	}
+	page = test_file("docs/scenarios.md", &len);
+	CHECK(page && len == text.len && !memcmp(page, text.data, len));
+	free(page);
+	buf_release(&text);
+}
+
+/* Every case of a text that stands in a folder of scenarios/. */
+static void load_all(const char *text)
+{
+	struct scenario *s;
+
+	buf_init(&out, 100000);
+	s = scenario_parse("scenarios/produce/example.lua", text, &out);
+	CHECK(s != NULL);
+	for (int32_t i = 0; s && i < s->cases_count; i++)
+		CHECK(plan_rehearse(s, i, 1, &out));
+	CHECK_TEXT(messages(), "");
+	scenario_free(s);
+	buf_release(&out);
+}
+
+TEST(every_example_of_the_reference_is_right)
+{
+	size_t len;
+	char *page = test_file("docs/scenarios.md", &len), *at = page, *end;
+	int n = 0;
+
+	CHECK(page != NULL);
+	while (at && (at = strstr(at, "```lua\n")) && (end = strstr(at + 7, "```\n"))) {
+		*end = '\0';
+		load_all(at + 7);
+		at = end + 1;
+		n++;
+	}
+	CHECK_EQ(n, 5);
+	free(page);
+}
 
 TEST(a_matrix_has_a_case_for_each_combination_in_the_order_of_the_text)
 {
