@@ -22,11 +22,14 @@ static void on_frames(void *ctx)
 
 void peer_blame(struct peer *p, const char *fmt, ...)
 {
+	char text[PEER_WHY_SIZE];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(p->why, sizeof(p->why), fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	free(p->why);
+	p->why = strdup(text);
 }
 
 /* What a length that can't be most likely is. */
@@ -147,8 +150,10 @@ void peer_refuse(struct door *d, int fd, const struct net_address *client,
 
 static void peer_free_if_gone(struct peer *p)
 {
-	if (p->gone && !p->going)
-		free(p);
+	if (!p->gone || p->going)
+		return;
+	free(p->why);
+	free(p);
 }
 
 void peer_end(struct peer *p, enum close_how how)

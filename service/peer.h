@@ -55,7 +55,7 @@ struct peer {
 	bool silent; /* nothing is answered nor worked any more */
 	bool deaf;   /* nothing is read nor begun, for good or until hearing */
 	struct loop_timer hearing;
-	char why[PEER_WHY_SIZE]; /* what it sent that can't be read; "" nothing */
+	char *why; /* what it sent that can't be read; NULL nothing */
 	struct peer *next, *prev;
 };
 

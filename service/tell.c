@@ -18,7 +18,7 @@ void tell_conn(struct peer *p, enum event_kind kind, enum close_how how)
 	if (silent(p->s))
 		return;
 	ev.conn.how = how;
-	if (kind == EVENT_CONN_CLOSED && p->why[0])
+	if (kind == EVENT_CONN_CLOSED)
 		ev.conn.why = str_of(p->why);
 	event_emit(&p->s->bus, &ev);
 }
