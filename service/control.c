@@ -10,14 +10,16 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <event2/buffer.h>
+#include <event2/listener.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define BODY_MAX   ((size_t)64 << 20)
-#define ANSWER_MAX ((size_t)256 << 20)
+#define BODY_MAX	((size_t)64 << 20)
+#define ANSWER_MAX	((size_t)256 << 20)
+#define ACCEPT_PAUSE_US 100000
 
 /* A question that waits until a count is reached. */
 struct waiting {
@@ -386,6 +388,40 @@ static bool is_loopback(const char *host)
 	return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
+/* libevent tells of a failed accept with nothing of ours but the evhttp: so we know all of them. */
+static struct control *living;
+
+/* Out of descriptors, most likely. Unasked, libevent would try and complain without end. */
+static void on_accept_error(struct evconnlistener *listener, void *http)
+{
+	struct control *c = living;
+
+	while (c && (void *)c->http != http)
+		c = c->next_living;
+	if (!c)
+		return;
+	evconnlistener_disable(listener);
+	loop_timer_set(&c->resume, clock_now().mono_us + ACCEPT_PAUSE_US);
+}
+
+static void on_resume(void *ctx, struct instant now)
+{
+	struct control *c = ctx;
+
+	(void)now;
+	evconnlistener_enable(c->listener);
+}
+
+static void forget_living(const struct control *c)
+{
+	struct control **at = &living;
+
+	while (*at && *at != c)
+		at = &(*at)->next_living;
+	if (*at)
+		*at = c->next_living;
+}
+
 static int bind_http(struct control *c, struct error *e)
 {
 	const struct service_address *a = &c->config.listen;
@@ -398,6 +434,8 @@ static int bind_http(struct control *c, struct error *e)
 	if (!bound)
 		return error_set(e, ERR_OS, "can't listen on %s:%u for control: %s", a->host,
 				 a->port, strerror(errno));
+	c->listener = evhttp_bound_socket_get_listener(bound);
+	evconnlistener_set_error_cb(c->listener, on_accept_error);
 	getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &len);
 	port = at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
 					: ((struct sockaddr_in *)&at)->sin_port;
@@ -431,6 +469,9 @@ struct control *control_new(struct loop *loop, struct service *s,
 	evhttp_set_allowed_methods(c->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE);
 	evhttp_set_gencb(c->http, on_request, c);
 	loop_timer_init(&c->check, loop, on_check, c);
+	loop_timer_init(&c->resume, loop, on_resume, c);
+	c->next_living = living;
+	living = c;
 	c->keep = keep_new();
 	c->happened = happened_new();
 	c->sink = (struct event_sink){.on_event = on_event, .ctx = c, .response_max = 1};
@@ -452,6 +493,8 @@ void control_free(struct control *c)
 	event_bus_remove(service_events(c->service), happened_sink(c->happened));
 	event_bus_remove(service_events(c->service), &c->sink);
 	loop_timer_clear(&c->check);
+	loop_timer_clear(&c->resume);
+	forget_living(c);
 	evhttp_free(c->http); /* tells each waiting one that it is gone */
 	assert(!c->waiting);
 	keep_free(c->keep);

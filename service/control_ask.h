@@ -24,6 +24,9 @@ struct control {
 	struct event_sink sink;
 	struct waiting *waiting;
 	struct loop_timer check;
+	struct evconnlistener *listener; /* evhttp's */
+	struct loop_timer resume;	 /* of accepting, which pauses without descriptors */
+	struct control *next_living;
 	char *token;
 	char *evidence;
 };
