@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 
 #define BODY_MAX	((size_t)64 << 20)
@@ -339,6 +340,26 @@ static int read_body(struct ask *a)
 	return 0;
 }
 
+static bool is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	if (!strcasecmp(host, "localhost") || !strcmp(host, "::1"))
+		return true;
+	return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+}
+
+/* Whether the request was sent to a name of this machine: else a web page's own name was made to
+ * lead here, and what it sends to itself carries no Origin. */
+static bool asked_as_loopback(const struct evkeyvalq *headers)
+{
+	const char *host = evhttp_find_header(headers, "Host");
+	struct service_address at;
+
+	return !host ||
+	       (!service_address_parse(str_of(host), 0, &at, NULL) && is_loopback(at.host));
+}
+
 static int answer(struct ask *a)
 {
 	const struct evkeyvalq *headers = evhttp_request_get_input_headers(a->req);
@@ -346,6 +367,9 @@ static int answer(struct ask *a)
 
 	if (evhttp_find_header(headers, "Origin"))
 		return ask_fail(a, 403, "web pages may not steer this");
+	if (!a->c->token && !asked_as_loopback(headers))
+		return ask_fail(a, 403,
+				"by another name than a loopback address this needs a token");
 	if (a->c->token && !token_right(evhttp_find_header(headers, "Authorization"), a->c->token))
 		return ask_fail(a, 401, "this needs the header Authorization: Bearer TOKEN");
 	status = read_body(a);
@@ -378,15 +402,6 @@ static void on_request(struct evhttp_request *req, void *ctx)
 }
 
 /* ---- life ---- */
-
-static bool is_loopback(const char *host)
-{
-	struct in_addr v4;
-
-	if (!strcmp(host, "localhost") || !strcmp(host, "::1"))
-		return true;
-	return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
-}
 
 /* libevent tells of a failed accept with nothing of ours but the evhttp: so we know all of them. */
 static struct control *living;
