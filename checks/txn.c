@@ -324,7 +324,8 @@ static struct judged walk(struct check *c, enum wrong_kind kind)
 
 	if (c->history->batches)
 		take_batches(c);
-	qsort(s->moments, s->count, sizeof(*s->moments), by_time);
+	if (s->count)
+		qsort(s->moments, s->count, sizeof(*s->moments), by_time);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct moment *m = &s->moments[i];
 		struct writer *w = writer_of(c, m->producer_id);
