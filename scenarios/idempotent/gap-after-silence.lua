@@ -7,7 +7,7 @@ scenario {
 }
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1 })
-local p = lib.idempotent(t, { args = { max_messages = 40, throughput = 50 },
+local p = lib.idempotent(t, { args = { max_messages = 100, throughput = 50 },
   config = { ["max.in.flight.requests.per.connection"] = 5, ["batch.size"] = 512 } })
 local silent = rule("silent", "Produce topic=orders nth=6 -> silence before")
 local refused = rule("refused", "Produce topic=orders nth=7 -> error NOT_ENOUGH_REPLICAS before")
