@@ -14,7 +14,7 @@ timeline(function()
   p:start()
   await(c:reported("record_data", 50), "15s")
   event "rebalance group=readers"
-  await(t:read(200), "18s") -- what could not be committed may come again
+  await(t:read(200), "9s") -- what could not be committed may come again
 end)
 must(group.one_join("readers"))
 must(group.one_owner("readers"))
