@@ -342,7 +342,7 @@ static const struct {
 } timeline_table[] = {
 	{OBJECT_CLUSTER, "timeline", word_timeline, "timeline(FUNCTION)",
 	 "what happens, in order; without one all clients start, and the case is over when all "
-	 "have ended"},
+	 "have ended (one that speaks none with status 0)"},
 	{OBJECT_CLUSTER, "await", word_await, "await(CONDITION, TIME)",
 	 "goes on when it holds; a failure if it has not come after TIME (30s), or can't come any "
 	 "more"},
@@ -439,7 +439,17 @@ static enum timeline_state fail(struct timeline *t, const char *text)
 	return t->state;
 }
 
-/* A timeline that nobody wrote: all clients start, and the case is over when all have ended. */
+static enum timeline_state fail_ended(struct timeline *t, int32_t client, const char *text)
+{
+	char why[600];
+
+	snprintf(why, sizeof(why), STR_FMT ": %s", STR_ARG(t->plan->clients[client].name), text);
+	return fail(t, why);
+}
+
+/* A timeline that nobody wrote: all clients start, and the case is over when all have ended. A
+ * program that says nothing of its own (speaks = "none") says by its exit status whether all went
+ * well. */
 static enum timeline_state poll_default(struct timeline *t)
 {
 	struct error e = ERROR_INIT;
@@ -450,9 +460,14 @@ static enum timeline_state poll_default(struct timeline *t)
 			return fail(t, e.text);
 	t->begun = true;
 	for (int32_t i = 0; i < t->plan->clients_count; i++) {
-		struct condition c = {.kind = CONDITION_ENDED, .index = i};
+		bool alone = t->plan->clients[i].speaks == SPEAKS_NONE;
+		struct condition c = {.kind = alone ? CONDITION_EXITED : CONDITION_ENDED,
+				      .index = i};
+		enum holds holds = t->stage->holds(t->stage, &c, text, sizeof(text));
 
-		if (t->stage->holds(t->stage, &c, text, sizeof(text)) != HOLDS) {
+		if (holds == HOLDS_NEVER)
+			return fail_ended(t, i, text);
+		if (holds != HOLDS) {
 			snprintf(t->waiting, sizeof(t->waiting), STR_FMT ":exited()",
 				 STR_ARG(t->plan->clients[i].name));
 			return TIMELINE_RUNNING;

@@ -557,8 +557,22 @@ TEST(without_a_timeline_all_clients_run_to_their_ends)
 
 	CHECK_EQ(timeline_poll(t, (struct instant){1, 1}), TIMELINE_RUNNING);
 	CHECK_EQ(hand.started, 2);
-	hand.exited = 1;
+	hand.exited = 0;
 	CHECK_EQ(timeline_poll(t, (struct instant){1, 1}), TIMELINE_DONE);
+	timeline_free(t);
+	end_case(p, s);
+}
+
+TEST(without_a_timeline_a_program_that_says_nothing_must_exit_with_0)
+{
+	struct case_plan *p;
+	struct scenario *s;
+	struct timeline *t = begin(TOPIC "client('a', { speaks = 'none' })\n", &p, &s);
+
+	timeline_poll(t, (struct instant){1, 1});
+	hand.exited = 3;
+	CHECK_EQ(timeline_poll(t, (struct instant){1, 1}), TIMELINE_FAILED);
+	CHECK_TEXT(timeline_why(t), "a: it exited with 3");
 	timeline_free(t);
 	end_case(p, s);
 }

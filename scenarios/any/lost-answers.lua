@@ -6,4 +6,4 @@ scenario {
 }
 cluster { brokers = 3, auto_create = true, default_partitions = 3 }
 client("it", { speaks = "none" })
-rule("lost", "Produce,Fetch,Metadata,FindCoordinator,OffsetCommit,Heartbeat every=12 -> close after")
+rule("lost", "Produce,Fetch,Metadata,FindCoordinator,OffsetCommit,Heartbeat every=3 -> close after")
