@@ -3,6 +3,7 @@
 #include "cli/cmd.h"
 
 #include "base/log.h"
+#include "cli/progress.h"
 #include "decoder/decode.h"
 #include "decoder/filter.h"
 #include "decoder/groups.h"
@@ -31,7 +32,10 @@ static const char help[] =
 	"Every Kafka message of a capture (pcap or pcapng, also .gz and .zst; - is standard "
 	"input), whatever its "
 	"port. Several files are merged by time.\n"
-	"A message is printed when its exchange has ended: the request, then its answer.\n"
+	"A message is printed when its exchange has ended: the request, then its answer. Lines on "
+	"a "
+	"terminal are coloured\n"
+	"(errors red; throttled, resent, unanswered yellow) unless NO_COLOR is set.\n"
 	"\n"
 	"  -o line         one line a message (the default)\n"
 	"  -o tree         all fields with their place in the frame\n"
@@ -147,6 +151,8 @@ struct job {
 	const char *group;     /* the one that is told; NULL: all */
 	struct filter *filter; /* NULL: all */
 	uint64_t malformed, unresolved;
+	struct progress progress;
+	bool colour;	 /* of lines: they go to a terminal */
 	bool closed;	 /* nobody reads our output any more, */
 	int write_errno; /* or it can't be written: why; 0: it was closed */
 
@@ -192,11 +198,50 @@ static void write_out(struct job *job)
 		decode_stop(job->decode);
 }
 
+/* Red: an error or a problem; yellow: what slows a client down or leaves it alone; else nothing. */
+static const char *colour_of(const struct exchange *x, const struct summary *s, bool response)
+{
+	for (int32_t i = 0; i < s->problems_count; i++)
+		if (s->problems[i].response == response)
+			return "\033[31m";
+	if (response)
+		return s->errors_count			 ? "\033[31m"
+		       : s->throttle_ms > 0 || x->resent ? "\033[33m"
+							 : NULL;
+	return x->state == EXCHANGE_LOST || x->rule.data ? "\033[33m" : NULL;
+}
+
+static void put_line(struct job *job, const struct exchange *x, const struct summary *s,
+		     bool response)
+{
+	const char *colour = colour_of(x, s, response);
+
+	if (colour)
+		buf_text(&job->out, colour);
+	text_message(&job->out, x, s, response);
+	if (!colour)
+		return;
+	job->out.len--; /* the line's end, which stands behind the colour's */
+	buf_text(&job->out, "\033[0m\n");
+}
+
+static void put_lines(struct job *job, const struct exchange *x, const struct summary *s)
+{
+	if (!job->colour) {
+		text_exchange(&job->out, x, s);
+		return;
+	}
+	if (x->state != EXCHANGE_ORPHAN)
+		put_line(job, x, s, false);
+	if (x->response_us)
+		put_line(job, x, s, true);
+}
+
 static void put_exchange(struct job *job, struct exchange *x, const struct summary *s)
 {
 	switch (job->output) {
 	case OUTPUT_LINE:
-		text_exchange(&job->out, x, s);
+		put_lines(job, x, s);
 		break;
 	case OUTPUT_TREE:
 		tree_exchange(&job->out, x, s, job->values);
@@ -269,6 +314,7 @@ static void on_event(void *context, const struct event *ev)
 	if (job->incomplete)
 		return;
 	job->events++;
+	progress_show(&job->progress, decode_bytes(job->decode));
 	if (job->stats)
 		stats_event(job->stats, ev);
 	if (ev->kind == EVENT_EXCHANGE)
@@ -719,6 +765,7 @@ static void on_learn(void *context, const struct event *ev)
 	struct job *job = context;
 	struct summary s;
 
+	progress_show(&job->progress, decode_bytes(job->decode));
 	if (ev->kind == EVENT_EXCHANGE && ev->exchange->header.api_key != API_PRODUCE &&
 	    ev->exchange->header.api_key != API_FETCH)
 		summarize(ev->exchange, job->names, &s);
@@ -773,6 +820,8 @@ static int read_input(struct job *job, struct error *e)
 
 static int run(struct job *job)
 {
+	const char *no_colour = getenv("NO_COLOR");
+	bool to_terminal = isatty(STDOUT_FILENO);
 	struct sigaction action = {.sa_handler = on_signal};
 	struct error e = ERROR_INIT;
 	char text[600];
@@ -781,7 +830,11 @@ static int run(struct job *job)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	job->colour = to_terminal && !(no_colour && *no_colour);
+	progress_begin(&job->progress, "ktrial decode", job->files, job->files_count,
+		       to_terminal && job->output != OUTPUT_STATS && job->output != OUTPUT_GROUP);
 	rc = read_input(job, &e);
+	progress_end(&job->progress);
 	if (job->stats)
 		stats_write(job->stats, &job->out);
 	if (job->groups)

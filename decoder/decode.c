@@ -400,6 +400,11 @@ const struct decode_totals *decode_totals(struct decode *d)
 	return &d->totals;
 }
 
+uint64_t decode_bytes(const struct decode *d)
+{
+	return d->totals.bytes;
+}
+
 void decode_free(struct decode *d)
 {
 	struct announced *a, *next;

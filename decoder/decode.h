@@ -70,6 +70,9 @@ void decode_stop(struct decode *d);
 
 const struct decode_totals *decode_totals(struct decode *d);
 
+/* Bytes of packets read so far. */
+uint64_t decode_bytes(const struct decode *d);
+
 /* NULL is fine. */
 void decode_free(struct decode *d);
 

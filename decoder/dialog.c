@@ -41,7 +41,8 @@ struct part {
 	bool undecided;	   /* whether it is to become thin */
 	bool kept, broken; /* broken: a hole came, no more bytes are added */
 	struct stream_at first, last;
-	uint64_t seen; /* of size, missing ones included */
+	uint64_t seen;	 /* of size, missing ones included */
+	uint64_t resent; /* bytes of the conversation that had come again when it began */
 };
 
 struct waiting {
@@ -304,6 +305,12 @@ static void hide_token(struct dialog *c, const struct side *side)
 	hide(c, &side->part, side->d != c->client, 0, side->part.size);
 }
 
+/* Bytes of the conversation that came again so far. */
+static uint64_t resent(const struct dialog *c)
+{
+	return c->stream->half[0].counts.retransmitted + c->stream->half[1].counts.retransmitted;
+}
+
 /* Hands on one exchange; either part may be absent. */
 static void emit_exchange(struct dialog *c, const struct waiting *w, struct part *response,
 			  enum exchange_state state, int64_t time_us)
@@ -312,6 +319,7 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = time_us, .exchange = &x};
 
 	x.stream = c->stream->number;
+	x.resent = resent(c) - (w ? w->part.resent : response->resent);
 	if (w && response)
 		hide_in_part(c, &w->header, response, true);
 	if (w) {
@@ -656,6 +664,7 @@ static void on_frame(void *context, uint32_t size, const struct stream_at *at)
 				   .size = size,
 				   .kept = true,
 				   .undecided = c->env->thin,
+				   .resent = resent(c),
 				   .first = *at,
 				   .last = *at};
 }

@@ -34,6 +34,7 @@ enum {
 	ID_SIZE,
 	ID_REQUEST_SIZE,
 	ID_RESPONSE_SIZE,
+	ID_RESENT,
 	ID_STATE,
 	ID_RULE,
 	ID_PROBLEMS,
@@ -73,6 +74,7 @@ static const struct filter_field fields[] = {
 	{"size", FILTER_SIZE, ID_SIZE, NULL},
 	{"requestSize", FILTER_SIZE, ID_REQUEST_SIZE, NULL},
 	{"responseSize", FILTER_SIZE, ID_RESPONSE_SIZE, NULL},
+	{"resent", FILTER_SIZE, ID_RESENT, NULL},
 	{"state", FILTER_TEXT, ID_STATE, NULL},
 	{"rule", FILTER_TEXT, ID_RULE, NULL},
 	{"problems", FILTER_TEXT, ID_PROBLEMS, NULL},
@@ -423,6 +425,10 @@ void filter_field_each(const struct filter_field *f, struct exchange *x, const s
 	case ID_REQUEST_SIZE:
 	case ID_RESPONSE_SIZE:
 		each_size(f->id, x, &v);
+		break;
+	case ID_RESENT:
+		if (x->resent)
+			give_number(&v, (int64_t)x->resent);
 		break;
 	case ID_STATE:
 		give_text(&v, str_of(state_text(x)));

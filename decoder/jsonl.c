@@ -105,6 +105,16 @@ static void put_times(struct json *j, const struct exchange *x, const struct sum
 	}
 	if (s->throttle_ms >= 0)
 		json_key_int(j, "throttleMs", s->throttle_ms);
+	if (x->resent)
+		json_key_int(j, "resent", (int64_t)x->resent);
+	if (s->session_id) {
+		json_key(j, "session");
+		json_open(j, '{');
+		json_key_int(j, "id", s->session_id);
+		json_key_int(j, "epoch", s->session_epoch);
+		json_key_int(j, "partitions", s->session_partitions);
+		json_close(j, '}');
+	}
 }
 
 static void put_body(struct json *j, const char *key, struct exchange *x, bool response)

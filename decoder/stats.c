@@ -1,8 +1,8 @@
 /* Rows in a hash by their keys' texts, and what is known of each open connection. Owns both.
  *
  * Invariants: at most STATS_ROWS_MAX rows and the one for all others; a connection's facts go when
- * it ends. Fetches that waited for data have rows of their own, as their time is the client's wish
- * and not the broker's work. */
+ * it ends. Fetches that waited for data, and exchanges during which TCP sent bytes again, have rows
+ * of their own, as their time is the client's wish and the network's doing. */
 #include "decoder/stats.h"
 
 #include "decoder/histogram.h"
@@ -286,6 +286,12 @@ static bool waited(struct exchange *x)
 	return wish > 0 && min_bytes > 0 && wait > (wish / 2 < WAITED_US ? wish / 2 : WAITED_US);
 }
 
+/* What stands in rows of its own, because its times are not the broker's doing. */
+static const char *kind_of(struct exchange *x)
+{
+	return x->resent ? " (resent)" : waited(x) ? " (waits)" : NULL;
+}
+
 /* ---- keys ---- */
 
 struct rowing {
@@ -293,7 +299,7 @@ struct rowing {
 	struct exchange *x;
 	const struct summary *s;
 	struct about about;
-	bool waited;
+	const char *kind; /* NULL: as all are */
 	char key[KEY_MAX];
 };
 
@@ -411,8 +417,8 @@ static void next_key(struct rowing *w, size_t at, size_t len)
 	enum stats_key key;
 
 	if (at == w->st->options.by_count) {
-		if (w->waited)
-			snprintf(w->key + len, sizeof(w->key) - len, "\n");
+		if (w->kind)
+			snprintf(w->key + len, sizeof(w->key) - len, "\n%s", w->kind);
 		count(row_of(w->st, w->key), w->x, w->s, &w->about);
 		return;
 	}
@@ -445,7 +451,7 @@ static void next_key(struct rowing *w, size_t at, size_t len)
 
 void stats_exchange(struct stats *st, struct exchange *x, const struct summary *s)
 {
-	struct rowing w = {.st = st, .x = x, .s = s, .about = {-1, -1}, .waited = waited(x)};
+	struct rowing w = {.st = st, .x = x, .s = s, .about = {-1, -1}, .kind = kind_of(x)};
 	int64_t from = x->request_us ? x->request_first_us : x->response_first_us;
 	int64_t to = x->response_us ? x->response_us : x->request_us;
 
@@ -508,7 +514,7 @@ static void put_durations(struct buf *out, const struct histogram *h)
 	put_us(out, h->greatest);
 }
 
-/* The i-th column of a row's key; "waited" is a part of the first. */
+/* The i-th column of a row's key; its kind stands behind the first. */
 static struct str column(const struct row *r, size_t i)
 {
 	const char *at = r->key;
@@ -518,9 +524,11 @@ static struct str column(const struct row *r, size_t i)
 	return at ? (struct str){at, (int32_t)strcspn(at, "\t\n")} : (struct str){"", 0};
 }
 
-static bool row_waited(const struct row *r)
+static const char *row_kind(const struct row *r)
 {
-	return strchr(r->key, '\n') != NULL;
+	const char *at = strchr(r->key, '\n');
+
+	return at ? at + 1 : "";
 }
 
 static size_t width_of(struct stats *st, struct row *const *rows, size_t n, size_t i)
@@ -528,7 +536,7 @@ static size_t width_of(struct stats *st, struct row *const *rows, size_t n, size
 	size_t width = strlen(stats_key_names[st->options.by[i]]), w;
 
 	for (size_t k = 0; k < n; k++) {
-		w = (size_t)column(rows[k], i).len + (!i && row_waited(rows[k]) ? 8 : 0);
+		w = (size_t)column(rows[k], i).len + (i ? 0 : strlen(row_kind(rows[k])));
 		width = w > width ? w : width;
 	}
 	return width;
@@ -540,8 +548,7 @@ static void put_row(struct stats *st, struct buf *out, const struct row *r, cons
 
 	for (size_t i = 0; i < st->options.by_count; i++) {
 		from = out->len;
-		buf_printf(out, STR_FMT "%s", STR_ARG(column(r, i)),
-			   !i && row_waited(r) ? " (waits)" : "");
+		buf_printf(out, STR_FMT "%s", STR_ARG(column(r, i)), i ? "" : row_kind(r));
 		buf_printf(out, "%*s", (int)(widths[i] - (out->len - from)) + 2, "");
 	}
 	buf_printf(out, "%8llu", (unsigned long long)r->count);

@@ -445,12 +445,28 @@ static void forget(struct stream_table *t, struct stream *s)
 	free(s);
 }
 
+/* At the end: bytes behind which nothing came, but which the other side acknowledged, or the FIN
+ * followed. One number alone may be that of a lost FIN. */
+static void lose_tail(struct stream_table *t, struct stream *s, int d, const struct stream_at *at)
+{
+	struct stream_half *h = &s->half[d];
+	uint32_t end = h->has_fin ? h->fin : h->acked;
+
+	if (!h->known || h->done || s->ignored || !(h->has_fin || h->has_acked) ||
+	    ahead(end, h->next) <= !h->has_fin)
+		return;
+	gap(t, s, d, end - h->next, STREAM_GAP_LOST, at);
+	drain(t, s);
+}
+
 static void close_stream(struct stream_table *t, struct stream *s, enum stream_end how,
 			 const struct stream_at *at)
 {
 	if (s->closed)
 		return;
 	flush(t, s, STREAM_GAP_LOST, at);
+	for (int d = 0; d < 2; d++)
+		lose_tail(t, s, d, at);
 	DL_DELETE(t->open, s);
 	DL_APPEND(t->closed, s);
 	s->closed = true;

@@ -224,6 +224,8 @@ static void put_response(struct buf *out, const struct exchange *x, const struct
 	put_errors(out, s);
 	if (s->throttle_ms > 0)
 		buf_printf(out, " throttle=%lldms", (long long)s->throttle_ms);
+	if (x->resent)
+		put_int(out, " resent=", (int64_t)x->resent);
 	put_int(out, " size=", x->response_size);
 	put_rule_text(out, x->rule);
 	put_problems(out, s, true);

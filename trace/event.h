@@ -79,6 +79,7 @@ struct exchange {
 			       included; 0 unknown */
 	int64_t request_first_us, request_us; /* wall µs of its first and last byte; 0 unknown */
 	int64_t response_first_us, response_us;
+	uint64_t resent; /* bytes of the connection that came again while it went on (a capture) */
 	uint64_t request_packet, request_packet_last; /* packet numbers of the first and the last
 							 bytes, from 1; 0 none */
 	uint64_t response_packet, response_packet_last;
