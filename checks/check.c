@@ -51,6 +51,12 @@ static const struct check_type *const types[] = {
 	&check_heartbeats,
 	&check_quiet,
 	&check_leaves,
+	&check_kip848_joins,
+	&check_kip848_epochs,
+	&check_kip848_owns,
+	&check_kip848_returns,
+	&check_kip848_leaves,
+	&check_kip848_stops,
 	/* connections */
 	&check_throttle,
 	&check_attempts,

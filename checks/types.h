@@ -17,6 +17,9 @@ extern const struct check_type check_throttle, check_attempts, check_refresh, ch
 /* txn.c */
 extern const struct check_type check_txn_added, check_txn_no_commit, check_txn_epoch,
 	check_txn_member, check_txn_told;
+/* kip848.c */
+extern const struct check_type check_kip848_joins, check_kip848_epochs, check_kip848_owns,
+	check_kip848_returns, check_kip848_leaves, check_kip848_stops;
 /* group.c */
 extern const struct check_type check_one_owner;
 /* consumer.c */

@@ -38,6 +38,21 @@ function M.consumer(topic, o)
   })
 end
 
+-- A member of the group "readers" by KIP-848: the broker says how often it beats (see M.beats) and when it is dead.
+function M.member848(topic, o)
+  o = o or {}
+  return client(o.name or "c", {
+    speaks = "verifiable-consumer",
+    args = merged({ topic = topic, group_id = "readers", reset_policy = "earliest", group_protocol = "consumer" }, o.args),
+    config = merged({ ["retry.backoff.ms"] = 100, ["fetch.max.wait.ms"] = 200 }, o.config),
+  })
+end
+
+-- Brokers ask for three heartbeats a second. It comes after the rules that hurt: the first that triggers acts.
+function M.beats()
+  return rule("beats", "ConsumerGroupHeartbeat -> set heartbeatIntervalMs=300", { optional = true })
+end
+
 -- A transactional program with transactions of five records: o.name, o.args, o.config.
 function M.transactional(topic, o)
   o = o or {}

@@ -403,6 +403,123 @@ TEST(who_reads_committed_records_is_given_nothing_aborted)
 	}
 }
 
+/* ---- KIP-848 ---- */
+
+/* A heartbeat of member m with an epoch, owning one partition or (-1) saying nothing; the answer
+ * tells next_epoch, or a code, and assigns one partition or (-1) nothing. */
+static void beat(const char *id, int32_t epoch, int32_t owned, int16_t code, int32_t next_epoch,
+		 int32_t assigned)
+{
+	struct str name = {"t", 1};
+	struct consumer_group_heartbeat_request_topic_partitions own = {.partitions = &owned,
+									.partitions_count = 1};
+	struct consumer_group_heartbeat_response_topic_partitions get = {.partitions = &assigned,
+									 .partitions_count = 1};
+	struct consumer_group_heartbeat_response_assignment a = {.topic_partitions = &get,
+								 .topic_partitions_count = 1};
+	struct consumer_group_heartbeat_request q = {
+		.group_id = {"g", 1}, .member_id = str_of(id), .member_epoch = epoch};
+	struct consumer_group_heartbeat_response r = {.error_code = code,
+						      .member_epoch = next_epoch};
+
+	if (epoch == 0) {
+		q.subscribed_topic_names = &name;
+		q.subscribed_topic_names_count = 1;
+		q.rebalance_timeout_ms = 1000;
+	}
+	if (owned >= 0) {
+		q.topic_partitions = &own;
+		q.topic_partitions_count = 1;
+	}
+	if (assigned >= 0)
+		r.assignment = &a;
+	exchange(API_CONSUMER_GROUP_HEARTBEAT, 1, &q, &r, 1);
+	wait_ms(100);
+}
+
+TEST(a_member_joins_in_full)
+{
+	begin("kip848.joins_in_full", -1);
+	beat("m", 0, -1, 0, 1, 0);
+	beat("m", 1, 0, 0, 1, -1);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("kip848.joins_in_full", -1);
+	beat("m", 0, 0, 0, 1, 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("kip848.joins_in_full", -1);
+	beat("", 0, -1, 0, 1, 0);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_member_uses_the_epoch_that_it_was_told)
+{
+	for (int32_t epoch = 1; epoch < 3; epoch++) {
+		begin("kip848.epoch_as_told", -1);
+		beat("m", 0, -1, 0, 1, -1);
+		beat("m", 1, -1, 0, 2, -1);
+		beat("m", epoch, -1, 0, 2, -1);
+		CHECK_EQ(verdict(), epoch == 2 ? FINDING_PASS : FINDING_FAIL);
+	}
+}
+
+TEST(a_member_owns_what_it_was_given)
+{
+	for (int32_t owned = 0; owned < 2; owned++) {
+		begin("kip848.owns_what_it_was_given", -1);
+		beat("m", 0, -1, 0, 1, 0);
+		beat("m", 1, owned, 0, 1, -1);
+		CHECK_EQ(verdict(), owned ? FINDING_FAIL : FINDING_PASS);
+	}
+	begin("kip848.owns_what_it_was_given", -1); /* what was taken away is no more its own */
+	beat("m", 0, -1, 0, 1, 0);
+	beat("m", 1, 0, 0, 2, 1);
+	beat("m", 2, 1, 0, 2, 1);
+	beat("m", 2, 0, 0, 2, -1);
+	CHECK_EQ(verdict(), FINDING_FAIL);
+}
+
+TEST(a_fenced_member_comes_back_as_itself)
+{
+	static const struct {
+		const char *id;
+		int32_t epoch;
+		enum finding_result result;
+	} next[] = {{"m", 0, FINDING_PASS}, {"n", 0, FINDING_FAIL}, {"m", 1, FINDING_FAIL}};
+
+	for (int i = 0; i < 3; i++) {
+		begin("kip848.joins_again_as_itself", -1);
+		beat("m", 0, -1, 0, 1, -1);
+		beat("m", 1, -1, 110, 0, -1);
+		beat(next[i].id, next[i].epoch, -1, 0, 1, -1);
+		CHECK_EQ(verdict(), next[i].result);
+	}
+}
+
+TEST(a_member_leaves_once)
+{
+	for (int bad = 0; bad < 4; bad++) {
+		begin("kip848.leaves", -1);
+		beat("m", 0, -1, 0, 1, -1);
+		if (bad < 3)
+			beat("m", bad == 2 ? -2 : -1, -1, 0, -1, -1);
+		if (bad == 1)
+			beat("m", 1, -1, 0, 1, -1);
+		CHECK_EQ(verdict(), bad == 0 ? FINDING_PASS : FINDING_FAIL);
+	}
+}
+
+TEST(a_member_that_is_refused_for_good_stops)
+{
+	for (int n = 1; n < 9; n += 7) {
+		begin("kip848.stops_when_refused", -1);
+		for (int i = 0; i < n; i++)
+			beat("m", 0, -1, 112, 0, -1);
+		CHECK_EQ(verdict(), n == 1 ? FINDING_PASS : FINDING_FAIL);
+	}
+}
+
 /* ---- transactions, of producer 7 ---- */
 
 static void added_to_transaction(int16_t code)

@@ -3,6 +3,7 @@ all partitions are given back before each JoinGroup. A wrong client changes divi
 
 One thread. Fetches are outstanding, one a leader, while heartbeats and commits go over a connection of
 their own; a fetch from before a rebalance is dropped when it comes in."""
+import importlib
 import select
 import sys
 import time
@@ -46,7 +47,7 @@ CONFIG = {  # Kafka's name: (how to read it, default)
     "fetch.min.bytes": (int, 1),
     "group.id": (str, None),
     "group.instance.id": (str, None),
-    "group.protocol": (_only(("classic",)), "classic"),
+    "group.protocol": (_only(("classic", "consumer")), "classic"),
     "heartbeat.interval.ms": (int, 3000),
     "isolation.level": (_only(("read_uncommitted", "read_committed")), "read_uncommitted"),
     "max.partition.fetch.bytes": (int, 1 << 20),
@@ -553,10 +554,14 @@ class Consumer:
         self.coordinator.poll(LEAVE_LIMIT_S)
 
 
-def main(cls=Consumer):
-    """The program: cls is Consumer or a wrong one."""
+def main(classic=Consumer, cls848=None):
+    """The program: Consumer or a wrong one, and one for group.protocol=consumer."""
     def program():
         options = subject.consumer_options(sys.argv[1:])
+        if "consumer" in (options.group_protocol, options.properties.get("group.protocol")):
+            cls = cls848 or importlib.import_module("raw_consumer848").Consumer
+        else:
+            cls = classic
         stop = subject.Stop(CALL_LIMIT_S + LEAVE_LIMIT_S)
         consumer = cls(options, stop)
         subject.say("startup_complete")

@@ -11,24 +11,27 @@ import subject
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 2, 3, 8, 9
 FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 10, 11, 12, 13, 14
 API_VERSIONS, INIT_PRODUCER_ID, ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN = 18, 22, 24, 25, 26
-TXN_OFFSET_COMMIT = 28
-VERSIONS = {PRODUCE: (3,), FETCH: (7, 4), LIST_OFFSETS: (1,), METADATA: (1,), OFFSET_COMMIT: (7, 2),
+TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT = 28, 68
+VERSIONS = {PRODUCE: (3,), FETCH: (7, 4), LIST_OFFSETS: (1,), METADATA: (12, 1), OFFSET_COMMIT: (7, 2),
             OFFSET_FETCH: (1,), FIND_COORDINATOR: (1,), JOIN_GROUP: (5, 2), HEARTBEAT: (3, 1),
             LEAVE_GROUP: (1,), SYNC_GROUP: (3, 1), API_VERSIONS: (0,), INIT_PRODUCER_ID: (0,),
-            ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,)}
-FLEXIBLE = {TXN_OFFSET_COMMIT: 3}  # the version from which on an API has compact lengths and tags (KIP-482)
+            ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,),
+            CONSUMER_GROUP_HEARTBEAT: (1,)}
+FLEXIBLE = {METADATA: 9, OFFSET_COMMIT: 8, TXN_OFFSET_COMMIT: 3, CONSUMER_GROUP_HEARTBEAT: 0}  # the version from which on an API has compact lengths and tags (KIP-482)
 NAMES = {PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADATA: "Metadata",
          OFFSET_COMMIT: "OffsetCommit", OFFSET_FETCH: "OffsetFetch", FIND_COORDINATOR: "FindCoordinator",
          JOIN_GROUP: "JoinGroup", HEARTBEAT: "Heartbeat", LEAVE_GROUP: "LeaveGroup",
          SYNC_GROUP: "SyncGroup", INIT_PRODUCER_ID: "InitProducerId",
          ADD_PARTITIONS_TO_TXN: "AddPartitionsToTxn", ADD_OFFSETS_TO_TXN: "AddOffsetsToTxn", END_TXN: "EndTxn",
-         TXN_OFFSET_COMMIT: "TxnOffsetCommit"}
+         TXN_OFFSET_COMMIT: "TxnOffsetCommit",
+         CONSUMER_GROUP_HEARTBEAT: "ConsumerGroupHeartbeat"}
 
 # Error codes that these clients treat by name.
 OFFSET_OUT_OF_RANGE, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_NOT_AVAILABLE = 1, 6, 14, 15
 NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS = 16, 22, 25, 27
 OUT_OF_ORDER_SEQUENCE, DUPLICATE_SEQUENCE = 45, 46
 INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS, PRODUCER_FENCED = 47, 51, 90
+FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH = 110, 113
 FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, MEMBER_ID_REQUIRED = 70, 71, 79
 RETRIABLE = {2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 51, 56, 72, 74, 75, 100}
 
@@ -317,9 +320,9 @@ class Connection:
                 return version
         raise subject.Unsupported(f"the broker has no {NAMES[api]} v{VERSIONS[api][-1]}")
 
-    def send(self, api, body, answered=True):
+    def send(self, api, body, answered=True, version=None):
         """Write a request; its answer, if the broker gives one, is awaited later."""
-        version = self.version(api)
+        version = self.version(api) if version is None else version
         self.correlation += 1
         head = struct.pack(">hhi", api, version, self.correlation) + string(self.client_id)
         flexible = version >= FLEXIBLE.get(api, version + 1)
@@ -394,6 +397,7 @@ class Cluster:
         self.client_id = client_id
         self.bootstrap = [self._address(part) for part in bootstrap.split(",")]
         self.brokers, self.leaders, self.connections = {}, {}, {}
+        self.topic_id = b""
 
     @staticmethod
     def _address(part):
@@ -407,22 +411,37 @@ class Cluster:
             try:
                 connection = self.connect(address, self.client_id)
                 try:
-                    return self._learn(topic, connection.call(METADATA, array([string(topic)]), 5))
+                    return self._ask(topic, connection)
                 finally:
                     connection.close()
             except Broken as e:
                 last = e
         raise Broken(f"no broker answers Metadata: {last}")
 
-    def _learn(self, topic, r):
-        brokers = r.array(lambda: (r.i32(), (r.string(), r.i32()), r.string()))
-        r.i32()  # controller
-        topics = r.array(lambda: (r.i16(), r.string(), r.i8(), r.array(
-            lambda: (r.i16(), r.i32(), r.i32(), r.array(r.i32), r.array(r.i32)))))
+    def _ask(self, topic, connection):
+        if connection.version(METADATA) == 1:
+            r = connection.call(METADATA, array([string(topic)]), 5)
+            brokers = r.array(lambda: (r.i32(), (r.string(), r.i32()), r.string()))
+            r.i32()  # controller
+            topics = r.array(lambda: (r.i16(), r.string(), b"", r.i8(), r.array(
+                lambda: (r.i16(), r.i32(), r.i32(), r.array(r.i32), r.array(r.i32)))))
+            return self._learn(topic, brokers, topics)
+        body = carray([bytes(16) + cstring(topic) + TAGS]) + b"\1\0" + TAGS
+        r = connection.call(METADATA, body, 5)
+        r.i32()  # throttle
+        brokers = r.carray(lambda: (r.i32(), (r.cstring(), r.i32()), (r.cstring(), r.tags())))
+        r.cstring(), r.i32()  # cluster id, controller
+        topics = r.carray(lambda: (r.i16(), r.cstring(), r.take(16), r.i8(), r.carray(lambda: (
+            r.i16(), r.i32(), r.i32(), (r.i32(), r.carray(r.i32)),
+            (r.carray(r.i32), r.carray(r.i32), r.tags()))), r.i32(), r.tags()))
+        return self._learn(topic, brokers, [row[:5] for row in topics])
+
+    def _learn(self, topic, brokers, topics):
         self.brokers = {broker: address for broker, address, _rack in brokers}
         self.leaders = {}
-        for code, name, _internal, partitions in topics:
+        for code, name, topic_id, _internal, partitions in topics:
             if name == topic and not code:
+                self.topic_id = topic_id
                 self.leaders = {index: leader for _, index, leader, _, _ in partitions}
         return bool(self.leaders) and all(leader in self.brokers for leader in self.leaders.values())
 
