@@ -64,7 +64,8 @@ struct lane {
 		uint64_t topic; /* hash of its name or id */
 		int32_t partition, producer_epoch;
 	} key;
-	int32_t next; /* the sequence that must come */
+	int32_t next;	 /* the sequence that must come */
+	int32_t highest; /* of those seen */
 	const struct sent_batch *last;
 	size_t first, count; /* batches seen, as indices into `seen` */
 	const struct sent_batch **seen;
@@ -111,6 +112,8 @@ static void remember(struct lane *l, const struct sent_batch *b)
 		if (!l->seen)
 			abort();
 	}
+	if (!l->count || b->base_sequence > l->highest)
+		l->highest = b->base_sequence;
 	l->seen[l->count++] = b;
 	l->next = sequence_add(b->base_sequence, b->records);
 	l->last = b;
@@ -118,6 +121,8 @@ static void remember(struct lane *l, const struct sent_batch *b)
 
 static const struct sent_batch *seen_at(const struct lane *l, int32_t sequence)
 {
+	if (sequence > l->highest)
+		return NULL; /* what a sound producer sends: no need to look through them all */
 	for (size_t i = l->count; i-- > 0;)
 		if (l->seen[i]->base_sequence == sequence)
 			return l->seen[i];
