@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		assert(p.len <= p.wire_len && p.len <= FRAGMENTS_SIZE_MAX);
 		for (uint32_t k = 0; k < p.len; k++)
-			assert(p.data[k] == byte_of(p.ip_id, k + 20));
+			assert(p.data[k] == byte_of(op[0] & 3, k + 20));
 	}
 	fragments_free(f);
 	return 0;
