@@ -156,8 +156,10 @@ enum call_result describe_topic_partitions_work(struct cluster *c, struct call *
 		fault_refuse(c, call, whole_error(q));
 		return CALL_ANSWER;
 	}
-	if (room > RESPONSE_PARTITIONS_MAX || room < 1)
+	if (room > RESPONSE_PARTITIONS_MAX)
 		room = RESPONSE_PARTITIONS_MAX;
+	if (room < 1)
+		room = 1;
 	r->topics = CALL_ARRAY(call, topic_answer, count);
 	for (int32_t i = 0; i < count; i++) {
 		int32_t first = 0;

@@ -129,36 +129,22 @@ static int16_t rewrite(struct judge *j, struct records records, const struct bat
 	return ERROR_NONE;
 }
 
-static int16_t read_batch(struct judge *j, struct records records, struct incoming *in)
+static int16_t read_batch(struct judge *j, struct incoming *in)
 {
+	const struct batch *b = &in->first;
 	struct batch_finding finding;
-	struct records_reader reader;
-	struct batch b, second;
-	struct error e = ERROR_INIT;
-	int16_t code;
-	int found;
+	int16_t code = check_batch(j, b, &finding, &in->early);
 
-	records_reader_init(&reader, records.data, (size_t)records.len);
-	found = records_next(&reader, &b, &e);
-	if (found < 0) {
-		j->r->error_message = call_str(j->call, str_of(e.text));
-		return ERROR_CORRUPT_MESSAGE;
-	}
-	if (found == 0 || b.magic != 2 || records_next(&reader, &second, NULL) > 0) {
-		in->early = true;
-		return ERROR_INVALID_RECORD; /* exactly one batch of magic 2 (rule 14) */
-	}
-	code = check_batch(j, &b, &finding, &in->early);
 	if (code)
 		return code;
-	in->claim = (struct producer_claim){b.producer_id, b.producer_epoch, b.base_sequence,
-					    b.records_count, b.transactional};
-	in->records = b.records_count;
-	if (finding.renumber || (j->config->codec >= 0 && j->config->codec != b.codec))
-		return rewrite(j, (struct records){b.raw.data, b.raw.len, 0}, &b, in);
-	in->append.batch = b.raw;
+	in->claim = (struct producer_claim){b->producer_id, b->producer_epoch, b->base_sequence,
+					    b->records_count, b->transactional};
+	in->records = b->records_count;
+	if (finding.renumber || (j->config->codec >= 0 && j->config->codec != b->codec))
+		return rewrite(j, (struct records){b->raw.data, b->raw.len, 0}, b, in);
+	in->append.batch = b->raw;
 	in->append.frame = j->call->frame;
-	stamp(j, in, b.attributes, b.codec ? finding.max_timestamp : b.max_timestamp);
+	stamp(j, in, b->attributes, b->codec ? finding.max_timestamp : b->max_timestamp);
 	return ERROR_NONE;
 }
 
@@ -182,17 +168,36 @@ static int16_t read_messages(struct judge *j, struct records records, struct inc
 	return rewrite(j, (struct records){records.data, (int32_t)reader.at, 0}, NULL, in);
 }
 
+int16_t incoming_glance(struct call *call, struct records records, struct incoming *ret,
+			struct produce_response_responses_partition_responses *r)
+{
+	struct records_reader reader;
+	struct batch second;
+	struct error e = ERROR_INIT;
+	int found;
+
+	*ret = (struct incoming){.claim = {.id = -1}};
+	if (!records.data)
+		return ERROR_INVALID_RECORD;
+	if (call->header.api_version < 3)
+		return ERROR_NONE;
+	records_reader_init(&reader, records.data, (size_t)records.len);
+	found = records_next(&reader, &ret->first, &e);
+	if (found < 0) {
+		r->error_message = call_str(call, str_of(e.text));
+		return ERROR_CORRUPT_MESSAGE;
+	}
+	if (found == 0 || ret->first.magic != 2 || records_next(&reader, &second, NULL) > 0)
+		return ERROR_INVALID_RECORD; /* exactly one batch of magic 2 (rule 14) */
+	return ERROR_NONE;
+}
+
 int16_t incoming_read(struct cluster *c, struct call *call, const struct partition *p,
 		      struct records records, struct incoming *ret,
 		      struct produce_response_responses_partition_responses *r)
 {
 	struct judge j = {c, call, &p->topic->config, r, instant_wall_ms(c->now)};
 
-	*ret = (struct incoming){.claim = {.id = -1}};
 	ret->append.leader_epoch = p->leader_epoch;
-	ret->early = !records.data;
-	if (!records.data)
-		return ERROR_INVALID_RECORD;
-	return call->header.api_version < 3 ? read_messages(&j, records, ret)
-					    : read_batch(&j, records, ret);
+	return call->header.api_version < 3 ? read_messages(&j, records, ret) : read_batch(&j, ret);
 }

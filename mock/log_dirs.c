@@ -4,6 +4,9 @@
 #include "mock/fault.h"
 #include "mock/state.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #define LOG_DIR "/tmp/kafka-logs"
 
 typedef struct describe_log_dirs_response_results_topics topic_answer;
@@ -108,6 +111,12 @@ enum call_result describe_log_dirs_work(struct cluster *c, struct call *call)
 
 /* ---- AlterReplicaLogDirs ---- */
 
+/* A partition on its way between directories is TOPIC-PARTITION.UUID-future. */
+static int future_dir_length(const struct asked *a)
+{
+	return snprintf(NULL, 0, STR_FMT "-%d.%32s-future", STR_ARG(a->topic), a->partition, "");
+}
+
 static int16_t move(struct cluster *c, struct call *call, const struct asked *a, struct str path)
 {
 	const struct partition *p = partition_find(topic_find(c, a->topic), a->partition);
@@ -115,6 +124,8 @@ static int16_t move(struct cluster *c, struct call *call, const struct asked *a,
 
 	if (code)
 		return code;
+	if (future_dir_length(a) > NAME_MAX)
+		return ERROR_INVALID_TOPIC_EXCEPTION;
 	if (!str_is(path, LOG_DIR))
 		return ERROR_LOG_DIR_NOT_FOUND;
 	if (!p)

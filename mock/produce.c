@@ -87,21 +87,23 @@ static int16_t produce_one(struct produce *w, struct partition *p, struct record
 			   struct produce_response_responses_partition_responses *r)
 {
 	struct incoming in;
-	int16_t code = partition_leader_error(p, w->call->broker, -1);
+	int16_t code = w->unnamed ? ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+		       : !p	  ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+				  : incoming_glance(w->call, records, &in, r);
 
+	*ret_early = code != 0; /* a broker judges the batch before it asks who leads */
+	if (code)
+		return code;
+	code = partition_leader_error(p, w->call->broker, -1);
 	if (!code && (w->request->acks < -1 || w->request->acks > 1))
 		code = ERROR_INVALID_REQUIRED_ACKS;
 	if (!code && w->request->acks == -1 && !enough_replicas(p))
 		code = ERROR_NOT_ENOUGH_REPLICAS;
-	if (!code && w->unnamed)
-		code = ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 	if (!code)
 		code = incoming_read(w->c, w->call, p, records, &in, r);
-	else
-		in.early = false;
 	if (!code)
 		code = append(w, p, &in, r);
-	*ret_early = in.early || w->unnamed;
+	*ret_early = in.early;
 	return code;
 }
 
@@ -136,9 +138,7 @@ static void put_partition(struct produce *w, const struct topic *t, struct str n
 	r->base_offset = -1;
 	w->errors = true;
 	if (r->error_code != ERROR_NOT_LEADER_OR_FOLLOWER || !p || w->call->header.api_version < 10)
-		return;
-	if (w->call->header.api_version < 10)
-		return; /* it has no place for the leader */
+		return; /* below 10 there is no place for the leader */
 	r->current_leader.leader_id = p->leader;
 	r->current_leader.leader_epoch = p->leader_epoch;
 	leader_hint_add(w->c, w->call, p->leader, &w->response->node_endpoints,

@@ -11,7 +11,7 @@ import side
 from compare import Comparison, shown
 from notation import NUMBERS, ZERO_UUID, fill, read_all
 
-UNTIL_S = 5
+UNTIL_S = 20
 BROKEN_PER_REQUEST = 1.0
 BETWEEN_BROKERS = ("WriteTxnMarkers",)  # no client sends it
 NOWHERE = "bm93aGVyZS1ub3doZXJlIQ"  # a uuid that nobody gave to a topic
@@ -167,25 +167,30 @@ class Run:
     def brokers(self):
         return min(len(one.addresses) for one in self.tally.sides)
 
-    def wait(self, api, body, version, good, keep=None, on="w", seconds=UNTIL_S):
-        """Asks each side until its answer is good; nothing is compared."""
+    def wait(self, api, body, version, good, keep=None, on="w"):
+        """Asks each side until its answer is good; else nothing is compared."""
         if not self.has(api):
             return
         message = self.tally.requests[api]
         for one in self.tally.sides:
-            data, _ = one.codec.encode(message.key, version, fill(message.fields, version, resolve(body, one)))
-            end = time.monotonic() + seconds
+            request = fill(message.fields, version, resolve(body, one))
+            data, _ = one.codec.encode(message.key, version, request)
+            end = time.monotonic() + UNTIL_S
             while True:
                 one.send(on, message, version, data)
                 answer = one.receive(on, message, version).get("answer")
-                if (answer and good(answer)) or time.monotonic() > end:
+                if answer and good(answer):
+                    break
+                if time.monotonic() > end:
+                    self._differs(message, version, request, [answer] * 2, [(f"what the {one.name} one comes to", "in time", "not")])
                     break
                 time.sleep(0.02)
             for name, path in (keep or {}).items():
                 one.kept[name] = path_of(answer, path)
 
-    def ask(self, api, body, on="a", version=None, keep=None, broken=None, wrong=False):
-        """Some broken copies, then the request itself."""
+    def ask(self, api, body, on="a", version=None, keep=None, broken=None, wrong=False, again=False):
+        """Some broken copies, then the request itself. again: it reads what brokers hear of later than whoever
+        made the change, so it is asked until both answer the same."""
         if not self.has(api):
             return
         if version is None:
@@ -196,7 +201,7 @@ class Run:
         for _ in range(int(count) + (self.random.random() < count % 1)):
             self._broken(api, version, body, on)
         self.send(api, body, on, version, wrong)
-        self.receive(on, keep)
+        self.receive(on, keep, again)
 
     def send(self, api, body, on="a", version=None, wrong=False):
         """The request without waiting for its answer."""
@@ -207,12 +212,18 @@ class Run:
         requests = [fill(message.fields, version, resolve(body, one)) for one in self.tally.sides]
         self._send_all(message, version, requests, on, wrong)
 
-    def receive(self, on="a", keep=None):
+    def receive(self, on="a", keep=None, again=False):
         """The answer to the last request of a connection, compared."""
         if on not in self.pending:
             return
         message, version, requests, wrong, step = self.pending.pop(on)
-        answers = [self._answer(one, on, message, version, request) for one, request in zip(self.tally.sides, requests)]
+        end = time.monotonic() + UNTIL_S
+        answers = self._answers(on, message, version, requests)
+        while again and self.comparison.would_differ(message.name, *answers) and time.monotonic() < end:
+            time.sleep(0.05)
+            for one, request in zip(self.tally.sides, requests):
+                one.send(on, message, version, one.codec.encode(message.key, version, request)[0])
+            answers = self._answers(on, message, version, requests)
         for one, answer in zip(self.tally.sides, answers):
             for name, path in (keep or {}).items():
                 one.kept[name] = path_of(answer.get("answer"), path)
@@ -230,6 +241,9 @@ class Run:
             one.send(on, message, version, mangle(body) if mangle else body)
         self.pending[on] = (message, version, requests, wrong, self.step)
         return True
+
+    def _answers(self, on, message, version, requests):
+        return [self._answer(one, on, message, version, request) for one, request in zip(self.tally.sides, requests)]
 
     def _answer(self, one, on, message, version, request):
         """acks=0 has no answer: an ApiVersions behind it shows whether the connection still stands."""
@@ -251,9 +265,12 @@ class Run:
         self.tally.pairs[message.name, version] += 1
         found = self.comparison.differences(message.name, *answers)
         if found:
-            self.tally.differences.append(Difference(self.label, step, not self.differed, message.name, version,
-                                                     requests[0], answers, found))
-            self.differed = True
+            self._differs(message, version, requests[0], answers, found, step)
+
+    def _differs(self, message, version, request, answers, found, step=None):
+        self.tally.differences.append(Difference(self.label, step or self.step, not self.differed, message.name, version,
+                                                 request, answers, found))
+        self.differed = True
 
     def _broken(self, api, version, body, on):
         message = self.tally.requests[api]
