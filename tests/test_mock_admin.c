@@ -142,5 +142,9 @@ TEST(rule_12_partitions_are_described_up_to_the_limit_and_a_cursor_goes_on)
 	CHECK_EQ(r->topics_count, 2);
 	CHECK_EQ(r->topics[0].partitions[0].partition_index, 3);
 	CHECK(r->next_cursor == NULL);
+	q.response_partition_limit = 0; /* one at least */
+	r = mock_ask(&f, 1, API_DESCRIBE_TOPIC_PARTITIONS, 0, &q);
+	CHECK_EQ(r->topics[0].partitions_count, 1);
+	CHECK_EQ(r->next_cursor->partition_index, 4);
 	mock_end(&f);
 }

@@ -270,6 +270,11 @@ TEST(rule_17_a_broker_that_does_not_lead_says_who_does)
 	r = mock_ask(&f, 3, API_PRODUCE, 9, &q); /* which has no room for that */
 	CHECK_EQ(r->responses[0].partition_responses[0].error_code, ERROR_NOT_LEADER_OR_FOLLOWER);
 	CHECK_EQ(r->responses[0].partition_responses[0].current_leader.leader_id, -1);
+	p.records.len = 0; /* no batch: said before who leads */
+	r = mock_ask(&f, 3, API_PRODUCE, 10, &q);
+	CHECK_EQ(r->responses[0].partition_responses[0].error_code, ERROR_INVALID_RECORD);
+	CHECK_EQ(r->responses[0].partition_responses[0].current_leader.leader_id, -1);
+	p.records = mock_batch(&f, 1, NULL);
 	r = mock_ask(&f, 2, API_PRODUCE, 10, &q);
 	CHECK_EQ(r->responses[0].partition_responses[0].error_code, 0);
 	mock_end(&f);

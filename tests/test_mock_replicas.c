@@ -272,6 +272,7 @@ TEST(log_directories_tell_the_bytes_of_logs)
 	struct alter_replica_log_dirs_request_dirs d = {
 		.path = str_of("/tmp/kafka-logs"), .topics = &t, .topics_count = 1};
 	const struct alter_replica_log_dirs_response *moved;
+	char long_name[214];
 
 	mock_start(&f, 2);
 	mock_topic(&f, "t", 1, 1);
@@ -289,6 +290,10 @@ TEST(log_directories_tell_the_bytes_of_logs)
 	d.path = str_of("/elsewhere");
 	moved = mock_ask(&f, 1, API_ALTER_REPLICA_LOG_DIRS, 2, &a);
 	CHECK_EQ(moved->results[0].partitions[0].error_code, ERROR_LOG_DIR_NOT_FOUND);
+	memset(long_name, 'x', sizeof(long_name)); /* -0.UUID-future makes it 256 */
+	t.name = (struct str){long_name, sizeof(long_name)};
+	moved = mock_ask(&f, 1, API_ALTER_REPLICA_LOG_DIRS, 2, &a);
+	CHECK_EQ(moved->results[0].partitions[0].error_code, ERROR_INVALID_TOPIC_EXCEPTION);
 	mock_end(&f);
 }
 
