@@ -765,7 +765,7 @@ static void on_learn(void *context, const struct event *ev)
 	struct job *job = context;
 	struct summary s;
 
-	progress_show(&job->progress, decode_bytes(job->decode));
+	progress_show(&job->progress, decode_bytes(running));
 	if (ev->kind == EVENT_EXCHANGE && ev->exchange->header.api_key != API_PRODUCE &&
 	    ev->exchange->header.api_key != API_FETCH)
 		summarize(ev->exchange, job->names, &s);

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -31,7 +32,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ApiMessage;
@@ -68,12 +72,24 @@ public class Messages {
 			if (!path.endsWith(".jar"))
 				continue;
 			try (JarFile jar = new JarFile(path)) {
-				jar.stream().map(e -> e.getName()).filter(n -> n.matches("common/(message|metadata)/\\w+[.]json"))
-					.map(n -> n.substring(n.lastIndexOf('/') + 1, n.length() - 5)).forEach(n -> found.put(n, kind(n)));
+				for (JarEntry e : Collections.list(jar.entries())) {
+					if (!e.getName().matches("common/(message|metadata)/\\w+[.]json"))
+						continue;
+					String name = defined(new String(jar.getInputStream(e).readAllBytes(), StandardCharsets.UTF_8));
+					found.put(name, kind(name));
+				}
 			}
 		}
 		found.values().removeIf(k -> k.cls == null); // a definition whose versions are all gone has no class
 		return new ArrayList<>(found.values());
+	}
+
+	/** The name that a definition gives its message: not always that of the file. */
+	static String defined(String definition) {
+		Matcher m = Pattern.compile("\"name\"\\s*:\\s*\"(\\w+)\"").matcher(definition);
+		if (!m.find())
+			throw new IllegalStateException("a definition without a name: " + definition);
+		return m.group(1);
 	}
 
 	static Kind kind(String name) {

@@ -52,7 +52,8 @@ func ask(t *testing.T, method, path, body string) map[string]any {
 }
 
 func send(t *testing.T, value string) {
-	w := &kafka.Writer{Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: "orders", BatchSize: 1, AllowAutoTopicCreation: true}
+	w := &kafka.Writer{Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: "orders", BatchSize: 1,
+		RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true}
 	defer w.Close()
 	err := error(kafka.UnknownTopicOrPartition) // while the topic is being made
 	for try := 0; try < 20 && errors.Is(err, kafka.UnknownTopicOrPartition); try++ {
