@@ -358,6 +358,8 @@ static int load(struct run *r)
 	if (status)
 		return status;
 	for (int32_t i = 0; i < r->suite.count; i++)
+		r->suite.list[i]->under = r->clients.under != NULL;
+	for (int32_t i = 0; i < r->suite.count; i++)
 		if (!is_skipped(r, r->suite.list[i]))
 			ok = add_scenario(r, r->suite.list[i]) && ok;
 	if (!ok) {

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 
 #define BATCH_RECORDS_MAX 100000
-#define GAP_MAX		  1000000000
+#define BATCH_TIMES_MAX	  100000
+#define TAIL_MAX	  1000000000
+#define GAP_MAX		  1000000000000000
 #define RAW_MAX		  ((size_t)1 << 20) /* bytes of a batch given as hex */
 
 const struct key cluster_keys[] = {
@@ -42,9 +44,9 @@ const struct key batch_keys[] = {
 	{"partition", KEY_NUMBER, 0, 9999, "where; 0"},
 	{"gap", KEY_NUMBER, 1, GAP_MAX, "offsets that are left out before it"},
 	{"records", KEY_NUMBER, 1, BATCH_RECORDS_MAX, "how many: the next values old.N"},
-	{"tail", KEY_NUMBER, 1, GAP_MAX,
+	{"tail", KEY_NUMBER, 1, TAIL_MAX,
 	 "offsets behind its last record that the batch covers all the same, as compaction leaves"},
-	{"empty", KEY_NUMBER, 1, GAP_MAX,
+	{"empty", KEY_NUMBER, 1, TAIL_MAX,
 	 "instead: offsets of a batch that compaction left without records"},
 	{"hex", KEY_TEXT, 0, 0,
 	 "instead: the bytes of a whole batch; its base offset is the log's"},
@@ -52,6 +54,7 @@ const struct key batch_keys[] = {
 	{"txn", KEY_TEXT, 0, 0,
 	 "commit, abort or open: it is a transaction, with its marker behind it unless it is open"},
 	{"bad_crc", KEY_FLAG, 0, 0, "its checksum is wrong"},
+	{"times", KEY_NUMBER, 1, BATCH_TIMES_MAX, "so many such batches, the gap before each; 1"},
 	{0},
 };
 
@@ -279,6 +282,7 @@ static void read_batch(const struct call_site *c, struct plan_topic *t)
 	b->tail = call_number(c, table, "tail", 0);
 	b->empty = call_number(c, table, "empty", 0);
 	b->bad_crc = call_flag(c, table, "bad_crc");
+	b->times = call_number(c, table, "times", 1);
 	read_codec(c, table, b);
 	read_txn(c, table, b);
 	read_hex(c, table, b);
@@ -352,6 +356,62 @@ static int word_topic(lua_State *lua)
 	return 1;
 }
 
+/* ---- committed offsets ---- */
+
+static void read_commit(const struct call_site *c, const struct plan_topic *t,
+			struct plan_commit *commit)
+{
+	lua_State *lua = c->lua;
+	int32_t n = (int32_t)lua_rawlen(lua, 2), partitions = t->partitions;
+	bool wrong = false;
+
+	if (partitions < 0)
+		partitions = c->script->plan->default_partitions;
+	if (n > partitions)
+		script_complain(c->script, call_place(c, 2), "the topic has %d partitions",
+				partitions);
+	commit->offsets =
+		arena_zalloc(&c->script->plan->arena, ((size_t)n + 1) * sizeof(*commit->offsets));
+	for (int32_t i = 0; i < n && n <= partitions; i++) {
+		lua_rawgeti(lua, 2, i + 1);
+		commit->offsets[i] = lua_isinteger(lua, -1) ? lua_tointeger(lua, -1) : -2;
+		wrong |= commit->offsets[i] < -1;
+		lua_pop(lua, 1);
+		commit->offsets_count++;
+	}
+	if (wrong || !n)
+		script_complain(c->script, call_place(c, 2),
+				"committed takes a list of offsets, by partition from 0; -1 where "
+				"there is none");
+}
+
+static int word_committed(lua_State *lua)
+{
+	struct call_site c = case_site(lua, "committed");
+	struct object *self = script_object(lua, 1);
+	struct plan_commit *commit;
+	struct plan_topic *t;
+	struct str group;
+
+	if (!self || self->kind != OBJECT_TOPIC) {
+		script_complain(c.script, source_name(c.source, c.line, "committed"),
+				"write t:committed(...), with the topic before the colon");
+		script_stop(lua);
+	}
+	t = &c.script->plan->topics[self->index];
+	lua_remove(lua, 1);
+	group = call_name(&c, 1, "the name of a group");
+	if (lua_gettop(lua) < 2 || !lua_istable(lua, 2)) {
+		script_complain(c.script, call_place(&c, 2), "committed takes a list of offsets");
+		script_stop(lua);
+	}
+	commit = call_add(&c, &t->commits, &t->commits_count, sizeof(*commit));
+	commit->group = group;
+	commit->at = call_place(&c, 1);
+	read_commit(&c, t, commit);
+	return 0;
+}
+
 void cluster_words_add(lua_State *lua)
 {
 	lua_pushcfunction(lua, word_cluster);
@@ -360,4 +420,8 @@ void cluster_words_add(lua_State *lua)
 	lua_pushcfunction(lua, word_topic);
 	lua_setfield(lua, -2, "topic");
 	lua_setfield(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_CLUSTER));
+	luaL_getsubtable(lua, LUA_REGISTRYINDEX, object_kind_name(OBJECT_TOPIC));
+	lua_pushcfunction(lua, word_committed);
+	lua_setfield(lua, -2, "committed");
+	lua_pop(lua, 1);
 }

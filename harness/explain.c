@@ -12,10 +12,15 @@ void explain_line(const struct scenario *s, struct buf *out)
 	buf_printf(out, STR_FMT "\t" STR_FMT "\n", STR_ARG(s->name), STR_ARG(s->claim));
 }
 
+/* A text that looks at `under` is two plans: for a client, and for a command of --under. */
 int32_t explain_check(const struct scenario *s, struct buf *out)
 {
+	struct scenario under = *s;
+
+	under.under = true;
 	for (int32_t i = 0; i < s->cases_count; i++) {
-		if (!plan_rehearse(s, i, 1, out))
+		if (!plan_rehearse(s, i, 1, out) ||
+		    (strstr(s->source.text, "under") && !plan_rehearse(&under, i, 1, out)))
 			return -1;
 	}
 	return s->cases_count;

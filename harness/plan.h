@@ -39,6 +39,7 @@ struct scenario {
 	struct matrix_axis *axes; /* in the order of the text */
 	int32_t axes_count;
 	int32_t cases_count; /* at least 1 */
+	bool under; /* plans are loaded for a command of --under: what the text sees as `under` */
 };
 
 enum batch_txn { BATCH_PLAIN, BATCH_COMMITTED, BATCH_ABORTED, BATCH_OPEN };
@@ -54,6 +55,15 @@ struct plan_batch {
 	uint8_t codec;	  /* enum codec */
 	enum batch_txn txn;
 	bool bad_crc;
+	int64_t times; /* so many such batches, the gap before each; at least 1 */
+	struct place at;
+};
+
+/* What a group has committed of a topic from the start. */
+struct plan_commit {
+	struct str group;
+	int64_t *offsets; /* by partition from 0; -1: none */
+	int32_t offsets_count;
 	struct place at;
 };
 
@@ -65,6 +75,8 @@ struct plan_topic {
 	int64_t records;	    /* that are there from the start: values old.0, old.1, ... */
 	struct plan_batch *batches; /* behind them */
 	int32_t batches_count;
+	struct plan_commit *commits;
+	int32_t commits_count;
 	struct place at;
 };
 

@@ -112,19 +112,41 @@ static int fill_planned(struct fill *f, const struct plan_batch *p, int32_t inde
 	return rc;
 }
 
+static int fill_times(struct fill *f, const struct plan_batch *p, int32_t *index)
+{
+	int rc = 0;
+
+	for (int64_t i = 0; i < p->times && !rc; i++)
+		rc = fill_planned(f, p, (*index)++);
+	return rc;
+}
+
+static int commit_offsets(struct service *s, const struct plan_topic *topic, struct error *e)
+{
+	int rc = 0;
+
+	for (int32_t i = 0; i < topic->commits_count; i++)
+		for (int32_t k = 0; k < topic->commits[i].offsets_count && !rc; k++)
+			if (topic->commits[i].offsets[k] >= 0)
+				rc = service_put_offset(s, topic->commits[i].group, topic->name, k,
+							topic->commits[i].offsets[k], e);
+	return rc;
+}
+
 static int fill_topic(struct service *s, const struct case_plan *plan,
 		      const struct plan_topic *topic, struct error *e)
 {
 	struct fill f = {.service = s, .topic = topic, .e = e};
 	int32_t partitions = topic->partitions > 0 ? topic->partitions : plan->default_partitions;
+	int32_t index = 0;
 	int rc;
 
 	buf_init(&f.batch, BATCH_MAX);
 	rc = fill_in_turn(&f, partitions);
 	for (int32_t i = 0; i < topic->batches_count && !rc; i++)
-		rc = fill_planned(&f, &topic->batches[i], i);
+		rc = fill_times(&f, &topic->batches[i], &index);
 	buf_release(&f.batch);
-	return rc;
+	return rc ? rc : commit_offsets(s, topic, e);
 }
 
 int preload_topics(struct service *s, const struct case_plan *plan, struct error *e)

@@ -16,7 +16,7 @@ struct cluster_config preload_config(const struct case_plan *plan);
 int preload(struct service *s, const struct case_plan *plan, struct error *e);
 
 /* Fills the topics, which are there and empty: topic->records values old.0, old.1, ... go to the
- * partitions in turn, then the topic's batches. */
+ * partitions in turn, then the topic's batches; and commits what groups have committed of them. */
 int preload_topics(struct service *s, const struct case_plan *plan, struct error *e);
 
 #endif

@@ -84,6 +84,10 @@ static const struct word words[] = {
 	{"topic", "CLUSTER:topic(NAME, {...})", "a topic that is there from the start", topic_keys},
 	{"batch", "log = { {...}, ... }", "a batch that is in a topic's log from the start",
 	 batch_keys},
+	{"committed", "TOPIC:committed(GROUP, { OFFSET, ... })",
+	 "offsets that the group has committed from the start, by partition from 0; -1 where there "
+	 "is none",
+	 NULL},
 	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
 	 client_keys},
 	{"rule", "rule(NAME, RULE, {...})", "a fault, in the one grammar of rules", rule_keys},
@@ -621,6 +625,8 @@ void script_add_words(struct script *s)
 	for (size_t i = 0; i < n; i++)
 		add_check_word(lua, types[i]);
 	close_areas(lua);
+	lua_pushboolean(lua, s->plan && s->plan->scenario->under);
+	lua_setglobal(lua, "under");
 	if (s->plan)
 		add_case(s);
 }

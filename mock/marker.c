@@ -13,6 +13,15 @@ static void note_aborted(struct partition *p, int64_t producer_id, int64_t first
 	p->aborted[p->aborted_count++] = (struct partition_aborted){producer_id, first, last};
 }
 
+void marker_note(struct partition *p, const struct marker *m, int64_t at, int64_t timestamp)
+{
+	const struct producer *q = producer_find(&p->producers, m->producer_id);
+
+	if (q && q->txn_first_offset >= 0 && !m->commit)
+		note_aborted(p, m->producer_id, q->txn_first_offset, at);
+	producer_end_txn(&p->producers, m->producer_id, m->epoch, m->coordinator_epoch, timestamp);
+}
+
 int16_t marker_write(struct cluster *c, struct partition *p, const struct marker *m)
 {
 	struct producer *q = producer_find(&p->producers, m->producer_id);
@@ -20,7 +29,6 @@ int16_t marker_write(struct cluster *c, struct partition *p, const struct marker
 				  .attributes = ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL,
 				  .max_timestamp = instant_wall_ms(c->now)};
 	struct buf out;
-	int64_t at;
 
 	if (q && m->epoch < q->epoch)
 		return ERROR_INVALID_PRODUCER_EPOCH;
@@ -34,11 +42,7 @@ int16_t marker_write(struct cluster *c, struct partition *p, const struct marker
 		return ERROR_KAFKA_STORAGE_ERROR;
 	}
 	what.batch = (struct bytes){out.data, (int32_t)out.len};
-	at = p->log.end;
-	if (q && q->txn_first_offset >= 0 && !m->commit)
-		note_aborted(p, m->producer_id, q->txn_first_offset, at);
-	producer_end_txn(&p->producers, m->producer_id, m->epoch, m->coordinator_epoch,
-			 what.max_timestamp);
+	marker_note(p, m, p->log.end, what.max_timestamp);
 	partition_append(c, p, &what, NULL);
 	buf_release(&out);
 	return ERROR_NONE;

@@ -16,6 +16,10 @@ struct marker {
  * is known), or KAFKA_STORAGE_ERROR. */
 int16_t marker_write(struct cluster *c, struct partition *p, const struct marker *m);
 
+/* What a marker that stands in the log at an offset means: the producer's transaction, if one is
+ * open here, ended there. */
+void marker_note(struct partition *p, const struct marker *m, int64_t at, int64_t timestamp);
+
 /* The aborted transactions that a reader of [from, to) must know (KIP-98): in the call's memory. */
 struct fetch_response_responses_partitions_aborted_transactions *
 marker_aborted(const struct partition *p, struct call *call, int64_t from, int64_t to,

@@ -3,6 +3,7 @@
 #include "mock/put.h"
 
 #include "mock/marker.h"
+#include "mock/offsets.h"
 #include "mock/state.h"
 #include "protocol/records_bytes.h"
 
@@ -32,6 +33,23 @@ static void note_producer(struct partition *p, const struct batch *b, int64_t at
 		producer_note(&p->producers, &claim, at, b->max_timestamp);
 }
 
+/* A control batch of a transaction is its marker. */
+static void note_marker(struct partition *p, const struct batch *b, int64_t at)
+{
+	struct control_record control;
+	struct record_iter records;
+	struct record first;
+	struct marker m = {.producer_id = b->producer_id, .epoch = b->producer_epoch};
+
+	if (record_iter_init(&records, b, NULL, NULL) || record_next(&records, &first, NULL) <= 0 ||
+	    control_record_read(&first, &control, NULL) ||
+	    (control.type != CONTROL_ABORT && control.type != CONTROL_COMMIT))
+		return;
+	m.commit = control.type == CONTROL_COMMIT;
+	m.coordinator_epoch = control.coordinator_epoch;
+	marker_note(p, &m, at, b->max_timestamp);
+}
+
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
 		      int64_t gap, struct instant now, struct error *e)
 {
@@ -55,8 +73,28 @@ int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, st
 	what.attributes = get_i16(batch.data + BATCH_AT_ATTRIBUTES);
 	what.max_timestamp = get_i64(batch.data + BATCH_AT_MAX_TIMESTAMP);
 	base_offset = partition_append(c, p, &what, NULL);
-	if (!batch_read(batch.data, (size_t)batch.len, &b, NULL) && b.magic == 2)
-		note_producer(p, &b, base_offset);
+	if (batch_read(batch.data, (size_t)batch.len, &b, NULL) || b.magic != 2)
+		return 0;
+	note_producer(p, &b, base_offset);
+	if (b.control && b.transactional && !b.codec && b.producer_id >= 0)
+		note_marker(p, &b, base_offset);
+	return 0;
+}
+
+int cluster_put_offset(struct cluster *c, struct str group, struct str topic, int32_t partition,
+		       int64_t offset, struct instant now, struct error *e)
+{
+	struct partition *p = partition_named(c, topic, partition, e);
+	struct group *g = group_find(c, group);
+	struct offset_key key;
+
+	if (!p)
+		return ERR_USAGE;
+	c->now = now;
+	memset(&key, 0, sizeof(key));
+	key.topic_id = p->topic->id;
+	key.partition = partition;
+	offset_commit(c, g ? g : group_new(c, group), key, offset, -1, str_of(""));
 	return 0;
 }
 

@@ -9,7 +9,8 @@
 /*
  * Appends a batch as it is, but for base offset and leader epoch; gap: offsets that are left out
  * before it. A batch with a producer id counts as that producer's, if it can be read at all: more
- * than a header whose last offset is not before its first is not asked for. 0; ERR_USAGE (no such
+ * than a header whose last offset is not before its first is not asked for; one that is a marker
+ * ends that producer's transaction. 0; ERR_USAGE (no such
  * topic or partition), ERR_MALFORMED (not even that), ERR_LIMIT (no memory for logs is left).
  */
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
@@ -18,5 +19,10 @@ int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, st
 /* Appends the marker that ends a producer's transaction there. The same codes. */
 int cluster_put_marker(struct cluster *c, struct str topic, int32_t partition, int64_t producer_id,
 		       int16_t epoch, bool commit, struct instant now, struct error *e);
+
+/* Commits an offset of a group, which is made if there is none, without a member. ERR_USAGE as
+ * above. */
+int cluster_put_offset(struct cluster *c, struct str group, struct str topic, int32_t partition,
+		       int64_t offset, struct instant now, struct error *e);
 
 #endif

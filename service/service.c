@@ -375,6 +375,12 @@ int service_put_marker(struct service *s, struct str topic, int32_t partition, i
 	return code;
 }
 
+int service_put_offset(struct service *s, struct str group, struct str topic, int32_t partition,
+		       int64_t offset, struct error *e)
+{
+	return cluster_put_offset(s->cluster, group, topic, partition, offset, clock_now(), e);
+}
+
 /* The end of a restart. */
 static void on_up(void *ctx, struct instant now)
 {

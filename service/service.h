@@ -92,6 +92,10 @@ int service_put_batch(struct service *s, struct str topic, int32_t partition, st
 int service_put_marker(struct service *s, struct str topic, int32_t partition, int64_t producer_id,
 		       int16_t epoch, bool commit, struct error *e);
 
+/* Commits an offset of a group (mock/put.h). */
+int service_put_offset(struct service *s, struct str group, struct str topic, int32_t partition,
+		       int64_t offset, struct error *e);
+
 /*
  * Lets something happen to the cluster, as one line of mock/happen.h's grammar: "broker-down
  * broker=2". What a broker's life means for its connections and its port is done here. 0, or

@@ -1,5 +1,6 @@
 /* Logs made from outside: what no producer could have written stands there as it was put. */
 #include "mock/put.h"
+#include "protocol/batch_builder.h"
 #include "tests/mock_records.h"
 
 static struct error error;
@@ -47,6 +48,54 @@ TEST(a_transaction_that_is_put_and_aborted_is_told_as_one)
 	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 3);
 	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions_count, 1);
 	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions[0].producer_id, 77);
+	mock_end(&f);
+}
+
+TEST(a_marker_that_is_put_as_bytes_ends_its_transaction)
+{
+	struct batch_options o = mock_idempotent(77, 0, 0);
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	struct fixture f;
+	struct buf marker;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, -1);
+	o.transactional = true;
+	CHECK_EQ(put(&f, mock_batch(&f, 2, &o), 0), 0);
+	buf_init(&marker, 1000);
+	CHECK_EQ(batch_write_marker(&marker, 0, 1, 0, 77, 0, false, 0, NULL), 0);
+	CHECK_EQ(put(&f, (struct records){.data = marker.data, .len = (int32_t)marker.len}, 0), 0);
+	buf_release(&marker);
+	mock_fetch_one(&one, "t", 0, 0, 0);
+	one.q.isolation_level = 1;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 3);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions_count, 1);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions[0].first_offset, 0);
+	mock_end(&f);
+}
+
+TEST(an_offset_that_is_put_is_what_its_group_has_committed)
+{
+	struct offset_fetch_request q = DEFAULTS_offset_fetch_request;
+	int32_t partition = 0;
+	struct offset_fetch_request_topics t = {
+		.name = str_of("t"), .partition_indexes = &partition, .partition_indexes_count = 1};
+	const struct offset_fetch_response *r;
+	struct fixture f;
+
+	mock_start(&f, 1);
+	error = (struct error)ERROR_INIT;
+	CHECK_EQ(cluster_put_offset(f.c, str_of("g"), str_of("t"), 0, 7, f.now, &error), ERR_USAGE);
+	mock_topic(&f, "t", 1, -1);
+	CHECK_EQ(cluster_put_offset(f.c, str_of("g"), str_of("t"), 0, 7, f.now, &error), 0);
+	q.group_id = str_of("g");
+	q.topics = &t;
+	q.topics_count = 1;
+	r = mock_ask(&f, 1, API_OFFSET_FETCH, 1, &q);
+	CHECK_EQ(r->topics[0].partitions[0].error_code, 0);
+	CHECK_EQ(r->topics[0].partitions[0].committed_offset, 7);
 	mock_end(&f);
 }
 

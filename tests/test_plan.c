@@ -116,7 +116,7 @@ TEST(every_example_of_the_reference_is_right)
 		at = end + 1;
 		n++;
 	}
-	CHECK_EQ(n, 5);
+	CHECK_EQ(n, 6);
 	free(page);
 }
 
@@ -222,6 +222,36 @@ TEST(a_batch_of_a_log_is_shown_where_it_stands)
 	       "x.lua:8:21: log is a list of tables, such as { records = 3 }\n"
 	       "      { hex = '0102' }, 7,\n"
 	       "                        ^\n");
+}
+
+TEST(committed_offsets_are_shown_where_they_stand)
+{
+	refuse(HEAD "local t = cluster {}:topic('t', { partitions = 2 })\n"
+		    "t:committed('g', { 3, 'x' })\n"
+		    "t:committed('h', { 1, 2, 3 })\n"
+		    "client('p', { speaks = 'none' })\n",
+	       "x.lua:3:18: committed takes a list of offsets, by partition from 0; -1 where there "
+	       "is none\n"
+	       "    t:committed('g', { 3, 'x' })\n"
+	       "                     ^\n"
+	       "x.lua:4:18: the topic has 2 partitions\n"
+	       "    t:committed('h', { 1, 2, 3 })\n"
+	       "                     ^\n");
+}
+
+TEST(a_text_sees_whether_it_runs_under_a_command)
+{
+	static const char text[] = HEAD "cluster {}\n"
+					"client(under and 'it' or 'c', { speaks = 'none' })\n";
+	struct scenario *s;
+	struct case_plan *p = load_case(text, 0, &s);
+
+	CHECK_STR(p->clients[0].name, "c");
+	plan_free(p);
+	s->under = true;
+	p = plan_load(s, 0, 1, &out);
+	CHECK_STR(p->clients[0].name, "it");
+	end_case(p, s);
 }
 
 TEST(an_unknown_name_is_no_nil)
