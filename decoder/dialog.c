@@ -182,6 +182,7 @@ static void emit_conn(struct dialog *c, enum event_kind kind, enum close_how how
 	know_broker(c);
 	ev.conn = c->info;
 	ev.conn.how = how;
+	ev.conn.midway = kind == EVENT_CONN_OPENED && c->stream->opener < 0;
 	emit(c, &ev);
 }
 

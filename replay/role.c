@@ -125,6 +125,15 @@ static const struct row rows[] = {
 	{"rackId", NULL, ROLE_RACK},
 	{"racks", NULL, ROLE_RACK},
 
+	{"partition", NULL, ROLE_PARTITION},
+	{"partitionIndex", NULL, ROLE_PARTITION},
+	{"partitionId", NULL, ROLE_PARTITION},
+	{"index", NULL, ROLE_PARTITION},
+	{"partitionIndexes", NULL, ROLE_PARTITION},
+	{"partitionIds", NULL, ROLE_PARTITION},
+	{"partitions", "topic_info", ROLE_PLAIN}, /* how many */
+	{"partitions", NULL, ROLE_PARTITION},
+
 	{"baseOffset", NULL, ROLE_OFFSET},
 	{"offset", NULL, ROLE_OFFSET},
 	{"endOffset", NULL, ROLE_OFFSET},
@@ -250,6 +259,7 @@ static const char *const names[ROLE_COUNT] = {
 	[ROLE_ADDRESS] = "client address",
 	[ROLE_PORT] = "port",
 	[ROLE_RACK] = "rack",
+	[ROLE_PARTITION] = "partition",
 	[ROLE_OFFSET] = "offset",
 	[ROLE_LEADER_EPOCH] = "epoch",
 	[ROLE_TIME] = "time",
@@ -287,6 +297,7 @@ static bool type_fits(enum role role, enum field_type type)
 	case ROLE_GENERATION:
 	case ROLE_BROKER:
 	case ROLE_PORT:
+	case ROLE_PARTITION:
 	case ROLE_OFFSET:
 	case ROLE_LEADER_EPOCH:
 	case ROLE_TIME:

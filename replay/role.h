@@ -35,6 +35,7 @@ enum role {
 	ROLE_PORT,
 	ROLE_RACK,
 	/* where in a log */
+	ROLE_PARTITION, /* its number; arrays of them as well */
 	ROLE_OFFSET,
 	ROLE_LEADER_EPOCH,
 	/* what never is the same twice */

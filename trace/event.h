@@ -47,6 +47,7 @@ struct event_conn {
 	int32_t broker; /* node id; -1 unknown */
 	struct endpoint client, server;
 	enum close_how how; /* of CLOSED and REFUSED */
+	bool midway;	    /* of OPENED: it was open before the capture began */
 	struct str why; /* of CLOSED: what the client sent that no broker reads; null: nothing */
 };
 
