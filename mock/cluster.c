@@ -115,7 +115,8 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	uuid_text(c->id, c->id_text);
 	c->brokers = mem_new((size_t)config->brokers * sizeof(c->brokers[0]));
 	for (int32_t i = 0; i < config->brokers; i++) {
-		c->brokers[i].address.node_id = cluster_node_id(c, i);
+		c->brokers[i].address.node_id =
+			config->node_ids ? config->node_ids[i] : c->config.broker.first_node_id + i;
 		c->brokers[i].alive = true;
 	}
 	c->memory.max = c->config.memory_max;
@@ -123,6 +124,7 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	buf_init(&c->scratch, EVENT_DETAIL_MAX);
 	buf_init(&c->batch, FRAME_SIZE_MAX);
 	buf_init(&c->plain, RECORDS_EXPANDED_MAX);
+	c->config.node_ids = NULL;
 	set_versions(c);
 	configs_init(c);
 	topics_init(c);
@@ -160,14 +162,27 @@ void cluster_set_address(struct cluster *c, const struct broker_address *address
 
 int32_t cluster_node_id(const struct cluster *c, int32_t index)
 {
-	return c->config.broker.first_node_id + index;
+	return c->brokers[index].address.node_id;
 }
 
+/* Node ids follow each other nearly always: then the first look finds it. */
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id)
 {
-	int64_t i = (int64_t)node_id - c->config.broker.first_node_id;
+	int64_t i = (int64_t)node_id - c->brokers[0].address.node_id;
 
-	return i >= 0 && i < c->config.brokers ? &c->brokers[i] : NULL;
+	if (i >= 0 && i < c->config.brokers && c->brokers[i].address.node_id == node_id)
+		return &c->brokers[i];
+	for (i = 0; i < c->config.brokers; i++)
+		if (c->brokers[i].address.node_id == node_id)
+			return &c->brokers[i];
+	return NULL;
+}
+
+int32_t cluster_broker_index(const struct cluster *c, int32_t node_id)
+{
+	const struct broker *b = cluster_broker(c, node_id);
+
+	return b ? (int32_t)(b - c->brokers) : -1;
 }
 
 int32_t cluster_controller(const struct cluster *c)

@@ -31,7 +31,8 @@ struct version_limit {
 };
 
 struct cluster_config {
-	int32_t brokers; /* node ids 1..brokers, or from broker.first_node_id on */
+	int32_t brokers;	 /* node ids 1..brokers, or from broker.first_node_id on */
+	const int32_t *node_ids; /* ascending, in place of those; read by cluster_new. NULL */
 	uint64_t seed;
 	bool auto_create;	     /* topics, on Metadata */
 	int32_t default_partitions;  /* num.partitions; 1 */
@@ -62,6 +63,7 @@ enum call_result {
 	CALL_WAIT,	/* call again when cluster_ready gives it out */
 	CALL_NO_ANSWER, /* done; none is due */
 	CALL_CLOSE,	/* the connection is to be closed without an answer */
+	CALL_RESET,	/* likewise, with a reset: not the cluster's, but of who answers for it */
 };
 
 /* One exchange inside the cluster. The service fills the first part, zeroes the rest, and keeps it
@@ -70,6 +72,7 @@ struct call {
 	int32_t broker;
 	int64_t conn;
 	struct endpoint client;
+	int64_t arrived_us; /* mono: its last byte; 0 of calls that no client made */
 	struct frame_header header;
 	const void *request;  /* decoded; views into frame */
 	struct shared *frame; /* a log may take a reference */
@@ -79,6 +82,7 @@ struct call {
 
 	void *response; /* the API's response struct, encoded at response_version */
 	int16_t response_version;
+	void *answerer; /* who answers in place of the cluster may keep something here */
 
 	/* The cluster's own. */
 	bool begun;		   /* worked at least once */

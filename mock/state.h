@@ -50,8 +50,9 @@ struct cluster {
 /* The node id of the broker at an index, from 0. */
 int32_t cluster_node_id(const struct cluster *c, int32_t index);
 
-/* The broker of a node id, or NULL. */
+/* The broker of a node id, or NULL; its index, or -1. */
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
+int32_t cluster_broker_index(const struct cluster *c, int32_t node_id);
 
 /* How many brokers are up. */
 int32_t cluster_alive(const struct cluster *c);

@@ -149,10 +149,10 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 	size = (size_t)p->replicas_count * sizeof(p->replicas[0]);
 	p->replicas = mem_new(size);
 	p->isr = mem_new(size);
-	if (spec->leader > 0)
-		start = spec->leader - c->config.broker.first_node_id;
+	if (spec->leader >= 0)
+		start = cluster_broker_index(c, spec->leader);
 	for (int32_t r = 0; r < p->replicas_count; r++) {
-		int32_t step = spec->leader > 0 ? r : p->index + r;
+		int32_t step = spec->leader >= 0 ? r : p->index + r;
 
 		p->replicas[r] = asked ? asked->nodes[r] : pick(c, start, step, r);
 		if (cluster_broker(c, p->replicas[r])->alive)
@@ -225,7 +225,7 @@ void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
 {
 	const struct partition *first = t->partitions[0];
 	struct topic_spec spec = {.replication = (int16_t)first->replicas_count, .leader = -1};
-	int32_t start = first->replicas[0] - c->config.broker.first_node_id;
+	int32_t start = cluster_broker_index(c, first->replicas[0]);
 	int32_t old = t->partitions_count;
 	size_t cap = (size_t)old;
 

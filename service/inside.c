@@ -55,7 +55,7 @@ static int work(struct service *s, struct call *call, struct buf *out, struct er
 	case CALL_WAIT:
 		cluster_cancel(s->cluster, call);
 		return error_set(e, ERR_LIMIT, "the request would wait for something");
-	default:
+	default: /* CALL_CLOSE */
 		return error_set(e, ERR_UNSUPPORTED, "a broker would close the connection");
 	}
 }

@@ -1,6 +1,6 @@
-/* One request from its frame to its end: decoded, decided on by the rules, worked by the cluster,
- * answered. A function here may end the peer and with it the job: nothing is touched after a call
- * that can. Faults on bytes are damage.c's, events tell.c's. */
+/* One request from its frame to its end: decoded, decided on by the rules, worked by the cluster
+ * (or who answers for it), answered. A function here may end the peer and with it the job: nothing
+ * is touched after a call that can. Faults on bytes are damage.c's, events tell.c's. */
 #include "service/peer.h"
 
 #include "base/log.h"
@@ -90,7 +90,7 @@ void job_finish(struct job *j, enum exchange_state state)
 {
 	struct peer *p = j->peer;
 
-	cluster_cancel(p->s->cluster, &j->call);
+	p->s->answerer.cancel(p->s->answerer.ctx, &j->call);
 	unhold(j);
 	loop_timer_clear(&j->timer);
 	tell_exchange(j, state);
@@ -208,15 +208,17 @@ static void decide_on_answer(struct job *j)
 
 static void job_work(struct job *j, struct instant now)
 {
+	const struct service_answerer *a = &j->peer->s->answerer;
 	enum call_result result;
 
 	j->step = JOB_WORK;
-	result = cluster_call(j->peer->s->cluster, &j->call, now);
+	result = a->call(a->ctx, &j->call, now);
 	switch (result) {
 	case CALL_WAIT:
 		break;
 	case CALL_CLOSE:
-		peer_end(j->peer, CLOSE_BY_BROKER);
+	case CALL_RESET:
+		peer_end(j->peer, result == CALL_RESET ? CLOSE_RESET_BY_BROKER : CLOSE_BY_BROKER);
 		break;
 	case CALL_ANSWER:
 		decide_on_answer(j);
@@ -352,6 +354,7 @@ static void blame_version(struct peer *p, const struct frame_header *h)
 /* Decodes the request; false if the connection must end for it. */
 static bool decode(struct job *j)
 {
+	const struct service_answerer *a = &j->peer->s->answerer;
 	struct frame_header *h = &j->call.header;
 	struct bytes frame = {j->in.frame->data, (int32_t)j->in.frame->size};
 	struct error e = ERROR_INIT;
@@ -363,7 +366,7 @@ static bool decode(struct job *j)
 			   error_text(&e, text, sizeof(text)));
 		return false;
 	}
-	if (!cluster_speaks(j->peer->s->cluster, h->api_key, h->api_version)) {
+	if (!a->speaks(a->ctx, h->api_key, h->api_version)) {
 		if (h->api_key == API_API_VERSIONS) /* which is answered (KIP-511) */
 			return true;
 		blame_version(j->peer, h);
@@ -401,6 +404,7 @@ void job_begin(struct peer *p, const struct frame_in *in)
 	j->call.broker = p->info.broker;
 	j->call.conn = p->info.conn;
 	j->call.client = p->info.client;
+	j->call.arrived_us = in->last.mono_us;
 	j->call.frame = in->frame;
 	j->call.arena = &j->arena;
 	j->call.plan = &j->plan;

@@ -170,6 +170,8 @@ void peer_end(struct peer *p, enum close_how how)
 		shared_unref(in.frame);
 	}
 	conn_free(p->conn, how == CLOSE_RESET_BY_BROKER);
+	if (p->s->answerer.closed)
+		p->s->answerer.closed(p->s->answerer.ctx, p->info.conn);
 	loop_timer_clear(&p->hearing);
 	tell_conn(p, EVENT_CONN_CLOSED, how);
 	p->s->peers_open--;

@@ -82,6 +82,7 @@ struct service {
 	size_t given_count;
 	uint64_t resets;
 	struct cluster *cluster;
+	struct service_answerer answerer;
 	struct rules *rules;
 	struct event_bus bus;
 	struct door *doors;
@@ -160,6 +161,9 @@ void tell_lost(struct peer *p, const struct frame_in *in);
 void tell_unmatched(struct peer *p, bool from_client, uint64_t size, const char *why);
 
 /* ---- service.c ---- */
+
+/* The door of a broker; NULL if there is none. */
+struct door *door_of(const struct service *s, int32_t broker);
 
 /* Gives ready calls back to their jobs and sets the next deadline. */
 void service_pump(struct service *s);

@@ -52,6 +52,59 @@ int service_address_parse(struct str text, uint16_t default_port,
 
 static void on_up(void *ctx, struct instant now);
 
+/* ---- who answers: the cluster, which service_reset makes anew ---- */
+
+static bool cluster_answers_speaks(void *ctx, int api_key, int api_version)
+{
+	const struct service *s = ctx;
+
+	return cluster_speaks(s->cluster, api_key, api_version);
+}
+
+static enum call_result cluster_answers_call(void *ctx, struct call *call, struct instant now)
+{
+	const struct service *s = ctx;
+
+	return cluster_call(s->cluster, call, now);
+}
+
+static void cluster_answers_cancel(void *ctx, struct call *call)
+{
+	const struct service *s = ctx;
+
+	cluster_cancel(s->cluster, call);
+}
+
+static struct call *cluster_answers_ready(void *ctx)
+{
+	const struct service *s = ctx;
+
+	return cluster_ready(s->cluster);
+}
+
+static int64_t cluster_answers_tick(void *ctx, struct instant now)
+{
+	const struct service *s = ctx;
+
+	return cluster_tick(s->cluster, now);
+}
+
+static const struct service_answerer cluster_answers = {
+	.speaks = cluster_answers_speaks,
+	.call = cluster_answers_call,
+	.cancel = cluster_answers_cancel,
+	.ready = cluster_answers_ready,
+	.tick = cluster_answers_tick,
+};
+
+void service_set_answerer(struct service *s, const struct service_answerer *a)
+{
+	assert(!s->started);
+	s->answerer = *a;
+}
+
+/* ---- life ---- */
+
 static void on_tick(void *ctx, struct instant now)
 {
 	(void)now;
@@ -62,6 +115,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 {
 	struct cluster_config cluster = config->cluster;
 	int32_t first = cluster.broker.has_node_id ? cluster.broker.first_node_id : 1;
+	const int32_t *ids = cluster.node_ids;
 	struct service *s;
 
 	if (cluster.brokers < 1 || cluster.brokers > SERVICE_BROKERS_MAX) {
@@ -79,15 +133,18 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 		abort();
 	for (int32_t i = 0; i < s->brokers; i++) {
 		s->doors[i].s = s;
-		s->doors[i].broker = first + i;
+		s->doors[i].broker = ids ? ids[i] : first + i;
 		loop_timer_init(&s->doors[i].up, loop, on_up, &s->doors[i]);
 		s->doors[i].listen = config->listen[i];
 		s->doors[i].advertise =
 			config->advertise ? config->advertise[i] : (struct service_address){0};
 	}
 	cluster.bus = &s->bus;
-	s->config = cluster;
 	s->cluster = cluster_new(&cluster, clock_now());
+	cluster.node_ids = NULL; /* from here on the doors know them */
+	s->config = cluster;
+	s->answerer = cluster_answers;
+	s->answerer.ctx = s;
 	s->rules = rules_new(cluster.seed);
 	buf_init(&s->flat, JOB_OWN_BYTES_MAX * 2);
 	loop_timer_init(&s->tick, loop, on_tick, s);
@@ -109,9 +166,9 @@ void service_adopt(struct service *s, int32_t broker, int fd)
 {
 	struct net_address nowhere = {0};
 
-	assert(broker >= s->doors[0].broker && broker < s->doors[0].broker + s->brokers);
+	assert(door_of(s, broker));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	peer_new(&s->doors[broker - s->doors[0].broker], fd, &nowhere, &nowhere);
+	peer_new(door_of(s, broker), fd, &nowhere, &nowhere);
 }
 
 static const struct listener_callbacks door_callbacks = {on_accept};
@@ -217,6 +274,7 @@ void service_free(struct service *s)
 /* Answers that became ready may wake others in turn; then the clock is asked what is due next. */
 void service_pump(struct service *s)
 {
+	const struct service_answerer *a = &s->answerer;
 	struct call *call;
 	struct instant now;
 	int64_t next;
@@ -226,8 +284,8 @@ void service_pump(struct service *s)
 	s->pumping = true;
 	now = clock_now();
 	do {
-		next = cluster_tick(s->cluster, now);
-		while ((call = cluster_ready(s->cluster))) {
+		next = a->tick(a->ctx, now);
+		while ((call = a->ready(a->ctx))) {
 			job_continue((struct job *)((char *)call - offsetof(struct job, call)),
 				     now);
 			next = 0;
@@ -332,14 +390,22 @@ void service_reset(struct service *s)
 {
 	struct cluster_config config = s->config;
 	struct rule *r;
+	int32_t *ids;
 
 	while (s->peers)
 		peer_end(s->peers, CLOSE_BY_BROKER);
 	while ((r = rules_next(s->rules, NULL)))
 		rules_remove(s->rules, rule_name(r));
 	cluster_free(s->cluster);
+	ids = calloc((size_t)s->brokers, sizeof(*ids));
+	if (!ids)
+		abort();
+	for (int32_t i = 0; i < s->brokers; i++)
+		ids[i] = s->doors[i].broker;
+	config.node_ids = ids;
 	config.seed = hash_u64(config.seed, ++s->resets);
 	s->cluster = cluster_new(&config, clock_now());
+	free(ids);
 	for (int32_t i = 0; i < s->brokers; i++) {
 		set_address(&s->doors[i]);
 		door_open(&s->doors[i], NULL);
@@ -409,7 +475,7 @@ int service_happen(struct service *s, struct str text, struct error *e)
 	if (code)
 		return code;
 	name = happening_name(&h);
-	d = h.broker >= 0 ? &s->doors[h.broker - s->doors[0].broker] : NULL;
+	d = h.broker >= 0 ? door_of(s, (int32_t)h.broker) : NULL;
 	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart")) {
 		d->resets = str_is(h.how, "reset");
 		code = door_close(d, e);
@@ -467,6 +533,21 @@ int32_t service_brokers(const struct service *s)
 int32_t service_first_broker(const struct service *s)
 {
 	return s->doors[0].broker;
+}
+
+struct door *door_of(const struct service *s, int32_t broker)
+{
+	for (int32_t i = 0; i < s->brokers; i++)
+		if (s->doors[i].broker == broker)
+			return &s->doors[i];
+	return NULL;
+}
+
+const struct service_address *service_advertised(const struct service *s, int32_t broker)
+{
+	const struct door *d = door_of(s, broker);
+
+	return d ? &d->advertise : NULL;
 }
 
 int64_t service_connections(const struct service *s)

@@ -24,8 +24,9 @@ struct service_address {
 };
 
 struct service_config {
-	struct cluster_config cluster;		 /* its bus is the service's own: leave it NULL */
-	const struct service_address *listen;	 /* one for each broker, node ids 1.. in order */
+	struct cluster_config cluster; /* its bus is the service's own: leave it NULL */
+	const struct service_address
+		*listen; /* one for each broker, in the order of their node ids */
 	const struct service_address *advertise; /* likewise; NULL: where each listens */
 };
 
@@ -36,6 +37,21 @@ struct service_config {
 int service_address_parse(struct str text, uint16_t default_port,
 			  struct service_address *ret_address, struct error *e);
 
+/*
+ * Who answers the requests: the cluster, unless somebody stands before it, who may hand calls on to
+ * it. The functions are those of mock/cluster.h with the same promises: a call that waits is given
+ * out by ready once, or canceled; closed tells that a connection is gone, its calls canceled.
+ */
+struct service_answerer {
+	bool (*speaks)(void *ctx, int api_key, int api_version);
+	enum call_result (*call)(void *ctx, struct call *call, struct instant now);
+	void (*cancel)(void *ctx, struct call *call);
+	struct call *(*ready)(void *ctx);
+	int64_t (*tick)(void *ctx, struct instant now);
+	void (*closed)(void *ctx, int64_t conn); /* may be NULL */
+	void *ctx;
+};
+
 /* Nothing is opened yet. Copies what it needs of config. NULL with *e when the config can't be
  * (ERR_USAGE). */
 struct service *service_new(struct loop *loop, const struct service_config *config,
@@ -44,6 +60,9 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 /* Binds and listens, all brokers or none. ERR_OS with the address that is taken in e->field. From
  * here on clients are served. */
 int service_start(struct service *s, struct error *e);
+
+/* To be set before service_start; copied. */
+void service_set_answerer(struct service *s, const struct service_answerer *a);
 
 /* Takes a connected stream descriptor as if a client had reached that broker by it: for tests. */
 void service_adopt(struct service *s, int32_t broker, int fd);
@@ -109,9 +128,14 @@ int32_t service_release(struct service *s, struct str hold);
 /* How many exchanges are held under that name now. */
 int32_t service_held(const struct service *s, struct str hold);
 
-/* How many brokers, and the node id of the first; the others' follow it. */
+/* How many brokers, and the node id of the first; the others' follow it unless the cluster's
+ * configuration names others. */
 int32_t service_brokers(const struct service *s);
 int32_t service_first_broker(const struct service *s);
+
+/* Where clients are told to find a broker; NULL if there is none of that node id. Its port is
+ * there from service_start on. */
+const struct service_address *service_advertised(const struct service *s, int32_t broker);
 
 /*
  * As after service_start, for use between two tests: ends all connections, makes the cluster anew
