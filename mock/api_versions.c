@@ -20,14 +20,15 @@ static void put_key(const struct cluster *c, struct api_versions_response *r, in
 static void put_features(const struct cluster *c, struct call *call,
 			 struct api_versions_response *r)
 {
-	const struct profile_feature *list = profile(c)->features;
+	const struct profile_feature *list = features_list(c);
 
 	r->supported_features = CALL_ARRAY(call, struct api_versions_response_supported_features,
 					   PROFILE_FEATURES_MAX);
 	r->finalized_features = CALL_ARRAY(call, struct api_versions_response_finalized_features,
 					   PROFILE_FEATURES_MAX);
-	for (const struct profile_feature *f = list; f < list + PROFILE_FEATURES_MAX && f->name;
-	     f++) {
+	for (int i = 0; i < PROFILE_FEATURES_MAX && list[i].name; i++) {
+		const struct profile_feature *f = &list[i];
+		int16_t level = c->features.levels[i];
 		struct api_versions_response_supported_features *s =
 			&r->supported_features[r->supported_features_count];
 		struct api_versions_response_finalized_features *z =
@@ -40,13 +41,13 @@ static void put_features(const struct cluster *c, struct call *call,
 			s->max_version = f->max;
 			r->supported_features_count++;
 		}
-		if (f->finalized) {
+		if (level) {
 			z->name = str_of(f->name);
-			z->min_version_level = z->max_version_level = f->finalized;
+			z->min_version_level = z->max_version_level = level;
 			r->finalized_features_count++;
 		}
 	}
-	r->finalized_features_epoch = profile(c)->features_epoch;
+	r->finalized_features_epoch = c->features.epoch;
 }
 
 /* Letters, digits, '-' and '.', none of these two at either end (KIP-511). */

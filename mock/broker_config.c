@@ -98,6 +98,18 @@ int broker_config_set(struct broker_config *bc, struct topic_config *topics, str
 		bc->has_node_id = true;
 		return 1;
 	}
+	if (str_is(key, "broker.rack")) {
+		if (!value.len || value.len >= (int32_t)sizeof(bc->racks))
+			return ERR_USAGE;
+		snprintf(bc->racks, sizeof(bc->racks), STR_FMT, STR_ARG(value));
+		return 1;
+	}
+	if (str_is(key, "replica.selector.class")) {
+		if (!str_is(value, SELECTOR_RACK) && !str_is(value, SELECTOR_LEADER))
+			return ERR_USAGE;
+		bc->rack_selector = str_is(value, SELECTOR_RACK);
+		return 1;
+	}
 	for (size_t i = 0; i < NUMBERS; i++) {
 		if (!str_is(key, numbers[i].key))
 			continue;

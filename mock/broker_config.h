@@ -5,6 +5,9 @@
 
 #include "mock/topic_config.h"
 
+#define SELECTOR_RACK	"org.apache.kafka.common.replica.RackAwareReplicaSelector"
+#define SELECTOR_LEADER "org.apache.kafka.common.replica.LeaderSelector"
+
 struct broker_config {
 	int32_t first_node_id; /* node.id or broker.id of the first broker; 0 counts as set only
 				  with has_node_id */
@@ -20,6 +23,8 @@ struct broker_config {
 	/* What topics have unless they say otherwise (the log.* keys); NULL: Kafka's defaults. The
 	 * caller's; outlives the cluster. */
 	const struct topic_config *topics;
+	char racks[256]; /* broker.rack: of all, or of the brokers in turn, with commas; "" none */
+	bool rack_selector; /* replica.selector.class: consumers are sent to their rack (KIP-392) */
 };
 
 /* Puts Kafka's defaults where nothing is set. */

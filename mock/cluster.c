@@ -62,6 +62,8 @@ const struct api cluster_apis[API_KEY_MAX + 1] = {
 	[API_WRITE_TXN_MARKERS] = {write_txn_markers_work, .by_topic = true},
 	[API_TXN_OFFSET_COMMIT] = {txn_offset_commit_work, .by_topic = true},
 	[API_DESCRIBE_PRODUCERS] = {describe_producers_work, .by_topic = true},
+	[API_UPDATE_FEATURES] = {update_features_work},
+	[API_DESCRIBE_QUORUM] = {describe_quorum_work},
 	[API_DESCRIBE_TRANSACTIONS] = {describe_transactions_work},
 	[API_LIST_TRANSACTIONS] = {list_transactions_work},
 };
@@ -95,6 +97,36 @@ static void set_versions(struct cluster *c)
 	c->config.limits_count = 0;
 }
 
+/* Racks as they are given, to the brokers in turn. */
+static void set_racks(struct cluster *c)
+{
+	struct str all = str_of(c->config.broker.racks), rest = {0};
+
+	for (int32_t i = 0; all.len && i < c->config.brokers; i++) {
+		if (!rest.data)
+			rest = all;
+		c->brokers[i].rack = mem_str(config_list_next(&rest));
+	}
+}
+
+/* The order in which replicas are placed: the first broker of each rack, then the second of each,
+ * and so on. */
+static void set_stripe(struct cluster *c)
+{
+	int32_t brokers = c->config.brokers, n = 0;
+	int32_t *place = mem_new((size_t)brokers * sizeof(*place)); /* in its rack, from 0 */
+
+	c->stripe = mem_new((size_t)brokers * sizeof(c->stripe[0]));
+	for (int32_t i = 0; i < brokers; i++)
+		for (int32_t k = 0; c->brokers[i].rack.data && k < i; k++)
+			place[i] += str_eq(c->brokers[i].rack, c->brokers[k].rack);
+	for (int32_t round = 0; n < brokers; round++)
+		for (int32_t i = 0; i < brokers; i++)
+			if (place[i] == round)
+				c->stripe[n++] = i;
+	free(place);
+}
+
 struct cluster *cluster_new(const struct cluster_config *config, struct instant now)
 {
 	struct cluster *c = mem_new(sizeof(*c));
@@ -109,7 +141,7 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 		c->config.default_replication =
 			(int16_t)(config->brokers < 3 ? config->brokers : 3);
 	broker_config_fill(&c->config.broker);
-	c->now = now;
+	c->started = c->now = now;
 	rand_seed(&c->rand, config->seed);
 	c->id = rand_uuid(&c->rand);
 	uuid_text(c->id, c->id_text);
@@ -119,6 +151,8 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 			config->node_ids ? config->node_ids[i] : c->config.broker.first_node_id + i;
 		c->brokers[i].alive = true;
 	}
+	set_racks(c);
+	set_stripe(c);
 	c->memory.max = c->config.memory_max;
 	c->next_producer_id = (int64_t)rand_below(&c->rand, 1000) * 1000;
 	buf_init(&c->scratch, EVENT_DETAIL_MAX);
@@ -126,9 +160,9 @@ struct cluster *cluster_new(const struct cluster_config *config, struct instant 
 	buf_init(&c->plain, RECORDS_EXPANDED_MAX);
 	c->config.node_ids = NULL;
 	set_versions(c);
+	features_init(c);
 	configs_init(c);
 	topics_init(c);
-	txns_init(c);
 	return c;
 }
 
@@ -142,8 +176,11 @@ void cluster_free(struct cluster *c)
 	coordination_release(c);
 	topics_release(c);
 	configs_release(c);
-	for (int32_t i = 0; i < c->config.brokers; i++)
+	for (int32_t i = 0; i < c->config.brokers; i++) {
 		stale_end(c, c->brokers[i].address.node_id);
+		mem_str_free(c->brokers[i].rack);
+	}
+	free(c->stripe);
 	timers_release(&c->timers);
 	buf_release(&c->scratch);
 	buf_release(&c->batch);
@@ -183,6 +220,11 @@ int32_t cluster_broker_index(const struct cluster *c, int32_t node_id)
 	const struct broker *b = cluster_broker(c, node_id);
 
 	return b ? (int32_t)(b - c->brokers) : -1;
+}
+
+struct str cluster_rack(struct call *call, const struct broker *b)
+{
+	return b->rack.data ? call_str(call, b->rack) : (struct str){0};
 }
 
 int32_t cluster_controller(const struct cluster *c)
@@ -229,6 +271,7 @@ static bool elsewhere(const struct cluster *c, const struct call *call)
 	case API_ELECT_LEADERS:
 	case API_ALTER_PARTITION_REASSIGNMENTS:
 	case API_LIST_PARTITION_REASSIGNMENTS:
+	case API_UPDATE_FEATURES:
 		return c->config.like && c->config.like->zookeeper &&
 		       call->broker != cluster_controller(c);
 	default:

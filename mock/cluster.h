@@ -21,7 +21,6 @@ struct broker_address {
 	int32_t node_id;
 	char host[256]; /* as advertised */
 	uint16_t port;
-	char rack[64]; /* "" none */
 };
 
 /* What is advertised of an API, less than what is there; min > max: nothing. */

@@ -143,16 +143,6 @@ void configs_tidy(struct config_resource **all)
 
 /* ---- the cluster's ---- */
 
-static bool has_eligible_replicas(const struct cluster *c)
-{
-	const struct profile *p = c->config.like ? c->config.like : profile_newest();
-
-	for (size_t i = 0; i < PROFILE_FEATURES_MAX && p->features[i].name; i++)
-		if (!strcmp(p->features[i].name, "eligible.leader.replicas.version"))
-			return p->features[i].finalized > 0;
-	return false;
-}
-
 void configs_init(struct cluster *c)
 {
 	struct configs *cf = &c->configs;
@@ -164,13 +154,19 @@ void configs_init(struct cluster *c)
 	for (size_t i = 0; i < brokers; i++)
 		cf->levels[i] = LOG_LEVEL_DEFAULT;
 	topic_config_init(&cf->topics, cf->fixed.topics);
-	if (has_eligible_replicas(c)) {
-		const struct str name = str_of("min.insync.replicas");
-		bool set;
+	configs_features_changed(c);
+}
 
+void configs_features_changed(struct cluster *c)
+{
+	struct configs *cf = &c->configs;
+	const struct str name = str_of("min.insync.replicas");
+	bool set;
+
+	if (feature_level(c, "eligible.leader.replicas.version") > 0 &&
+	    !config_set_get(&cf->cluster, name))
 		config_set_put(&cf->cluster, name,
 			       topic_config_get(&cf->topics, config_key_find(name), &set));
-	}
 	configs_apply(c);
 }
 

@@ -42,10 +42,13 @@ struct configs {
 	struct topic_config topics; /* what topics inherit */
 };
 
-/* Reads c->config. A cluster with eligible leader replicas sets min.insync.replicas for all its
- * brokers (KIP-966). */
+/* Reads c->config and the features. */
 void configs_init(struct cluster *c);
 void configs_release(struct cluster *c);
+
+/* A cluster with eligible leader replicas sets min.insync.replicas for all its brokers if nobody
+ * has (KIP-966). */
+void configs_features_changed(struct cluster *c);
 
 /* Brokers' values changed: what they mean holds from now on. Topics feel those of all brokers, and
  * those of a single one where it is the only one. */

@@ -20,6 +20,8 @@ struct refusal {
 };
 
 static const struct refusal accepted = {0};
+/* Where the feature group.version says that there are no such groups. */
+static const struct refusal not_spoken = {ERROR_UNSUPPORTED_VERSION, NULL};
 
 static bool empty(struct str s)
 {
@@ -289,7 +291,7 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 		call_response(call, &consumer_group_heartbeat_response_schema);
 	struct str made = {0};
 	struct group *g = NULL;
-	struct refusal no = check(call, &q);
+	struct refusal no = feature_level(c, "group.version") > 0 ? check(call, &q) : not_spoken;
 
 	if (!no.code && coordinator_check(c, call, q.group_id))
 		no = not_coordinator(coordinator_check(c, call, q.group_id));
@@ -311,6 +313,7 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 		return CALL_ANSWER;
 	codec_init(&consumer_group_heartbeat_response_schema, r);
 	r->error_code = no.code;
-	r->error_message = str_of(no.text);
+	if (no.text)
+		r->error_message = str_of(no.text);
 	return CALL_ANSWER;
 }

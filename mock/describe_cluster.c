@@ -33,7 +33,7 @@ enum call_result describe_cluster_work(struct cluster *c, struct call *call)
 		b->broker_id = a->node_id;
 		b->host = call_str(call, str_of(a->host));
 		b->port = a->port;
-		b->rack = a->rack[0] ? call_str(call, str_of(a->rack)) : (struct str){0};
+		b->rack = cluster_rack(call, &c->brokers[i]);
 		b->is_fenced = !c->brokers[i].alive;
 		r->brokers_count++;
 	}

@@ -91,7 +91,9 @@ static struct str fixed_value(const struct description *w, const struct broker_k
 	if (str_is(name, "process.roles"))
 		return str_of("broker,controller");
 	if (str_is(name, "broker.rack"))
-		return a->rack[0] ? str_of(a->rack) : (struct str){0};
+		return cluster_rack(w->call, w->broker);
+	if (str_is(name, "replica.selector.class"))
+		return str_of(w->c->configs.fixed.rack_selector ? SELECTOR_RACK : NULL);
 	if (str_is(name, "auto.create.topics.enable"))
 		return str_of(config->auto_create ? "true" : "false");
 	if (str_is(name, "num.partitions"))

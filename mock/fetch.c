@@ -21,14 +21,6 @@ struct fetch_work {
 	bool one;     /* nothing is in it yet: one batch may pass the limits */
 };
 
-static bool is_replica(const struct partition *p, int32_t broker)
-{
-	for (int32_t i = 0; i < p->replicas_count; i++)
-		if (p->replicas[i] == broker)
-			return true;
-	return false;
-}
-
 /* The broker that fetches in order to replicate, or a negative number for a consumer. */
 static int32_t follower(const struct fetch_work *w)
 {
@@ -83,15 +75,37 @@ static int16_t look_up(const struct fetch_work *w, const struct fetch_want *want
 	if (!t && w->call->header.api_version >= 13)
 		return ERROR_UNKNOWN_TOPIC_ID;
 	code = partition_leader_error(p, w->call->broker, epoch < 0 ? -1 : epoch);
-	if (!code && follower(w) >= 0 && !is_replica(p, follower(w)))
+	if (!code && follower(w) >= 0 && !partition_has_replica(p, follower(w)))
 		return ERROR_NOT_LEADER_OR_FOLLOWER;
 	if (code == ERROR_NOT_LEADER_OR_FOLLOWER && w->call->header.api_version >= 11 &&
-	    is_replica(p, w->call->broker))
+	    partition_has_replica(p, w->call->broker))
 		code = ERROR_NONE; /* followers serve consumers (KIP-392) */
 	return code ? code : range_error(p, want);
 }
 
-/* True if the answer must go now: an error, or enough bytes. */
+/* The broker that a consumer shall read from instead, because both are in one rack (KIP-392): the
+ * last of the replicas in sync, all of which have what the leader has; -1: this one. */
+static int32_t preferred(const struct fetch_work *w, const struct partition *p,
+			 const struct fetch_want *want)
+{
+	struct str rack = w->request->rack_id;
+	int32_t found = -1;
+
+	if (!w->c->config.broker.rack_selector || !rack.len || w->call->header.api_version < 11 ||
+	    follower(w) >= 0 || p->leader != w->call->broker ||
+	    str_eq(cluster_broker(w->c, p->leader)->rack, rack) ||
+	    want->asked.fetch_offset < p->log.start || want->asked.fetch_offset > p->log.end)
+		return -1;
+	for (int32_t i = 0; i < p->isr_count; i++) {
+		const struct broker *b = cluster_broker(w->c, p->isr[i]);
+
+		if (b->alive && str_eq(b->rack, rack) && p->isr[i] > found)
+			found = p->isr[i];
+	}
+	return found;
+}
+
+/* True if the answer must go now: an error, another broker to read from, or enough bytes. */
 static bool enough(struct fetch_work *w)
 {
 	int64_t bytes = 0, end;
@@ -102,7 +116,8 @@ static bool enough(struct fetch_work *w)
 		const struct fetch_want *want = &w->fetch->wants[i];
 		struct partition *p;
 
-		if (look_up(w, want, &p) || diverges(p, want, &epoch, &end))
+		if (look_up(w, want, &p) || diverges(p, want, &epoch, &end) ||
+		    preferred(w, p, want) >= 0)
 			return true;
 		bytes += log_available(&p->log, want->asked.fetch_offset, limit_of(w, p),
 				       want->asked.partition_max_bytes, &closed);
@@ -230,6 +245,11 @@ static void put_partition(struct fetch_work *w, const struct fetch_want *want,
 	r->last_stable_offset = partition_stable_offset(p);
 	r->log_start_offset = p->log.start;
 	r->records = (struct records){"", 0, 0};
+	r->preferred_read_replica = preferred(w, p, want);
+	if (r->preferred_read_replica >= 0) {
+		r->aborted_transactions_count = -1;
+		return;
+	}
 	if (diverges(p, want, &r->diverging_epoch.epoch, &r->diverging_epoch.end_offset))
 		return;
 	r->diverging_epoch.epoch = -1;

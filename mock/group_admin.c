@@ -189,7 +189,9 @@ static void describe_consumer(struct cluster *c, struct call *call, struct str i
 
 	codec_init(&consumer_group_describe_response_groups_schema, r);
 	r->group_id = id;
-	if (!id.len)
+	if (!feature_level(c, "group.version"))
+		r->error_code = ERROR_UNSUPPORTED_VERSION;
+	else if (!id.len)
 		r->error_code = ERROR_INVALID_GROUP_ID;
 	else
 		r->error_code = coordinator_check(c, call, id);

@@ -138,6 +138,7 @@ static int broker_down(struct cluster *c, const struct happening *h, struct erro
 	if (!b->alive)
 		return error_set(e, ERR_USAGE, "broker %lld is down already", (long long)h->broker);
 	b->alive = false;
+	b->down = c->now;
 	tell(c, "broker-down", "broker", h->broker);
 	leadership_broker_down(c, (int32_t)h->broker);
 	return 0;

@@ -26,5 +26,5 @@ void leader_hint_add(struct cluster *c, struct call *call, int32_t node_id,
 	e->node_id = node_id;
 	e->host = call_str(call, str_of(b->address.host));
 	e->port = b->address.port;
-	e->rack = b->address.rack[0] ? call_str(call, str_of(b->address.rack)) : (struct str){0};
+	e->rack = cluster_rack(call, b);
 }

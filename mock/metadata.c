@@ -16,7 +16,7 @@ static void put_brokers(struct cluster *c, struct call *call, struct metadata_re
 		b->node_id = a->node_id;
 		b->host = call_str(call, str_of(a->host));
 		b->port = a->port;
-		b->rack = a->rack[0] ? call_str(call, str_of(a->rack)) : (struct str){0};
+		b->rack = cluster_rack(call, &c->brokers[i]);
 		r->brokers_count++;
 	}
 }

@@ -18,6 +18,14 @@ int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_
 	return p->leader == broker ? ERROR_NONE : ERROR_NOT_LEADER_OR_FOLLOWER;
 }
 
+bool partition_has_replica(const struct partition *p, int32_t broker)
+{
+	for (int32_t i = 0; i < p->replicas_count; i++)
+		if (p->replicas[i] == broker)
+			return true;
+	return false;
+}
+
 int64_t partition_high_watermark(const struct partition *p)
 {
 	return p->log.end;

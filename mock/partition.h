@@ -35,6 +35,8 @@ struct partition {
  * FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH; or 0. */
 int16_t partition_leader_error(const struct partition *p, int32_t broker, int32_t client_epoch);
 
+bool partition_has_replica(const struct partition *p, int32_t broker);
+
 /* How far consumers may read: all that in-sync replicas have, and of that what no open transaction
  * holds back. */
 int64_t partition_high_watermark(const struct partition *p);

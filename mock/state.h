@@ -8,6 +8,7 @@
 #include "mock/cluster.h"
 #include "mock/configs.h"
 #include "mock/coordinator.h"
+#include "mock/features.h"
 #include "mock/fetch.h"
 #include "mock/group.h"
 #include "mock/timer.h"
@@ -18,22 +19,27 @@
 
 struct broker {
 	struct broker_address address;
+	struct str rack; /* owned; null: none */
 	bool alive;
+	struct instant down; /* when it last went down */
 	struct stale *stale; /* what its Metadata says instead; NULL: what is */
 };
 
 struct cluster {
 	struct cluster_config config;
+	struct instant started;
 	struct instant now; /* of the call or tick at work */
 	struct rand rand;
 	struct uuid id;
 	char id_text[UUID_TEXT_SIZE];
 	struct broker *brokers; /* by node id - 1 */
+	int32_t *stripe;	/* indices into brokers: racks take turns */
 	struct version_range versions[API_KEY_MAX + 1];
 	struct timers timers;
 	struct timer retention_timer, compaction_timer;
 	struct call *ready_first, *ready_last;
 	struct configs configs;
+	struct features features;
 	struct topics topics;
 	struct groups groups;
 	struct coordination coordination;
@@ -53,6 +59,9 @@ int32_t cluster_node_id(const struct cluster *c, int32_t index);
 /* The broker of a node id, or NULL; its index, or -1. */
 struct broker *cluster_broker(const struct cluster *c, int32_t node_id);
 int32_t cluster_broker_index(const struct cluster *c, int32_t node_id);
+
+/* The broker's rack in the call's memory; null if it has none. */
+struct str cluster_rack(struct call *call, const struct broker *b);
 
 /* How many brokers are up. */
 int32_t cluster_alive(const struct cluster *c);
@@ -98,6 +107,7 @@ api_work delete_records_work, describe_configs_work, alter_configs_work;
 api_work elect_leaders_work, describe_log_dirs_work, alter_replica_log_dirs_work;
 api_work alter_partition_reassignments_work, list_partition_reassignments_work;
 api_work incremental_alter_configs_work, list_config_resources_work;
+api_work update_features_work, describe_quorum_work;
 api_work describe_acls_work, create_acls_work, delete_acls_work, sasl_handshake_work;
 api_work consumer_group_describe_work, describe_cluster_work, describe_topic_partitions_work;
 

@@ -1,6 +1,6 @@
 /* Topics by name and by id, and where their partitions live. Placement walks the live brokers in
- * stripes, as KRaft's placer does without racks: partition p's leader is p brokers after the
- * topic's start, its followers come next. */
+ * stripes, in which racks take turns, as KRaft's placer does: partition p's leader is p brokers
+ * after the topic's start, its followers come next. */
 #include "mock/topic.h"
 
 #include "base/json.h"
@@ -126,8 +126,18 @@ static int32_t nth_broker(const struct cluster *c, int32_t start, int32_t n, boo
 
 	n %= up ? alive : brokers - alive;
 	for (int32_t i = start;; i++)
-		if (c->brokers[i % brokers].alive == up && n-- == 0)
-			return cluster_node_id(c, i % brokers);
+		if (c->brokers[c->stripe[i % brokers]].alive == up && n-- == 0)
+			return cluster_node_id(c, c->stripe[i % brokers]);
+}
+
+/* Where a broker stands in the stripe. */
+static int32_t place_of(const struct cluster *c, int32_t node_id)
+{
+	int32_t index = cluster_broker_index(c, node_id), i = 0;
+
+	while (c->stripe[i] != index)
+		i++;
+	return i;
 }
 
 /* The partition's r-th replica: those that are up come first. */
@@ -150,7 +160,7 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 	p->replicas = mem_new(size);
 	p->isr = mem_new(size);
 	if (spec->leader >= 0)
-		start = cluster_broker_index(c, spec->leader);
+		start = place_of(c, spec->leader);
 	for (int32_t r = 0; r < p->replicas_count; r++) {
 		int32_t step = spec->leader >= 0 ? r : p->index + r;
 
@@ -225,7 +235,7 @@ void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
 {
 	const struct partition *first = t->partitions[0];
 	struct topic_spec spec = {.replication = (int16_t)first->replicas_count, .leader = -1};
-	int32_t start = cluster_broker_index(c, first->replicas[0]);
+	int32_t start = place_of(c, first->replicas[0]);
 	int32_t old = t->partitions_count;
 	size_t cap = (size_t)old;
 

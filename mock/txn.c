@@ -14,11 +14,6 @@
 
 #define EPOCH_LAST (INT16_MAX - 1) /* the last one that is given out */
 
-void txns_init(struct cluster *c)
-{
-	c->txns.started_us = c->now.mono_us;
-}
-
 const char *txn_state_name(enum txn_state state)
 {
 	static const char *const names[TXN_STATE_COUNT] = {"Empty",	     "Ongoing",
@@ -325,14 +320,14 @@ static void on_timeout(struct cluster *c, void *owner)
 static void open_txn(struct cluster *c, struct txn *t)
 {
 	int64_t scan = (int64_t)TXN_SCAN_MS * 1000;
-	int64_t due = c->now.mono_us - c->txns.started_us + (int64_t)t->timeout_ms * 1000;
+	int64_t due = c->now.mono_us - c->started.mono_us + (int64_t)t->timeout_ms * 1000;
 
 	if (t->state == TXN_ONGOING)
 		return;
 	t->start_ms = instant_wall_ms(c->now);
 	t->timeout.on_due = on_timeout;
 	t->timeout.owner = t;
-	timer_set(&c->timers, &t->timeout, c->txns.started_us + (due + scan - 1) / scan * scan);
+	timer_set(&c->timers, &t->timeout, c->started.mono_us + (due + scan - 1) / scan * scan);
 	go(c, t, TXN_ONGOING);
 }
 

@@ -54,7 +54,6 @@ struct txn {
 
 struct txns {
 	struct txn *by_id;
-	int64_t started_us; /* from when scans are counted */
 };
 
 /* Who a request claims to be. */
@@ -63,7 +62,6 @@ struct txn_claim {
 	int16_t epoch;
 };
 
-void txns_init(struct cluster *c);
 void txns_release(struct cluster *c);
 struct txn *txn_find(const struct cluster *c, struct str id);
 const char *txn_state_name(enum txn_state state); /* Kafka's, "PrepareCommit" */

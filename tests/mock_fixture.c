@@ -2,6 +2,8 @@
  * only moves when told to. */
 #include "tests/mock_fixture.h"
 
+#include "mock/happen.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,14 +26,11 @@ static void on_event(void *ctx, const struct event *ev)
 			   STR_ARG(ev->cluster.detail));
 }
 
-void mock_start(struct fixture *f, int32_t brokers)
+void mock_start_with(struct fixture *f, int32_t brokers, struct cluster_config config)
 {
-	struct cluster_config config = {.brokers = brokers,
-					.seed = 1,
-					.auto_create = true,
-					.default_partitions = 3,
-					.bus = &f->bus};
-
+	config.brokers = brokers;
+	config.seed = 1;
+	config.bus = &f->bus;
 	*f = (struct fixture){.conn = 1, .client_id = "tester"};
 	buf_init(&f->cluster_events, FRAME_MAX);
 	fault.api = -1;
@@ -46,6 +45,12 @@ void mock_start(struct fixture *f, int32_t brokers)
 		snprintf(a.host, sizeof(a.host), "broker-%d.test", i);
 		cluster_set_address(f->c, &a);
 	}
+}
+
+void mock_start(struct fixture *f, int32_t brokers)
+{
+	mock_start_with(f, brokers,
+			(struct cluster_config){.auto_create = true, .default_partitions = 3});
 }
 
 static void free_runs(struct fixture *f)
@@ -251,4 +256,16 @@ void mock_topic(struct fixture *f, const char *name, int32_t partitions, int32_t
 
 	CHECK_EQ(cluster_create_topic(f->c, str_of(name), partitions, -1, leader, f->now, &e), 0);
 	CHECK_TEXT(e.text, "");
+}
+
+const char *mock_happen(struct fixture *f, const char *text)
+{
+	static struct error e;
+	struct happening h;
+
+	e = (struct error)ERROR_INIT;
+	if (!happening_parse(str_of(text), &h, &e))
+		cluster_happen(f->c, &h, f->now, &e);
+	mock_advance(f, 0);
+	return e.text;
 }

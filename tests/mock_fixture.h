@@ -44,6 +44,8 @@ struct exchange_run {
 
 /* brokers nodes "broker-N.test:9092", seed 1, auto-create on, three partitions by default. */
 void mock_start(struct fixture *f, int32_t brokers);
+/* The same with more than that: what config says, but for its brokers, seed and bus. */
+void mock_start_with(struct fixture *f, int32_t brokers, struct cluster_config config);
 /* Frees everything and checks that no buffer is left. */
 void mock_end(struct fixture *f);
 
@@ -68,6 +70,9 @@ void mock_hang_up(struct fixture *f, struct exchange_run *x);
  * ends it. Stands for the rules' decision. */
 void mock_fault(struct fixture *f, int api_key, enum when when, int16_t code, const char *topic,
 		int32_t partition);
+
+/* Lets something happen (mock/happen.h); the error's text, "" if there was none. */
+const char *mock_happen(struct fixture *f, const char *text);
 
 /* Creates a topic on one leader or spread (-1). */
 void mock_topic(struct fixture *f, const char *name, int32_t partitions, int32_t leader);

@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-/* Lets it happen; the error's text, "" if there was none. */
-static const char *happen(struct fixture *f, const char *text)
-{
-	static struct error e;
-	struct happening h;
-
-	e = (struct error)ERROR_INIT;
-	if (!happening_parse(str_of(text), &h, &e))
-		cluster_happen(f->c, &h, f->now, &e);
-	mock_advance(f, 0);
-	return e.text;
-}
-
 static struct metadata_response_topics_partitions partition_of(struct fixture *f, int32_t broker,
 							       const char *topic, int32_t index)
 {
@@ -52,13 +39,13 @@ TEST(a_broker_that_goes_down_loses_leadership_and_sync_and_gets_sync_back)
 
 	mock_start(&f, 3);
 	mock_topic(&f, "t", 1, 1);
-	CHECK_TEXT(happen(&f, "broker-down broker=1"), "");
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=1"), "");
 	p = partition_of(&f, 2, "t", 0);
 	CHECK_EQ(p.leader_id, 2);
 	CHECK_EQ(p.leader_epoch, 1);
 	CHECK_EQ(p.isr_nodes_count, 2);
 	CHECK_EQ(p.offline_replicas_count, 1);
-	CHECK_TEXT(happen(&f, "broker-up broker=1"), "");
+	CHECK_TEXT(mock_happen(&f, "broker-up broker=1"), "");
 	p = partition_of(&f, 2, "t", 0);
 	CHECK_EQ(p.leader_id, 2);
 	CHECK_EQ(p.leader_epoch, 1);
@@ -75,14 +62,14 @@ TEST(the_last_replica_in_sync_stays_it_and_leads_again_when_it_is_back)
 
 	mock_start(&f, 2);
 	mock_topic(&f, "t", 1, 1);
-	happen(&f, "broker-down broker=2");
-	happen(&f, "broker-down broker=1");
-	CHECK_TEXT(happen(&f, "broker-down broker=1"), "broker 1 is down already");
-	happen(&f, "broker-up broker=2");
+	mock_happen(&f, "broker-down broker=2");
+	mock_happen(&f, "broker-down broker=1");
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=1"), "broker 1 is down already");
+	mock_happen(&f, "broker-up broker=2");
 	p = partition_of(&f, 2, "t", 0);
 	CHECK_EQ(p.leader_id, -1);
 	CHECK_EQ(p.error_code, ERROR_LEADER_NOT_AVAILABLE);
-	happen(&f, "broker-up broker=1");
+	mock_happen(&f, "broker-up broker=1");
 	CHECK_EQ(partition_of(&f, 2, "t", 0).leader_id, 1);
 	mock_end(&f);
 }
@@ -94,11 +81,11 @@ TEST(a_moved_leader_is_no_leader_and_an_old_epoch_is_fenced)
 	mock_start(&f, 2);
 	mock_topic(&f, "t", 1, 1);
 	CHECK_EQ(fetch_code(&f, 1, 0, 0), ERROR_NONE);
-	CHECK_TEXT(happen(&f, "leader-move topic=t partition=0"), "");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=t partition=0"), "");
 	CHECK_EQ(fetch_code(&f, 1, -1, 0), ERROR_NOT_LEADER_OR_FOLLOWER);
 	CHECK_EQ(fetch_code(&f, 2, 0, 0), ERROR_FENCED_LEADER_EPOCH);
 	CHECK_EQ(fetch_code(&f, 2, 1, 0), ERROR_NONE);
-	CHECK_TEXT(happen(&f, "epoch-bump topic=t partition=0"), "");
+	CHECK_TEXT(mock_happen(&f, "epoch-bump topic=t partition=0"), "");
 	CHECK_EQ(fetch_code(&f, 2, 1, 0), ERROR_FENCED_LEADER_EPOCH);
 	CHECK_EQ(partition_of(&f, 1, "t", 0).leader_epoch, 2);
 	mock_end(&f);
@@ -110,7 +97,7 @@ TEST(a_produce_to_the_old_leader_is_refused_in_every_version)
 
 	mock_start(&f, 2);
 	mock_topic(&f, "t", 1, 1);
-	happen(&f, "leader-move topic=t partition=0");
+	mock_happen(&f, "leader-move topic=t partition=0");
 	for (int version = 3; version <= 12; version++) {
 		const struct produce_response_responses_partition_responses *p =
 			mock_produce_at(&f, version, "t", 0, 1, mock_batch(&f, 1, NULL));
@@ -131,7 +118,7 @@ TEST(a_waiting_fetch_learns_at_once_that_the_leader_moved)
 	mock_fetch_one(&one, "t", 0, 0, 60000);
 	x = mock_send(&f, 1, API_FETCH, 10, &one.q);
 	CHECK_EQ(x->result, CALL_WAIT);
-	happen(&f, "leader-move topic=t partition=0");
+	mock_happen(&f, "leader-move topic=t partition=0");
 	CHECK_EQ(x->result, CALL_ANSWER);
 	mock_end(&f);
 }
@@ -146,8 +133,8 @@ TEST(an_unclean_election_ends_the_log_at_a_batch_and_forgets_who_wrote_behind_it
 	mock_topic(&f, "t", 1, 1);
 	mock_produce(&f, "t", 0, 1, mock_batch(&f, 3, NULL));
 	mock_produce(&f, "t", 0, 1, mock_batch(&f, 2, &options));
-	CHECK_TEXT(happen(&f, "unclean-election topic=t partition=0 offset=4 to=2"), "");
-	CHECK_TEXT(happen(&f, "leader-move topic=t partition=0 to=1"), "");
+	CHECK_TEXT(mock_happen(&f, "unclean-election topic=t partition=0 offset=4 to=2"), "");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=t partition=0 to=1"), "");
 	CHECK_EQ(fetch_code(&f, 1, -1, 3), ERROR_NONE);
 	CHECK_EQ(fetch_code(&f, 1, -1, 4), ERROR_OFFSET_OUT_OF_RANGE);
 	p = mock_produce(&f, "t", 0, 1, mock_batch(&f, 2, &options));
@@ -164,9 +151,9 @@ TEST(what_lies_before_a_moved_log_start_is_out_of_range)
 	mock_topic(&f, "t", 1, 1);
 	mock_produce(&f, "t", 0, 1, mock_batch(&f, 3, NULL));
 	mock_produce(&f, "t", 0, 1, mock_batch(&f, 3, NULL));
-	CHECK_TEXT(happen(&f, "log-start-move topic=t partition=0 offset=7"),
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=7"),
 		   "the log reaches from 0 to 6");
-	CHECK_TEXT(happen(&f, "log-start-move topic=t partition=0 offset=4"), "");
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=4"), "");
 	CHECK_EQ(fetch_code(&f, 1, -1, 3), ERROR_OFFSET_OUT_OF_RANGE);
 	CHECK_EQ(fetch_code(&f, 1, -1, 4), ERROR_NONE);
 	mock_end(&f);
@@ -215,16 +202,16 @@ TEST(a_coordinator_moves_and_loads)
 	mock_start(&f, 2);
 	first = coordinator(&f, &code);
 	snprintf(text, sizeof(text), "coordinator-move group=g to=%d", 3 - first);
-	CHECK_TEXT(happen(&f, text), "");
+	CHECK_TEXT(mock_happen(&f, text), "");
 	CHECK_EQ(coordinator(&f, &code), 3 - first);
 	CHECK_EQ(beat_code(&f, first), ERROR_NOT_COORDINATOR);
 	CHECK_EQ(beat_code(&f, 3 - first), ERROR_UNKNOWN_MEMBER_ID);
-	CHECK_TEXT(happen(&f, "coordinator-load group=g for=2s"), "");
+	CHECK_TEXT(mock_happen(&f, "coordinator-load group=g for=2s"), "");
 	CHECK_EQ(beat_code(&f, 3 - first), ERROR_NONE);
 	CHECK_EQ(offsets_code(&f, 3 - first), ERROR_COORDINATOR_LOAD_IN_PROGRESS);
 	mock_advance(&f, MS(2000));
 	CHECK_EQ(beat_code(&f, 3 - first), ERROR_UNKNOWN_MEMBER_ID);
-	CHECK_TEXT(happen(&f, "coordinator-move group=g"), "");
+	CHECK_TEXT(mock_happen(&f, "coordinator-move group=g"), "");
 	CHECK_EQ(coordinator(&f, &code), first);
 	mock_end(&f);
 }
@@ -236,7 +223,7 @@ TEST(rule_7_after_a_cold_start_clients_must_try_again)
 	int16_t code;
 
 	mock_start(&f, 1);
-	CHECK_TEXT(happen(&f, "cold-start for=500ms"), "");
+	CHECK_TEXT(mock_happen(&f, "cold-start for=500ms"), "");
 	CHECK_EQ(coordinator(&f, &code), -1);
 	CHECK_EQ(code, ERROR_COORDINATOR_NOT_AVAILABLE);
 	CHECK_EQ(offsets_code(&f, 1), ERROR_COORDINATOR_LOAD_IN_PROGRESS);
@@ -252,15 +239,15 @@ TEST(a_hidden_topic_is_unknown_to_metadata_of_that_broker_and_still_there)
 
 	mock_start(&f, 2);
 	mock_topic(&f, "t", 1, 1);
-	CHECK_TEXT(happen(&f, "metadata-hide topic=t broker=2 for=1s"), "");
+	CHECK_TEXT(mock_happen(&f, "metadata-hide topic=t broker=2 for=1s"), "");
 	CHECK_EQ(partition_of(&f, 1, "t", 0).leader_id, 1);
 	CHECK_EQ(partition_of(&f, 2, "t", 0).error_code, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
 	CHECK_EQ(fetch_code(&f, 1, -1, 0), ERROR_NONE);
 	mock_advance(&f, MS(1000));
 	CHECK_EQ(partition_of(&f, 2, "t", 0).leader_id, 1);
-	happen(&f, "metadata-hide topic=t");
+	mock_happen(&f, "metadata-hide topic=t");
 	CHECK_EQ(partition_of(&f, 1, "t", 0).error_code, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
-	happen(&f, "metadata-show topic=t");
+	mock_happen(&f, "metadata-show topic=t");
 	CHECK_EQ(partition_of(&f, 1, "t", 0).leader_id, 1);
 	mock_end(&f);
 }
@@ -272,9 +259,9 @@ TEST(stale_metadata_is_what_was_of_that_broker_until_its_time_is_over)
 
 	mock_start(&f, 3);
 	mock_topic(&f, "t", 1, 1);
-	CHECK_TEXT(happen(&f, "metadata-stale broker=3 for=10s"), "");
-	CHECK_TEXT(happen(&f, "broker-down broker=1"), "");
-	CHECK_TEXT(happen(&f, "topic-create topic=late"), "");
+	CHECK_TEXT(mock_happen(&f, "metadata-stale broker=3 for=10s"), "");
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=1"), "");
+	CHECK_TEXT(mock_happen(&f, "topic-create topic=late"), "");
 	CHECK_EQ(partition_of(&f, 2, "t", 0).leader_id, 2);
 	p = partition_of(&f, 3, "t", 0);
 	CHECK_EQ(p.leader_id, 1);
@@ -298,19 +285,19 @@ TEST(stale_metadata_has_the_old_id_of_a_topic_made_anew_until_it_is_fresh)
 	mock_topic(&f, "t", 2, 1);
 	q.topics_count = -1;
 	before = mock_ask(&f, 1, API_METADATA, 12, &q);
-	CHECK_TEXT(happen(&f, "metadata-stale"), "");
-	CHECK_TEXT(happen(&f, "topic-recreate topic=t"), "");
+	CHECK_TEXT(mock_happen(&f, "metadata-stale"), "");
+	CHECK_TEXT(mock_happen(&f, "topic-recreate topic=t"), "");
 	after = mock_ask(&f, 2, API_METADATA, 12, &q);
 	CHECK_EQ(after->brokers_count, 2);
 	CHECK_EQ(after->topics_count, 1);
 	CHECK(uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
-	CHECK_TEXT(happen(&f, "metadata-fresh broker=2"), "");
+	CHECK_TEXT(mock_happen(&f, "metadata-fresh broker=2"), "");
 	after = mock_ask(&f, 2, API_METADATA, 12, &q);
 	CHECK(!uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
 	after = mock_ask(&f, 1, API_METADATA, 12, &q);
 	CHECK(uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
-	happen(&f, "broker-down broker=1");
-	happen(&f, "broker-up broker=1");
+	mock_happen(&f, "broker-down broker=1");
+	mock_happen(&f, "broker-up broker=1");
 	after = mock_ask(&f, 1, API_METADATA, 12, &q);
 	CHECK(!uuid_eq(after->topics[0].topic_id, before->topics[0].topic_id));
 	mock_end(&f);
@@ -323,7 +310,7 @@ TEST(clients_are_told_the_changed_listener)
 	struct metadata_request q = DEFAULTS_metadata_request;
 
 	mock_start(&f, 1);
-	CHECK_TEXT(happen(&f, "listener-change broker=1 host=elsewhere port=7"), "");
+	CHECK_TEXT(mock_happen(&f, "listener-change broker=1 host=elsewhere port=7"), "");
 	r = mock_ask(&f, 1, API_METADATA, 9, &q);
 	CHECK_STR(r->brokers[0].host, "elsewhere");
 	CHECK_EQ(r->brokers[0].port, 7);
@@ -357,12 +344,13 @@ TEST(what_can_not_happen_is_refused_with_its_place)
 	}
 	mock_start(&f, 1);
 	mock_topic(&f, "t", 1, 1);
-	CHECK_TEXT(happen(&f, "broker-down broker=2"), "there is no broker 2");
-	CHECK_TEXT(happen(&f, "metadata-stale broker=2"), "there is no broker 2");
-	CHECK_TEXT(happen(&f, "leader-move topic=x partition=0"), "there is no topic 'x'");
-	CHECK_TEXT(happen(&f, "leader-move topic=t partition=5"), "topic 't' has no partition 5");
-	CHECK_TEXT(happen(&f, "leader-move topic=t partition=0"),
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=2"), "there is no broker 2");
+	CHECK_TEXT(mock_happen(&f, "metadata-stale broker=2"), "there is no broker 2");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=x partition=0"), "there is no topic 'x'");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=t partition=5"),
+		   "topic 't' has no partition 5");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=t partition=0"),
 		   "the partition has no other live replica");
-	CHECK_TEXT(happen(&f, "rebalance group=g"), "there is no group 'g'");
+	CHECK_TEXT(mock_happen(&f, "rebalance group=g"), "there is no group 'g'");
 	mock_end(&f);
 }

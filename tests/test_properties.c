@@ -26,6 +26,9 @@ TEST(a_broker_file_configures_listeners_topics_and_groups)
 			   "log.retention.hours=2\n"
 			   "message.max.bytes=2000000\n"
 			   "group.min.session.timeout.ms=100\n"
+			   "broker.rack=east\n"
+			   "replica.selector.class=org.apache.kafka.common.replica."
+			   "RackAwareReplicaSelector\n"
 			   "zookeeper.connect=localhost:2181\n"
 			   "log.dirs=/data\n",
 			   &config, &p, &e),
@@ -39,6 +42,8 @@ TEST(a_broker_file_configures_listeners_topics_and_groups)
 	CHECK_EQ(p.topics.retention_ms, 7200000);
 	CHECK_EQ(p.topics.message_max, 2000000);
 	CHECK_EQ(config.cluster.broker.group_session_min_ms, 100);
+	CHECK_TEXT(config.cluster.broker.racks, "east");
+	CHECK(config.cluster.broker.rack_selector);
 	CHECK_TEXT(buf_cstr(&p.ignored), "zookeeper.connect, log.dirs");
 	properties_release(&p);
 }
@@ -47,13 +52,14 @@ TEST(a_value_that_cannot_be_is_refused_with_its_line)
 {
 	static const char *const bad[] = {"num.partitions=0", "\n\nlog.retention.ms=soon",
 					  "listeners=9092", "node.id=-1",
-					  "auto.create.topics.enable=yes"};
-	static const size_t lines[] = {1, 3, 1, 1, 1};
+					  "auto.create.topics.enable=yes", "broker.rack=",
+					  "replica.selector.class=nope"};
+	static const size_t lines[] = {1, 3, 1, 1, 1, 1, 1};
 	struct service_config config;
 	struct properties p;
 	struct error e;
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		CHECK_EQ(read_text(bad[i], &config, &p, &e), ERR_USAGE);
 		CHECK_EQ(e.offset, lines[i]);
 		properties_release(&p);

@@ -533,7 +533,7 @@ def configs(s):
 
 
 @scene("DescribeTopicPartitions", "DescribeLogDirs", "AlterReplicaLogDirs", "ElectLeaders", "ListPartitionReassignments", "AlterPartitionReassignments",
-       "DescribeAcls", "CreateAcls", "DeleteAcls", "ListConfigResources", "DescribeClientQuotas", "DescribeUserScramCredentials", "DescribeQuorum",
+       "DescribeAcls", "CreateAcls", "DeleteAcls", "ListConfigResources", "DescribeClientQuotas", "DescribeUserScramCredentials",
        "ListGroups", "SaslHandshake", sound=[("DescribeTopicPartitions", "topics"), ("ElectLeaders", "topicPartitions"), ("AlterPartitionReassignments", "replicas"), ("AlterPartitionReassignments", "name")])
 def other_admin(s):
     name = s.topic("t", 3)
@@ -563,6 +563,43 @@ def other_admin(s):
     s.ask("ListGroups", {"statesFilter": ["Nowhere"], "typesFilter": []})
 
 
+def quorum(*names):
+    return {"topics": [{"topicName": n, "partitions": [{"partitionIndex": 0}]} for n in names]}
+
+
+# What brokers hear of later than the controller is asked of the answering one, and put back as it was.
+@scene("DescribeQuorum", "UpdateFeatures", "ApiVersions", "ConsumerGroupDescribe", sound=[("UpdateFeatures", "featureUpdates"), (
+       "UpdateFeatures", "feature"), ("UpdateFeatures", "validateOnly")])
+def features(s):
+    s.ask("DescribeQuorum", quorum("__cluster_metadata"))
+    s.ask("DescribeQuorum", quorum("__cluster_metadata", "more"), wrong=True)
+    s.ask("DescribeQuorum", quorum("__consumer_offsets"), wrong=True)
+
+    def update(*levels, dry=True, **more):
+        rows = [{"feature": n, "maxVersionLevel": level, "upgradeType": kind, "allowDowngrade": kind > 1} for n, level, kind in levels]
+        s.ask("UpdateFeatures", {"timeoutMs": 5000, "featureUpdates": rows, "validateOnly": dry and s.version("UpdateFeatures") > 0}, **more)
+    same = [("transaction.version", 2, 1), ("group.version", 1, 1)]
+    update(*same)
+    update(*same, dry=False, broken=0)
+    for bad in (("nope", 1, 1), ("nope", 0, 2), ("transaction.version", 3, 1), ("transaction.version", -1, 1), ("transaction.version", 1, 1),
+                ("transaction.version", 2, 0), ("metadata.version", 30, 2), ("metadata.version", 30, 3), ("metadata.version", 99, 1)):
+        update(same[0], bad, wrong=True, broken=0)
+    update()
+    if s.version("UpdateFeatures") == 0:  # which ignores allowDowngrade
+        update(("transaction.version", 1, 2), wrong=True, broken=0)
+        return
+    for kind in (2, 3):
+        update(("transaction.version", 1, kind), ("group.version", 0, kind))
+        update(("group.version", 0, kind), dry=False, broken=0)
+        s.wait("ConsumerGroupDescribe", {"groupIds": [s.name("g")]}, 0, lambda a: a["groups"][0]["errorCode"] == 35)
+        s.ask("ApiVersions", {"clientSoftwareName": "differential", "clientSoftwareVersion": "1.0"}, broken=0)
+        s.ask("ConsumerGroupDescribe", {"groupIds": [s.name("g"), ""]}, broken=0)
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, "m"), version=0, broken=0, wrong=True)
+        update(("group.version", 1, 1), dry=False, broken=0)
+        s.wait("ConsumerGroupDescribe", {"groupIds": [s.name("g")]}, 0, lambda a: a["groups"][0]["errorCode"] != 35)
+        s.ask("ApiVersions", {"clientSoftwareName": "differential", "clientSoftwareVersion": "1.0"}, broken=0)
+
+
 def known_by(s, name, broker):
     """All partitions have leaders as that broker sees it."""
     s.wait("Metadata", named(name), 12, lambda a: all(p["errorCode"] == 0 and len(p["isrNodes"]) == 3 for t in a["topics"]
@@ -580,8 +617,14 @@ def at_broker(s, name, broker, wrong):
         s.ask("Fetch", fetch(name, row={"currentLeaderEpoch": epoch}), on=on, wrong=wrong or epoch == 9, broken=0, again=True)
         s.ask("OffsetForLeaderEpoch", {"replicaId": -1, "topics": [{"topic": name, "partitions": [
             {"partition": 0, "currentLeaderEpoch": epoch, "leaderEpoch": 0}]}]}, on=on, wrong=wrong, broken=0)
+    for rack in ("r1", "r2", "r3", "r9"):  # KIP-392: consumers are sent to the replica in their rack
+        for offset in (0, 3, 99):
+            s.ask("Fetch", {**fetch(name, offset), "rackId": rack}, on=on, wrong=wrong or offset == 99, broken=0, again=True)
+    s.ask("Fetch", {**fetch(name, wait=300, min=1 << 20), "rackId": "r2"}, on=on, wrong=wrong, broken=0)
+    s.ask("Fetch", {**fetch(name, row={"currentLeaderEpoch": 9}), "rackId": "r2"}, on=on, wrong=True, broken=0)
     s.ask("DeleteRecords", {"timeoutMs": 5000, "topics": [{"name": name, "partitions": [{"partitionIndex": 0, "offset": 1}]}]},
           on=on, wrong=wrong, broken=0)
+    s.ask("Fetch", {**fetch(name), "rackId": "r3"}, on=on, wrong=True, broken=0, again=True)
 
 
 # Needs three brokers: who is not the leader says so (6), who leads knows its epoch (74, 75), hints name the leader (KIP-951).
