@@ -24,6 +24,7 @@ struct broker_config {
 	 * caller's; outlives the cluster. */
 	const struct topic_config *topics;
 	char racks[256]; /* broker.rack: of all, or of the brokers in turn, with commas; "" none */
+	bool no_upgrade, no_downgrade; /* group.consumer.migration.policy */
 	bool rack_selector; /* replica.selector.class: consumers are sent to their rack (KIP-392) */
 };
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "mock/assignor.h"
 #include "mock/mem.h"
+#include "mock/mixed_group.h"
 #include "mock/pattern.h"
 #include "mock/state.h"
 
@@ -172,6 +173,7 @@ static void member_free(struct cluster *c, struct consumer_member *m)
 	disown(cg, &m->revoking, m);
 	timer_unset(&c->timers, &m->session);
 	timer_unset(&c->timers, &m->rebalance);
+	consumer_classic_free(c, m);
 	topics_free(m);
 	tp_set_release(&m->assigned);
 	tp_set_release(&m->revoking);
@@ -202,6 +204,8 @@ void consumer_remove(struct cluster *c, struct consumer_member *m, const char *r
 	struct group *g = m->group;
 
 	member_free(c, m);
+	if (mixed_downgrade(c, g, false))
+		return;
 	if (!g->consumer->members) /* nobody is left to assign anything to */
 		g->consumer->assignment_epoch = g->consumer->epoch + 1;
 	consumer_group_bump(c, g, reason);
@@ -222,7 +226,14 @@ void consumer_alive(struct cluster *c, struct consumer_member *m)
 	int32_t session_ms = configs_group_number(c, m->group->id, "consumer.session.timeout.ms",
 						  c->config.broker.consumer_session_ms);
 
+	if (m->classic)
+		session_ms = m->classic->session_timeout_ms;
 	timer_set(&c->timers, &m->session, c->now.mono_us + session_ms * INT64_C(1000));
+}
+
+int16_t consumer_stale(const struct consumer_member *m)
+{
+	return m->classic ? ERROR_ILLEGAL_GENERATION : ERROR_STALE_MEMBER_EPOCH;
 }
 
 struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct str id,
@@ -447,8 +458,9 @@ static void step(struct cluster *c, struct consumer_member *m, int32_t epoch,
 		tp_set_copy(&m->assigned, &keep);
 		m->state = CONSUMER_UNREVOKED;
 		move_to(m, epoch);
-		timer_set(&c->timers, &m->rebalance,
-			  c->now.mono_us + m->rebalance_timeout_ms * INT64_C(1000));
+		if (!m->classic) /* these have a deadline of their own */
+			timer_set(&c->timers, &m->rebalance,
+				  c->now.mono_us + m->rebalance_timeout_ms * INT64_C(1000));
 	} else {
 		disown(cg, &give, m);
 		missing = take_free(cg, m, &keep);
@@ -461,6 +473,23 @@ static void step(struct cluster *c, struct consumer_member *m, int32_t epoch,
 	own(cg, &m->revoking, m);
 	tp_set_release(&keep);
 	tp_set_release(&give);
+}
+
+bool consumer_waits(const struct consumer_member *m)
+{
+	for (int32_t i = 0; i < m->target.count; i++)
+		if (!tp_set_has(&m->assigned, m->target.list[i]) &&
+		    owner_of(m->group->consumer, m->target.list[i]))
+			return true;
+	return false;
+}
+
+void consumer_settle(struct consumer_member *m, int32_t epoch, const struct tp_set *has)
+{
+	tp_set_copy(&m->assigned, has);
+	tp_set_copy(&m->target, has);
+	own(m->group->consumer, has, m);
+	m->epoch = m->previous_epoch = epoch;
 }
 
 bool consumer_reconcile(struct cluster *c, struct consumer_member *m, const struct tp_set *owned)

@@ -31,6 +31,7 @@ struct consumer_member {
 	struct tp_set
 		eligible;  /* what it could have, by its subscription and the topics there are */
 	bool resubscribed; /* eligible is not up to date */
+	struct consumer_classic *classic; /* it speaks the classic protocol (mock/mixed_group.h) */
 	struct timer session, rebalance;
 	UT_hash_handle by_id;
 };
@@ -45,7 +46,7 @@ struct consumer_group {
 	struct tp_owner *owners;
 };
 
-/* Makes the group a KIP-848 one; it must have no classic members. */
+/* Makes the group a KIP-848 one, without members. */
 void consumer_group_init(struct cluster *c, struct group *g);
 void consumer_group_release(struct cluster *c, struct group *g);
 /* "Empty", "Assigning", "Reconciling" or "Stable". */
@@ -60,6 +61,8 @@ void consumer_replace(struct cluster *c, struct consumer_member *m, struct str i
 void consumer_remove(struct cluster *c, struct consumer_member *m, const char *reason);
 /* A static member goes, but its place is kept until its session ends. */
 void consumer_leave_static(struct cluster *c, struct consumer_member *m);
+/* The code for an epoch that is not the member's. */
+int16_t consumer_stale(const struct consumer_member *m);
 void consumer_alive(struct cluster *c, struct consumer_member *m);
 
 /* Replaces what the member subscribes to; true if that changed anything. */
@@ -69,6 +72,10 @@ bool consumer_subscribe(struct consumer_member *m, const struct str *topics, int
 void consumer_group_bump(struct cluster *c, struct group *g, const char *reason);
 /* Notices changed topics, then computes a new target if one is due. */
 void consumer_group_update(struct cluster *c, struct group *g);
+/* It has just these partitions, and shall have them, in that epoch. */
+void consumer_settle(struct consumer_member *m, int32_t epoch, const struct tp_set *has);
+/* Whether others still have some of what it shall have. */
+bool consumer_waits(const struct consumer_member *m);
 /* One step of the member towards its target. owned: what it says it has; NULL: it did not say.
  * True if its assignment changed. */
 bool consumer_reconcile(struct cluster *c, struct consumer_member *m, const struct tp_set *owned);

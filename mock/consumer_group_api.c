@@ -3,6 +3,7 @@
 #include "mock/consumer_group.h"
 #include "mock/coordinator.h"
 #include "mock/mem.h"
+#include "mock/mixed_group.h"
 #include "mock/pattern.h"
 #include "mock/state.h"
 
@@ -125,7 +126,7 @@ static struct refusal find_static(struct cluster *c, struct group *g, const hear
 		if (q->member_epoch != EPOCH_JOIN)
 			return (struct refusal){ERROR_FENCED_INSTANCE_ID,
 						"The instance has another member by now."};
-		if (m->epoch != EPOCH_LEAVE_STATIC)
+		if (m->epoch != EPOCH_LEAVE_STATIC && !m->classic)
 			return (struct refusal){ERROR_UNRELEASED_INSTANCE_ID,
 						"The instance is still in use by another member."};
 		consumer_replace(c, m, q->member_id);
@@ -169,6 +170,7 @@ static bool learn(struct cluster *c, struct call *call, struct consumer_member *
 {
 	bool changed = false;
 
+	consumer_classic_free(c, m);
 	if (q->rebalance_timeout_ms != -1)
 		m->rebalance_timeout_ms = q->rebalance_timeout_ms;
 	replace(&m->client_id, call->header.client_id.data ? call->header.client_id : str_of(""));
@@ -259,7 +261,7 @@ static struct refusal beat(struct cluster *c, struct call *call, struct group *g
 	return accepted;
 }
 
-/* A group of either kind becomes a consumer group as long as nobody is in it (rule 34). */
+/* A group of either kind becomes a consumer group, empty or with its members (rule 34). */
 static struct refusal find_group(struct cluster *c, const heartbeat *q, struct group **ret_g)
 {
 	struct group *g = group_find(c, q->group_id);
@@ -268,11 +270,17 @@ static struct refusal find_group(struct cluster *c, const heartbeat *q, struct g
 		return (struct refusal){ERROR_GROUP_ID_NOT_FOUND, "The group is not known."};
 	if (!g)
 		g = group_new(c, q->group_id);
-	if (!g->consumer && (g->members || g->pending))
-		return (struct refusal){ERROR_GROUP_ID_NOT_FOUND,
-					"The group is a classic one and has members."};
-	if (!g->consumer)
+	if (!g->consumer && q->member_epoch != EPOCH_JOIN)
+		return (struct refusal){ERROR_GROUP_ID_NOT_FOUND, "The group is a classic one."};
+	if (!g->consumer && g->members) {
+		const char *why = mixed_upgrade(c, g);
+
+		if (why)
+			return (struct refusal){ERROR_GROUP_ID_NOT_FOUND, why};
+	} else if (!g->consumer) {
+		group_clear(c, g);
 		consumer_group_init(c, g);
+	}
 	*ret_g = g;
 	return accepted;
 }

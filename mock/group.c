@@ -196,23 +196,31 @@ static void pending_free(struct cluster *c, struct pending_member *p)
 	free(p);
 }
 
-void group_free(struct cluster *c, struct group *g)
+void group_clear(struct cluster *c, struct group *g)
 {
 	struct member *m, *next;
 	struct pending_member *p, *next_pending;
 
-	HASH_DELETE(by_id, c->groups.by_id, g);
 	HASH_ITER (by_id, g->members, m, next)
 		member_free(c, m);
 	HASH_ITER (by_id, g->pending, p, next_pending)
 		pending_free(c, p);
 	timer_unset(&c->timers, &g->rebalance);
+	mem_str_free(g->protocol);
+	g->protocol = (struct str){0};
+	g->state = GROUP_EMPTY;
+	g->generation = 0;
+}
+
+void group_free(struct cluster *c, struct group *g)
+{
+	HASH_DELETE(by_id, c->groups.by_id, g);
+	group_clear(c, g);
 	consumer_group_release(c, g);
 	offsets_release(g);
 	txn_offsets_release(g);
 	mem_str_free(g->id);
 	mem_str_free(g->protocol_type);
-	mem_str_free(g->protocol);
 	free(g);
 }
 
@@ -584,6 +592,20 @@ static void on_rebalance_due(struct cluster *c, void *owner)
 	} else if (g->state == GROUP_COMPLETING_REBALANCE) {
 		end_pending_sync(c, g);
 	}
+}
+
+void group_resume(struct cluster *c, struct group *g, int32_t generation)
+{
+	struct member *m, *next;
+
+	HASH_ITER (by_id, g->members, m, next) {
+		member_await_join(m, false);
+		m->is_new = false;
+		member_alive(c, m);
+	}
+	g->generation = generation;
+	g->protocol = mem_str(group_select_protocol(g));
+	set_state(c, g, GROUP_STABLE, "no member of the new protocol is left");
 }
 
 void group_assigned(struct cluster *c, struct group *g)

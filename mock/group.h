@@ -82,6 +82,11 @@ void groups_release(struct cluster *c);
 struct group *group_find(const struct cluster *c, struct str id);
 struct group *group_new(struct cluster *c, struct str id);
 void group_free(struct cluster *c, struct group *g);
+/* Its classic members go, and those that were to join; whoever waits is woken. */
+void group_clear(struct cluster *c, struct group *g);
+/* Members that were added while it was a consumer group, with their assignments, are a stable
+ * classic group of that generation. */
+void group_resume(struct cluster *c, struct group *g, int32_t generation);
 const char *group_state_name(enum group_state state);
 
 struct member *member_find(const struct group *g, struct str id);

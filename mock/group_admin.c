@@ -2,6 +2,7 @@
  * and KIP-848 groups have describing APIs of their own; each says of the other kind that it is not
  * there. */
 #include "mock/consumer_group.h"
+#include "mock/consumer_protocol.h"
 #include "mock/coordinator.h"
 #include "mock/fault.h"
 #include "mock/offsets.h"
@@ -84,9 +85,9 @@ static void describe_member(struct call *call, const struct member *m,
 	r->group_instance_id = call_str(call, m->instance_id);
 	r->client_id = call_str(call, m->client_id);
 	r->client_host = call_str(call, m->client_host);
+	r->member_assignment = copy(call, m->assignment);
 	if (g->state != GROUP_STABLE)
 		return;
-	r->member_assignment = copy(call, m->assignment);
 	for (int32_t i = 0; i < m->protocols_count; i++)
 		if (str_eq(m->protocols[i].name, g->protocol))
 			r->member_metadata = copy(call, m->protocols[i].metadata);
@@ -164,6 +165,8 @@ static void describe_consumer_member(struct cluster *c, struct call *call,
 				     const struct consumer_member *m,
 				     struct consumer_group_describe_response_groups_members *r)
 {
+	struct tp_set has = {0};
+
 	codec_init(&consumer_group_describe_response_groups_members_schema, r);
 	r->member_id = call_str(call, m->id);
 	r->instance_id = call_str(call, m->instance_id);
@@ -176,9 +179,14 @@ static void describe_consumer_member(struct cluster *c, struct call *call,
 	for (int32_t i = 0; i < m->topics_count; i++)
 		r->subscribed_topic_names[i] = call_str(call, m->topics[i]);
 	r->subscribed_topic_regex = m->regex.len ? call_str(call, m->regex) : str_of("");
-	put_assignment(c, call, &m->assigned, &r->assignment);
+	tp_set_copy(&has, &m->assigned); /* also what it still has to give up (seen on 4.4.0) */
+	for (int32_t i = 0; i < m->revoking.count; i++)
+		tp_set_add(&has, m->revoking.list[i]);
+	tp_set_sort(&has);
+	put_assignment(c, call, &has, &r->assignment);
+	tp_set_release(&has);
 	put_assignment(c, call, &m->target, &r->target_assignment);
-	r->member_type = 1;
+	r->member_type = !m->classic;
 }
 
 static void describe_consumer(struct cluster *c, struct call *call, struct str id,
@@ -267,20 +275,13 @@ enum call_result delete_groups_work(struct cluster *c, struct call *call)
 
 /* ---- OffsetDelete ---- */
 
-/* Whether a classic member's subscription (version 0 of it is enough: a list of names) holds the
- * topic. */
+/* Whether a classic member's subscription holds the topic. */
 static bool subscription_has(struct bytes metadata, struct str topic, struct arena *arena)
 {
 	struct consumer_protocol_subscription s;
-	int version;
+	int16_t version;
 
-	if (metadata.len < 2)
-		return false;
-	version = metadata.data[0] << 8 | metadata.data[1];
-	if (version > 3)
-		version = 3;
-	if (codec_decode(&consumer_protocol_subscription_schema, version,
-			 (struct bytes){metadata.data + 2, metadata.len - 2}, arena, &s, NULL) < 0)
+	if (!subscription_read(metadata, arena, &s, &version))
 		return false;
 	for (int32_t i = 0; i < s.topics_count; i++)
 		if (str_eq(s.topics[i], topic))

@@ -5,6 +5,7 @@
 #include "mock/coordinator.h"
 #include "mock/group_api.h"
 #include "mock/mem.h"
+#include "mock/mixed_group.h"
 #include "mock/state.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ int16_t group_check_member(const struct group *g, struct str member_id, struct s
 
 /* ---- JoinGroup ---- */
 
-static enum call_result join_error(struct call *call, int16_t code, struct str member_id)
+enum call_result group_join_error(struct call *call, int16_t code, struct str member_id)
 {
 	struct join_group_response *r = call_response(call, &join_group_response_schema);
 
@@ -116,15 +117,17 @@ static enum call_result join_go_on(struct cluster *c, struct call *call)
 
 	if (m)
 		return join_answer_or_wait(call, m);
-	return join_error(call,
-			  q->group_instance_id.data && g &&
-					  member_by_instance(g, q->group_instance_id)
-				  ? ERROR_FENCED_INSTANCE_ID
-				  : ERROR_UNKNOWN_MEMBER_ID,
-			  w->member_id);
+	if (mixed_has(g) && consumer_find(g, w->member_id))
+		return group_join_error(call, ERROR_REBALANCE_IN_PROGRESS, w->member_id);
+	return group_join_error(call,
+				q->group_instance_id.data && g &&
+						member_by_instance(g, q->group_instance_id)
+					? ERROR_FENCED_INSTANCE_ID
+					: ERROR_UNKNOWN_MEMBER_ID,
+				w->member_id);
 }
 
-static struct member_spec spec_of(struct call *call)
+struct member_spec group_join_spec(struct call *call)
 {
 	const struct join_group_request *q = call->request;
 	struct group_protocol *protocols =
@@ -157,7 +160,7 @@ static enum call_result join_new(struct cluster *c, struct call *call, struct gr
 
 	if (call->header.api_version >= 4 && !spec->instance_id.data) {
 		group_add_pending(c, g, id, spec->session_timeout_ms);
-		result = join_error(call, ERROR_MEMBER_ID_REQUIRED, id);
+		result = group_join_error(call, ERROR_MEMBER_ID_REQUIRED, id);
 		mem_str_free(id);
 		return result;
 	}
@@ -247,8 +250,9 @@ static enum call_result join_as(struct cluster *c, struct call *call, struct gro
 		return join_answer_or_wait(call, m);
 	}
 	if (group_check_member(g, q->member_id, q->group_instance_id))
-		return join_error(call, group_check_member(g, q->member_id, q->group_instance_id),
-				  q->member_id);
+		return group_join_error(call,
+					group_check_member(g, q->member_id, q->group_instance_id),
+					q->member_id);
 	return join_known(c, call, member_find(g, q->member_id), spec);
 }
 
@@ -263,17 +267,17 @@ enum call_result join_group_work(struct cluster *c, struct call *call)
 		return join_go_on(c, call);
 	code = join_check(c, call);
 	if (code)
-		return join_error(call, code, q->member_id);
+		return group_join_error(call, code, q->member_id);
+	if (mixed_has(g))
+		return mixed_join(c, call, g);
 	if (!g && q->member_id.len)
-		return join_error(call, ERROR_UNKNOWN_MEMBER_ID, q->member_id);
-	spec = spec_of(call);
+		return group_join_error(call, ERROR_UNKNOWN_MEMBER_ID, q->member_id);
+	spec = group_join_spec(call);
 	if (!g)
 		g = group_new(c, q->group_id);
-	if (g->consumer && g->consumer->members)
-		return join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
 	consumer_group_release(c, g);
 	if (!group_supports(g, q->protocol_type, spec.protocols, spec.protocols_count))
-		return join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
+		return group_join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
 	return join_as(c, call, g, &spec);
 }
 
@@ -305,6 +309,8 @@ static enum call_result sync_go_on(struct cluster *c, struct call *call)
 	const struct group *g = group_find(c, q->group_id);
 	struct member *m = g ? member_find(g, w->member_id) : NULL;
 
+	if (!m && mixed_has(g) && consumer_find(g, w->member_id))
+		return sync_error(call, ERROR_REBALANCE_IN_PROGRESS);
 	if (!m)
 		return sync_error(call, g && member_by_instance(g, q->group_instance_id)
 						? ERROR_FENCED_INSTANCE_ID
@@ -314,17 +320,25 @@ static enum call_result sync_go_on(struct cluster *c, struct call *call)
 	return sync_answer(call, m);
 }
 
-static int16_t sync_check(const struct cluster *c, const struct call *call, const struct group *g)
+static int16_t sync_check(const struct cluster *c, const struct call *call)
 {
 	const struct sync_group_request *q = call->request;
 	int16_t code;
 
+	if (call->header.api_version >= 5 && (!q->protocol_type.data || !q->protocol_name.data))
+		return ERROR_INCONSISTENT_GROUP_PROTOCOL;
 	if (q->group_id.len == 0)
 		return ERROR_INVALID_GROUP_ID;
 	code = coordinator_check(c, call, q->group_id);
-	if (code) /* the rebalance was lost with the coordinator's memory */
-		return code == ERROR_COORDINATOR_LOAD_IN_PROGRESS ? ERROR_REBALANCE_IN_PROGRESS
-								  : code;
+	/* the rebalance was lost with the coordinator's memory */
+	return code == ERROR_COORDINATOR_LOAD_IN_PROGRESS ? ERROR_REBALANCE_IN_PROGRESS : code;
+}
+
+static int16_t sync_check_member(const struct call *call, const struct group *g)
+{
+	const struct sync_group_request *q = call->request;
+	int16_t code;
+
 	code = group_check_member(g, q->member_id, q->group_instance_id);
 	if (code)
 		return code;
@@ -367,7 +381,11 @@ enum call_result sync_group_work(struct cluster *c, struct call *call)
 
 	if (call->state)
 		return sync_go_on(c, call);
-	code = sync_check(c, call, g);
+	code = sync_check(c, call);
+	if (!code && mixed_has(g))
+		return mixed_sync(c, call, g);
+	if (!code)
+		code = sync_check_member(call, g);
 	if (code)
 		return sync_error(call, code);
 	m = member_find(g, q->member_id);
@@ -401,6 +419,8 @@ static int16_t beat(struct cluster *c, const struct call *call)
 	code = coordinator_check(c, call, q->group_id);
 	if (code) /* a beat that can't be judged yet is taken for a good one */
 		return code == ERROR_COORDINATOR_LOAD_IN_PROGRESS ? ERROR_NONE : code;
+	if (mixed_has(g))
+		return mixed_beat(c, call, g);
 	code = group_check_member(g, q->member_id, q->group_instance_id);
 	if (code)
 		return code;
@@ -427,6 +447,8 @@ static int16_t leave(struct cluster *c, struct group *g, struct str member_id,
 	struct pending_member *pending = g ? pending_find(g, member_id) : NULL;
 	int16_t code;
 
+	if (mixed_has(g))
+		return mixed_leave(c, g, member_id, instance_id);
 	if (m && member_id.len == 0)
 		member_id = m->id;
 	if (pending && !instance_id.data) {

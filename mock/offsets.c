@@ -86,10 +86,10 @@ static int16_t commit_check_epoch(struct cluster *c, const struct call *call, st
 		return ERROR_NONE;
 	if (!m)
 		return ERROR_UNKNOWN_MEMBER_ID;
-	if (call->header.api_version < 9)
+	if (!m->classic && call->header.api_version < 9)
 		return ERROR_UNSUPPORTED_VERSION;
 	if (q->generation_id_or_member_epoch != m->epoch)
-		return ERROR_STALE_MEMBER_EPOCH;
+		return consumer_stale(m);
 	consumer_alive(c, m);
 	return ERROR_NONE;
 }
@@ -287,7 +287,7 @@ static int16_t fetch_check(const struct group *g, const group_query *q)
 	m = consumer_find(g, q->member_id);
 	if (!m)
 		return ERROR_UNKNOWN_MEMBER_ID;
-	return q->member_epoch == m->epoch ? ERROR_NONE : ERROR_STALE_MEMBER_EPOCH;
+	return q->member_epoch == m->epoch ? ERROR_NONE : consumer_stale(m);
 }
 
 static void fetch_group(struct cluster *c, struct call *call, const group_query *q, group_answer *r)

@@ -5,6 +5,7 @@
 #include "mock/fault.h"
 #include "mock/group_api.h"
 #include "mock/mem.h"
+#include "mock/mixed_group.h"
 #include "mock/state.h"
 
 #include <stdlib.h>
@@ -104,6 +105,15 @@ static int16_t check_group(struct cluster *c, const struct call *call, struct gr
 	g = *ret_group;
 	if (!named)
 		return ERROR_NONE;
+	if (mixed_has(g)) {
+		const struct consumer_member *m = consumer_find(g, q->member_id);
+
+		if (!m)
+			return ERROR_UNKNOWN_MEMBER_ID;
+		if (q->generation_id_or_member_epoch == m->epoch)
+			return ERROR_NONE;
+		return call->header.api_version >= 6 ? consumer_stale(m) : ERROR_ILLEGAL_GENERATION;
+	}
 	code = group_check_member(g, q->member_id, q->group_instance_id);
 	if (!code && q->generation_id_or_member_epoch != g->generation)
 		code = ERROR_ILLEGAL_GENERATION;

@@ -85,7 +85,7 @@ class Comparison:
     def _as_mock(self, text):
         """A row's key with the mock's id in place of the real one's, where the pair is known."""
         for (_, whose, value), other in self.pairs.items():
-            if whose == "real" and text == shown(value):
+            if whose == "real" and isinstance(value, str) and text == shown(value):
                 return shown(other)
         return text
 

@@ -1,6 +1,7 @@
 """The sequences. Each function is played with a run (run.py): ask() sends a request to both sides and compares
 the answers, with broken copies before it; send() and receive() part the two, for requests that wait."""
 import base64
+import struct
 
 from notation import ZERO_UUID
 from run import Batch, Kept
@@ -490,6 +491,14 @@ def consumer_group(s):
     s.ask("OffsetCommit", commit(s, 5, Kept("m"), 77), broken=0, wrong=True)
     s.ask("OffsetFetch", committed(s, member=Kept("m"), epoch=Kept("e")), broken=0)
     s.ask("OffsetFetch", committed(s, member=Kept("m"), epoch=77), broken=0, wrong=True)
+    begun(s)
+    s.ask("InitProducerId", init(s), keep={"p": "producerId", "pe": "producerEpoch"}, broken=0)
+    for member, epoch in ((Kept("m"), 77), ("nobody", Kept("e")), (Kept("m"), Kept("e"))):
+        s.ask("TxnOffsetCommit", {"transactionalId": s.name("x"), "groupId": s.name("g"), "producerId": Kept("p"), "producerEpoch": Kept("pe"),
+              "generationIdOrMemberEpoch": epoch, "memberId": member, "topics": [{"name": s.name("t"), "topicId": Kept("t"), "partitions": [
+                  {"partitionIndex": 0, "committedOffset": 3, "committedLeaderEpoch": -1, "committedMetadata": "m"}]}]},
+              version=max(5, s.version("TxnOffsetCommit")), broken=0, wrong=epoch == 77 or member == "nobody")
+    s.ask("EndTxn", end(s, producerEpoch=Kept("pe")), version=5, broken=0)
     s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1), broken=0)
     s.ask("ConsumerGroupDescribe", {"groupIds": [s.name("g")]}, broken=0)
     s.ask("ListGroups", {"statesFilter": ["Empty"], "typesFilter": ["consumer"]}, broken=0)
@@ -497,6 +506,199 @@ def consumer_group(s):
 
 def resource(name, kind=2, **more):
     return {"resourceType": kind, "resourceName": name, **more}
+
+
+def text16(text):
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+def partitions_of(topic, partitions):
+    """An array of one topic with its partitions, or none, as the consumer protocol has it."""
+    if not partitions:
+        return struct.pack(">i", 0)
+    return struct.pack(">i", 1) + text16(topic) + struct.pack(f">i{len(partitions)}i", len(partitions), *partitions)
+
+
+def subscribing(s, owned=(), version=1, topic="t"):
+    """What a classic consumer says with its JoinGroup."""
+    data = struct.pack(">hi", version, 1) + text16(s.name(topic)) + struct.pack(">i", -1)
+    data += partitions_of(s.name(topic), owned) if version >= 1 else b""
+    data += struct.pack(">i", 7) if version >= 2 else b""
+    data += text16("rack") if version >= 3 else b""
+    return base64.b64encode(data).decode()
+
+
+def assigning(s, partitions, version=1):
+    """What a classic leader gives to a member."""
+    return base64.b64encode(struct.pack(">h", version) + partitions_of(s.name("t"), partitions) + struct.pack(">i", -1)).decode()
+
+
+def consumer_join(s, member="", owned=(), **more):
+    version = s.number % 4
+    return {**join(s, member, **more), "protocols": [{"name": n, "metadata": subscribing(s, owned, version)} for n in ("range", "roundrobin")]}
+
+
+def at_once(s):
+    """The group's target assignment is not made to wait for its interval."""
+    s.ask("IncrementalAlterConfigs", {"resources": [{**resource(s.name("g"), 32), "configs": [
+        {"name": "consumer.assignment.interval.ms", "configOperation": 0, "value": "0"}]}], "validateOnly": False}, version=1, broken=0)
+    s.wait("DescribeConfigs", {"resources": [{**resource(s.name("g"), 32), "configurationKeys": ["consumer.assignment.interval.ms"]}]}, 4,
+           lambda a: a["results"][0]["configs"][0]["value"] == "0")
+
+
+MIXED = ("JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe", "OffsetCommit", "OffsetFetch")
+MIXED_SOUND = ALL["classic_group"].sound | ALL["consumer_group"].sound | {("LeaveGroup", "memberId"), ("LeaveGroup", "members"), (
+    "LeaveGroup", "groupInstanceId"), ("LeaveGroup", "groupId"), ("OffsetCommit", "retentionTimeMs"), ("Heartbeat", "memberId"), ("Heartbeat", "generationId")}
+
+
+def described(s):
+    s.ask("ConsumerGroupDescribe", {"groupIds": [s.name("g")]}, broken=0)
+    s.ask("DescribeGroups", {"groups": [s.name("g")]}, broken=0)
+    s.ask("ListGroups", {"statesFilter": [], "typesFilter": ["consumer", "classic"]}, broken=0)
+
+
+def classic_id(s, **more):
+    """A classic member joins on connection b; its id and generation are kept as n and h."""
+    keep = {"n": "memberId", "h": "generationId"}
+    s.ask("JoinGroup", consumer_join(s, **more), on="b", keep=keep, broken=0)
+    if s.version("JoinGroup") >= 4 and not more.get("instance"):
+        s.ask("JoinGroup", consumer_join(s, Kept("n"), **more), on="b", keep=keep, broken=0)
+
+
+def synced(s, **more):
+    body = sync(s, Kept("n"), Kept("h"))
+    s.ask("SyncGroup", {**body, **more}, on="b", broken=0, wrong=bool(more))
+
+
+def classic_beat(s, **more):
+    s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h")), **more}, broken=0, wrong=bool(more))
+
+
+# Rule 34: a classic member is admitted to a consumer group and led like the others, by JoinGroup and SyncGroup.
+@scene(*MIXED, sound=MIXED_SOUND)
+def classic_in_consumer_group(s):
+    if not s.has("ConsumerGroupHeartbeat"):
+        return
+    s.topic("t", 2)
+    ready(s)
+    at_once(s)
+    both, first = ([{"topicId": Kept("t"), "partitions": p}] for p in ([0, 1], [0]))
+    uuid = "aaaaaaaaaaaaaaaaaaaaa" + "ABCDEFGHIJ"[s.number % 10]
+    mine = {"rebalanceTimeoutMs": 5000, "subscribedTopicNames": [s.name("t")], "topicPartitions": []}
+    told = {"m": "memberId", "e": "memberEpoch"}
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, uuid, **mine), keep=told, broken=0)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, topicPartitions=both), keep=told, broken=0)
+    s.ask("JoinGroup", {**consumer_join(s), "protocolType": "other"}, broken=0, wrong=True)
+    s.ask("JoinGroup", {**consumer_join(s), "protocols": []}, broken=0, wrong=True)
+    s.ask("JoinGroup", join(s), broken=0, wrong=True)
+    s.ask("JoinGroup", join(s, "who"), broken=0, wrong=True)
+    classic_id(s)
+    described(s)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, topicPartitions=both), keep=told, broken=0)
+    described(s)
+    classic_beat(s)
+    for bad in ({"generationId": 77}, {"memberId": "nobody"}, {"protocolName": "other"}, {"protocolType": "other"}, {"memberId": Kept("m")}):
+        if not ("protocolName" in bad or "protocolType" in bad) or s.version("SyncGroup") >= 5:
+            synced(s, **bad)
+    synced(s)
+    for bad in ({"generationId": 77}, {"memberId": "nobody"}, {"memberId": Kept("m")}):
+        classic_beat(s, **bad)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, topicPartitions=first), keep=told, broken=0)
+    described(s)
+    classic_beat(s)
+    s.ask("JoinGroup", consumer_join(s, Kept("n")), on="b", keep={"h": "generationId"}, broken=0)
+    synced(s)
+    synced(s)
+    classic_beat(s)
+    described(s)
+    s.ask("OffsetCommit", commit(s, 4, Kept("n"), Kept("h")), broken=0)
+    s.ask("OffsetCommit", commit(s, 5, Kept("n"), 99), broken=0, wrong=True)
+    s.ask("OffsetCommit", commit(s, 6, "nobody", 2), broken=0, wrong=True)
+    s.ask("OffsetFetch", committed(s), broken=0)
+    s.ask("OffsetDelete", {"groupId": s.name("g"), "topics": [{"name": s.name("t"), "partitions": [{"partitionIndex": 0}]}]}, broken=0, wrong=True)
+    s.ask("LeaveGroup", leave(s, "nobody"), broken=0, wrong=True)
+    if s.number % 2:
+        s.ask("LeaveGroup", leave(s, Kept("n")), broken=0)
+        classic_beat(s)
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, topicPartitions=first), keep=told, broken=0)
+        s.ask("LeaveGroup", leave(s, Kept("m")), broken=0)
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1), broken=0)
+        described(s)
+        join_alone(s)
+        described(s)
+        s.ask("LeaveGroup", leave(s), broken=0)
+        return
+    # The last of the new protocol goes: the group is a classic one again, and its member must join.
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1), broken=0)
+    described(s)
+    classic_beat(s)
+    keep = {"h": "generationId"}
+    s.ask("JoinGroup", consumer_join(s, Kept("n")), on="b", keep=keep, broken=0)
+    s.ask("SyncGroup", {**sync(s, Kept("n"), Kept("h")), "assignments": [{"memberId": Kept("n"), "assignment": assigning(s, [0, 1])}]}, on="b", broken=0)
+    classic_beat(s)
+    described(s)
+    s.ask("LeaveGroup", leave(s, Kept("n")), broken=0)
+    described(s)
+
+
+# The same from the other end: a member of the new protocol makes a consumer group of a classic one.
+@scene(*MIXED, sound=MIXED_SOUND)
+def consumer_in_classic_group(s):
+    if not s.has("ConsumerGroupHeartbeat"):
+        return
+    s.topic("t", 2)
+    ready(s)
+    at_once(s)
+    instance = {"instance": "one"} if s.number % 3 == 1 and s.version("JoinGroup") >= 5 else {}
+    keep = {"h": "generationId"}
+    classic_id(s, **instance)
+    uuid = "aaaaaaaaaaaaaaaaaaaaa" + "ABCDEFGHIJ"[s.number % 10]
+    mine = {"rebalanceTimeoutMs": 5000, "subscribedTopicNames": [s.name("t")], "topicPartitions": []}
+    told = {"m": "memberId", "e": "memberEpoch"}
+    if s.number % 4 == 3:  # the group is converted in the middle of its rebalance
+        other = s.topic("u", 1)  # of two members without anything a hash table decides who gets what
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, uuid, **{**mine, "subscribedTopicNames": [other]}), keep=told, broken=0)
+        described(s)
+        s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0)
+        s.ask("SyncGroup", sync(s, Kept("n"), Kept("h"), **instance), broken=0)
+        s.ask("JoinGroup", consumer_join(s, Kept("n"), **instance), on="b", keep=keep, broken=0)
+        synced(s, **({"groupInstanceId": "one"} if instance and s.version("SyncGroup") >= 3 else {}))
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1), broken=0)
+        described(s)
+        s.ask("LeaveGroup", leave(s, Kept("n")), broken=0)
+        described(s)
+        return
+    else:
+        s.ask("SyncGroup", {**sync(s, Kept("n"), Kept("h"), **instance), "assignments": [{"memberId": Kept("n"), "assignment": assigning(s, [0, 1])}]},
+              on="b", broken=0)
+    s.ask("OffsetCommit", commit(s, 4, Kept("n"), Kept("h"), **instance), broken=0)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 3, uuid), broken=0, wrong=True)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, uuid, **mine), keep=told, broken=0)
+    described(s)
+    s.ask("OffsetFetch", committed(s), broken=0)
+    s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0)
+    s.ask("JoinGroup", consumer_join(s, Kept("n"), owned=[0, 1], **instance), on="b", keep=keep, broken=0)
+    synced(s, **({"groupInstanceId": "one"} if instance and s.version("SyncGroup") >= 3 else {}))
+    described(s)
+    s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0)
+    s.ask("JoinGroup", consumer_join(s, Kept("n"), owned=[0], **instance), on="b", keep=keep, broken=0)
+    synced(s, **({"groupInstanceId": "one"} if instance and s.version("SyncGroup") >= 3 else {}))
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s), keep=told, broken=0)
+    s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0)
+    described(s)
+    if instance:
+        s.ask("JoinGroup", consumer_join(s, **instance), on="b", keep={**keep, "n": "memberId"}, broken=0)
+        described(s)
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, "b" + uuid[1:], instanceId="one", **mine), broken=0, keep={"k": "memberId"})
+        described(s)
+        s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0, wrong=True)
+        s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1, Kept("k"), instanceId="one"), broken=0)
+    else:
+        s.ask("LeaveGroup", leave(s, Kept("n")), broken=0)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s), keep=told, broken=0)
+    s.ask("ConsumerGroupHeartbeat", consumer_beat(s, -1), broken=0)
+    described(s)
+    s.ask("DeleteGroups", {"groupsNames": [s.name("g")]}, broken=0)
 
 
 @scene("DescribeConfigs", "IncrementalAlterConfigs", "AlterConfigs", sound=[("AlterConfigs", "resourceType"), (
