@@ -69,12 +69,10 @@ static void learn_records(const struct learning *g, const struct pair *p)
 	}
 }
 
-/* What a broker hands out in that answer: it holds from now on, whatever was thought before. */
-static bool hands_out(const struct pair *p)
+bool variables_hands_out(const struct holder *in, const struct schema_field *f)
 {
-	return p->role == ROLE_OFFSET &&
-	       p->recorded_in->schema == &produce_response_responses_partition_responses_schema &&
-	       strcmp(p->field->name, "baseOffset") == 0;
+	return in->schema == &produce_response_responses_partition_responses_schema &&
+	       strcmp(f->name, "baseOffset") == 0;
 }
 
 static bool learned_elsewhere(enum role role)
@@ -94,8 +92,9 @@ static bool visit(void *user, const struct pair *p)
 	else if (!role_is_variable(variables_role(p->recorded_in, p->field)) ||
 		 learned_elsewhere(p->role))
 		return true;
-	else if (hands_out(p) || variables_same(g->v, g->peer, p->recorded_in, p->field,
-						p->recorded, p->live) == SAME_UNKNOWN)
+	else if (variables_hands_out(p->recorded_in, p->field) ||
+		 variables_same(g->v, g->peer, p->recorded_in, p->field, p->recorded, p->live) ==
+			 SAME_UNKNOWN)
 		variables_bind_pair(g->v, g->peer, p->recorded_in, p->field, p->recorded, p->live);
 	return true;
 }

@@ -101,6 +101,10 @@ enum sameness variables_same(struct variables *v, int64_t peer, const struct hol
 void variables_bind_pair(struct variables *v, int64_t peer, const struct holder *recorded_in,
 			 const struct schema_field *f, const void *recorded, const void *live);
 
+/* True of what a broker hands out in an answer: it holds from then on, whatever was thought before.
+ * The base offsets of Produce answers. */
+bool variables_hands_out(const struct holder *in, const struct schema_field *f);
+
 /* ---- for who rewrites (replay/rewrite.c) ---- */
 
 /* A number of a struct; false and counted: nothing known. */
