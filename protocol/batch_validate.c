@@ -121,19 +121,16 @@ static bool wrong_record(const struct batch *b, const struct record *r, struct b
 static void skim(struct record_iter *it, struct batch_finding *f)
 {
 	const struct batch *b = it->batch;
-	int32_t time, offset;
+	struct record_skim seen;
 
 	if (b->timestamp_type == TIMESTAMP_LOG_APPEND)
 		return;
-	while (record_skim(it, &time, &offset)) {
-		int64_t timestamp = add_wrapping(b->base_timestamp, time);
-
-		if (b->codec && offset != it->index - 1)
-			f->renumber = true;
-		if (timestamp > f->max_timestamp)
-			f->max_timestamp = timestamp;
-		f->records_count++;
-	}
+	record_skim(it, &seen);
+	if (b->codec && !seen.in_order)
+		f->renumber = true;
+	if (seen.max_timestamp > f->max_timestamp)
+		f->max_timestamp = seen.max_timestamp;
+	f->records_count += seen.count;
 }
 
 static bool wrong_records(const struct batch *b, enum timestamp_type topic_type,

@@ -372,56 +372,101 @@ static int next_record(struct record_iter *it, struct record *r, struct error *e
 	return 1;
 }
 
-/* A varint of up to 4 bytes, which is all that most records need; NULL for any other. */
-static inline const uint8_t *skim_varint(const uint8_t *p, const uint8_t *end, int32_t *ret_v)
-{
-	uint32_t v = 0;
+/* What the lengths and deltas before a key can take, when each is a varint of at most 4 bytes, and
+ * a word that is read where the last one begins. */
+#define SKIM_HEAD (4 + 1 + 3 * 4 + 8)
 
-	for (int shift = 0; shift < 28; shift += 7) {
-		if (p == end)
-			return NULL;
-		v |= (uint32_t)(*p & 0x7f) << shift;
-		if (*p++ < 0x80) {
-			*ret_v = (int32_t)(v >> 1 ^ (~(v & 1) + 1));
-			return p;
-		}
+/* Of 3 or 4 bytes. Apart, so that the others need few registers. */
+static __attribute__((noinline)) size_t skim_long(uint32_t w, uint32_t *ret_bits)
+{
+	uint32_t bits = (w & 0x7f) | (w >> 1 & 0x3f80) | (w >> 2 & 0x1fc000);
+
+	*ret_bits = w & 0x800000 ? bits | (w >> 3 & 0xfe00000) : bits;
+	return !(w & 0x800000) ? 3 : !(w & 0x80000000) ? 4 : 0;
+}
+
+/* The bits of the varint at p, where a word can be read; its size, 0 for one of more than 4 bytes.
+ * One or two bytes are all that most records need. */
+static inline size_t skim_bits(const uint8_t *p, uint32_t *ret_bits)
+{
+	uint32_t w, bits;
+	size_t n;
+
+	memcpy(&w, p, sizeof(w));
+	if (!(w & 0x80)) {
+		*ret_bits = w & 0x7f;
+		return 1;
 	}
-	return NULL;
+	if (!(w & 0x8000)) {
+		*ret_bits = (w & 0x7f) | (w >> 1 & 0x3f80);
+		return 2;
+	}
+	n = skim_long(w, &bits);
+	*ret_bits = bits;
+	return n;
 }
 
-/* Behind a key or value; NULL if it is not there as a whole. */
-static inline const uint8_t *skim_bytes(const uint8_t *p, const uint8_t *end)
+static inline int32_t zigzag(uint32_t bits)
 {
-	int32_t n;
-
-	p = skim_varint(p, end, &n);
-	if (!p || n < -1 || n > end - p)
-		return NULL;
-	return n < 0 ? p : p + n;
+	return (int32_t)(bits >> 1 ^ (~(bits & 1) + 1));
 }
 
-bool record_skim(struct record_iter *it, int32_t *ret_time, int32_t *ret_offset)
+/* The size of the record at `at`, with its length, if a glance is enough for it; else 0. Each part
+ * only moves forward: that they end where the record does is all there is to check. */
+static inline size_t skim_one(const uint8_t *data, size_t size, size_t at, uint32_t *ret_time,
+			      uint32_t *ret_offset)
 {
-	const uint8_t *start = it->data + it->at, *end = it->data + it->size, *p;
-	int32_t length, time, offset;
+	uint32_t length, key, value;
+	size_t p = at, end, n;
 
-	if (it->batch->magic < 2 || it->index >= it->batch->records_count)
-		return false;
-	p = skim_varint(start, end, &length);
-	if (!p || length < 1 || length > end - p)
-		return false;
-	end = p + length;
-	p = skim_varint(p + 1, end, &time);
-	p = p ? skim_varint(p, end, &offset) : NULL;
-	p = p ? skim_bytes(p, end) : NULL;
-	p = p ? skim_bytes(p, end) : NULL;
-	if (!p || p + 1 != end || *p) /* no headers, and nothing behind them */
-		return false;
-	*ret_time = time;
-	*ret_offset = offset;
-	it->at += (size_t)(end - start);
-	it->index++;
-	return true;
+	if (at + SKIM_HEAD > size || !(n = skim_bits(data + p, &length)) || length & 1)
+		return 0;
+	p += n;
+	end = p + (length >> 1);
+	if (end > size || !(n = skim_bits(data + p + 1, ret_time)))
+		return 0;
+	p += 1 + n; /* with the attributes */
+	if (!(n = skim_bits(data + p, ret_offset)))
+		return 0;
+	p += n;
+	if (!(n = skim_bits(data + p, &key)))
+		return 0;
+	p += n;
+	if (!(key & 1))
+		p += key >> 1;
+	else if (key != 1)
+		return 0;
+	if (p + 4 > size || !(n = skim_bits(data + p, &value)))
+		return 0;
+	p += n;
+	if (!(value & 1))
+		p += value >> 1;
+	else if (value != 1)
+		return 0;
+	if (p + 1 != end || data[p])
+		return 0; /* it has headers, or bytes are left */
+	return end - at;
+}
+
+void record_skim(struct record_iter *it, struct record_skim *ret)
+{
+	const struct batch *b = it->batch;
+	const uint8_t *data = it->data;
+	size_t size = it->size, at = it->at, n;
+	int64_t base = b->base_timestamp, max = INT64_MIN;
+	uint32_t time, offset, index = (uint32_t)it->index, wrong = 0;
+
+	for (; b->magic == 2 && (int32_t)index < b->records_count &&
+	       (n = skim_one(data, size, at, &time, &offset));
+	     index++, at += n) {
+		int64_t timestamp = add_wrapping(base, zigzag(time));
+
+		wrong |= offset ^ index << 1;
+		max = timestamp > max ? timestamp : max;
+	}
+	*ret = (struct record_skim){(int32_t)index - it->index, max, !wrong};
+	it->at = at;
+	it->index = (int32_t)index;
 }
 
 /* A key or value of a message at *at, whose message ends at end; moves *at behind it. */

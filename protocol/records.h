@@ -178,10 +178,16 @@ int record_iter_init(struct record_iter *it, const struct batch *b, struct buf *
  * (batches[2].records[7].keyLength); bytes left behind the last record are an error too. */
 int record_next(struct record_iter *it, struct record *ret_record, struct error *e);
 
-/* Goes past the next record without giving it, for whoever needs no more than its deltas of time
- * and offset. True for a good record of magic 2 of the plainest kind (no headers, varints of at
- * most 4 bytes); false and not moved for any other, and at the end: record_next tells. */
-bool record_skim(struct record_iter *it, int32_t *ret_time, int32_t *ret_offset);
+struct record_skim {
+	int32_t count;
+	int64_t max_timestamp; /* by their own deltas; INT64_MIN without any */
+	bool in_order;	       /* offset deltas are the records' indexes */
+};
+
+/* Goes past as many records as a glance is enough for, without giving them: good ones of magic 2 of
+ * the plainest kind (no headers, varints of at most 4 bytes, not at the very end). Stops before any
+ * other: record_next tells. */
+void record_skim(struct record_iter *it, struct record_skim *ret);
 
 struct record_header {
 	struct str key;
