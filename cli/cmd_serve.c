@@ -446,7 +446,7 @@ static void on_blame(void *ctx, const struct event *ev)
 	char client[ENDPOINT_TEXT_SIZE];
 	uint64_t n;
 
-	if (ev->kind != EVENT_CONN_CLOSED || !ev->conn.why.data)
+	if (!ev->conn.why.data)
 		return;
 	n = ++s->blames_count;
 	endpoint_text(&ev->conn.client, client);
@@ -465,7 +465,8 @@ static void open_blames(struct serve *s)
 {
 	if (s->verbose) /* whose lines say it already */
 		return;
-	s->blames = (struct event_sink){.on_event = on_blame, .ctx = s, .response_max = 1};
+	s->blames = (struct event_sink){
+		.on_event = on_blame, .ctx = s, .kinds = event_bit(EVENT_CONN_CLOSED)};
 	event_bus_add(service_events(s->service), &s->blames);
 }
 

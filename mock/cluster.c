@@ -237,7 +237,7 @@ int32_t cluster_controller(const struct cluster *c)
 
 bool cluster_listened(const struct cluster *c)
 {
-	return c->config.bus && c->config.bus->first;
+	return c->config.bus && event_wanted(c->config.bus, EVENT_CLUSTER);
 }
 
 void cluster_event(struct cluster *c, const char *name, struct buf *detail)

@@ -49,7 +49,7 @@ static void emit_appended(struct cluster *c, const struct partition *p, const st
 {
 	struct event ev = {.kind = EVENT_LOG, .time_us = c->now.wall_us};
 
-	if (!c->config.bus || !c->config.bus->first)
+	if (!c->config.bus || !event_wanted(c->config.bus, EVENT_LOG))
 		return;
 	ev.log = (struct event_log){.what = LOG_APPENDED,
 				    .topic = p->topic->name,

@@ -189,8 +189,8 @@ static void on_event(void *ctx, const struct event *ev)
 {
 	struct control *c = ctx;
 
-	if (c->waiting &&
-	    (ev->kind == EVENT_RULE || ev->kind == EVENT_EXCHANGE || ev->kind == EVENT_CLUSTER))
+	(void)ev;
+	if (c->waiting)
 		loop_timer_set(&c->check, 0);
 }
 
@@ -489,7 +489,11 @@ struct control *control_new(struct loop *loop, struct service *s,
 	living = c;
 	c->keep = keep_new();
 	c->happened = happened_new();
-	c->sink = (struct event_sink){.on_event = on_event, .ctx = c, .response_max = 1};
+	c->sink = (struct event_sink){.on_event = on_event,
+				      .ctx = c,
+				      .kinds = event_bit(EVENT_RULE) | event_bit(EVENT_EXCHANGE) |
+					       event_bit(EVENT_CLUSTER),
+				      .response_max = 1};
 	event_bus_add(service_events(s), keep_sink(c->keep));
 	event_bus_add(service_events(s), happened_sink(c->happened));
 	event_bus_add(service_events(s), &c->sink);

@@ -38,8 +38,6 @@ static void on_event(void *ctx, const struct event *ev)
 	struct happened *h = ctx;
 	struct entry *e;
 
-	if (ev->kind != EVENT_CLUSTER)
-		return;
 	e = &h->ring[h->total++ % HAPPENED_MAX];
 	entry_release(e);
 	*e = (struct entry){ev->time_us, copy(ev->cluster.name, ""),
@@ -52,7 +50,8 @@ struct happened *happened_new(void)
 
 	if (!h)
 		abort();
-	h->sink = (struct event_sink){.on_event = on_event, .ctx = h, .response_max = 1};
+	h->sink = (struct event_sink){
+		.on_event = on_event, .ctx = h, .kinds = event_bit(EVENT_CLUSTER)};
 	return h;
 }
 

@@ -6,16 +6,16 @@
 
 #include <stdlib.h>
 
-static bool silent(const struct service *s)
+static bool silent(const struct service *s, enum event_kind kind)
 {
-	return !s->bus.first;
+	return !event_wanted(&s->bus, kind);
 }
 
 void tell_conn(struct peer *p, enum event_kind kind, enum close_how how)
 {
 	struct event ev = {.kind = kind, .time_us = clock_now().wall_us, .conn = p->info};
 
-	if (silent(p->s))
+	if (silent(p->s, kind))
 		return;
 	ev.conn.how = how;
 	if (kind == EVENT_CONN_CLOSED)
@@ -27,7 +27,7 @@ void tell_rule(struct job *j, const char *what)
 {
 	struct event ev = {.kind = EVENT_RULE, .time_us = clock_now().wall_us};
 
-	if (silent(j->peer->s))
+	if (silent(j->peer->s, EVENT_RULE))
 		return;
 	ev.rule = (struct event_rule){
 		.name = rule_name(j->plan.rule),
@@ -47,6 +47,8 @@ static size_t wanted(const struct service *s)
 	size_t max = 0;
 
 	for (const struct event_sink *sink = s->bus.first; sink; sink = sink->next) {
+		if (!event_takes(sink, EVENT_EXCHANGE))
+			continue;
 		if (!sink->response_max)
 			return SIZE_MAX;
 		max = sink->response_max > max ? sink->response_max : max;
@@ -126,7 +128,7 @@ void tell_exchange(struct job *j, enum exchange_state state)
 	struct exchange x = {.conn = p->info, .state = state, .header = j->call.header};
 	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = clock_now().wall_us};
 
-	if (silent(p->s))
+	if (silent(p->s, EVENT_EXCHANGE))
 		return;
 	x.request = (struct bytes){j->in.frame->data, (int32_t)j->in.frame->size};
 	x.request_size = (uint32_t)j->in.frame->size;
@@ -162,8 +164,6 @@ void tell_lost(struct peer *p, const struct frame_in *in)
 	struct exchange x = {.conn = p->info, .state = EXCHANGE_LOST, .arena = &arena};
 	struct event ev = {.kind = EVENT_EXCHANGE, .time_us = clock_now().wall_us};
 
-	if (silent(p->s))
-		return;
 	arena_init(&arena, ARENA_EXCHANGE_MAX);
 	x.request = (struct bytes){in->frame->data, (int32_t)in->frame->size};
 	x.request_size = (uint32_t)in->frame->size;
@@ -181,7 +181,7 @@ void tell_unmatched(struct peer *p, bool from_client, uint64_t size, const char 
 {
 	struct event ev = {.kind = EVENT_UNMATCHED, .time_us = clock_now().wall_us};
 
-	if (silent(p->s))
+	if (silent(p->s, EVENT_UNMATCHED))
 		return;
 	ev.unmatched = (struct event_unmatched){
 		.conn = p->info, .from_client = from_client, .size = size, .why = str_of(why)};

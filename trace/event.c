@@ -116,11 +116,21 @@ void event_bus_remove(struct event_bus *bus, struct event_sink *sink)
 		*at = sink->next;
 }
 
+bool event_wanted(const struct event_bus *bus, enum event_kind kind)
+{
+	const struct event_sink *s = bus->first;
+
+	while (s && !event_takes(s, kind))
+		s = s->next;
+	return s;
+}
+
 void event_emit(const struct event_bus *bus, const struct event *ev)
 {
 	for (struct event_sink *s = bus->first, *next; s; s = next) {
 		next = s->next;
-		s->on_event(s->ctx, ev);
+		if (event_takes(s, ev->kind))
+			s->on_event(s->ctx, ev);
 	}
 }
 

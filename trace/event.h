@@ -167,6 +167,7 @@ struct event {
 struct event_sink {
 	void (*on_event)(void *ctx, const struct event *ev);
 	void *ctx;
+	uint32_t kinds;	       /* that it takes, as bits of event_bit(); 0: all */
 	uint32_t response_max; /* bytes of an answer's frame from which on it can do without them
 				  (data NULL, response_size says how many); 0: wants all */
 	struct event_sink *next;
@@ -180,6 +181,19 @@ struct event_bus {
 void event_bus_add(struct event_bus *bus, struct event_sink *sink);
 void event_bus_remove(struct event_bus *bus, struct event_sink *sink);
 void event_emit(const struct event_bus *bus, const struct event *ev);
+
+static inline uint32_t event_bit(enum event_kind kind)
+{
+	return (uint32_t)1 << kind;
+}
+
+static inline bool event_takes(const struct event_sink *s, enum event_kind kind)
+{
+	return !s->kinds || s->kinds & event_bit(kind);
+}
+
+/* Whether any sink takes that kind: whoever makes events can save what nobody would see. */
+bool event_wanted(const struct event_bus *bus, enum event_kind kind);
 
 const char *event_kind_name(enum event_kind kind);
 
