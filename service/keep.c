@@ -1,5 +1,7 @@
-/* Keeps exchanges: each is one allocation, linked from the oldest on, and the oldest go when the
- * bytes pass the limit. Questions decode anew, so that keeping costs a copy and no more. */
+/* Keeps exchanges, one behind the other in blocks, linked from the oldest on; the oldest go when
+ * the bytes pass the limit, and a block goes with its last one. Blocks, since allocations that live
+ * as long as these would leave holes everywhere between the frames of a log. Questions decode anew,
+ * so that keeping costs a copy and no more. */
 #include "service/keep.h"
 
 #include "decoder/jsonl.h"
@@ -10,16 +12,32 @@
 
 #define QUERY_TEXT_MAX 4096
 #define KEEP_FLAT_MAX  ((size_t)1 << 31) /* an answer's frame */
+#define BLOCK_SIZE     ((size_t)64 << 10)
 
+struct block {
+	size_t size, used; /* of data */
+	max_align_t data[];
+};
+
+/* What is kept of a struct exchange, whose names these are. Views point into data, pieces and what
+ * these refer to. */
 struct kept {
 	struct kept *next;
+	struct block *block;
 	uint64_t id;
 	size_t size;
 	int64_t time_us;
-	struct exchange x;	     /* its views point into data, pieces and what these refer to */
+	struct event_conn conn;
+	enum exchange_state state;
+	uint32_t request_size, response_size;
+	struct frame_header header;
+	struct bytes request, response;
+	int64_t request_first_us, request_us, response_first_us, response_us;
+	struct shared *request_frame;
+	struct str rule;
 	struct answer_piece *pieces; /* of a long answer; in data */
 	int32_t pieces_count;
-	_Alignas(struct answer_piece) char data[];
+	max_align_t data[];
 };
 
 struct keep {
@@ -43,18 +61,48 @@ static void *put(char **at, const void *data, int32_t len)
 	return to;
 }
 
+/* Room behind the newest, or in a block of its own. */
+static struct kept *new_kept(struct keep *k, size_t size)
+{
+	struct block *b = k->last ? k->last->block : NULL;
+	struct kept *kept;
+
+	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if (!b || b->size - b->used < size) {
+		size_t room = size < BLOCK_SIZE ? BLOCK_SIZE : size;
+
+		b = malloc(sizeof(*b) + room);
+		if (!b)
+			abort();
+		b->size = room;
+		b->used = 0;
+	}
+	kept = (struct kept *)(void *)((char *)b->data + b->used);
+	b->used += size;
+	kept->block = b;
+	kept->next = NULL;
+	if (k->last)
+		k->last->next = kept;
+	else
+		k->first = kept;
+	k->last = kept;
+	return kept;
+}
+
 static void drop_oldest(struct keep *k)
 {
 	struct kept *oldest = k->first;
+	struct block *b = oldest->block;
 
 	k->first = oldest->next;
 	if (!k->first)
 		k->last = NULL;
 	k->bytes -= oldest->size;
-	shared_unref(oldest->x.request_frame);
+	shared_unref(oldest->request_frame);
 	for (int32_t i = 0; i < oldest->pieces_count; i++)
 		shared_unref(oldest->pieces[i].in);
-	free(oldest);
+	if (!k->first || k->first->block != b)
+		free(b);
 }
 
 /* A small part of a large buffer is copied: a reference would keep all of it. */
@@ -76,14 +124,13 @@ static size_t answer_size(const struct exchange *x)
 }
 
 /* The pieces come first in data, for their alignment; *at is behind them. */
-static void keep_pieces(struct kept *kept, char **at)
+static void keep_pieces(struct kept *kept, const struct exchange *x, char **at)
 {
-	const struct exchange *x = &kept->x;
 	int32_t count = x->response_pieces_count;
 
 	kept->pieces = (struct answer_piece *)(void *)kept->data;
 	kept->pieces_count = count;
-	*at = kept->data + (size_t)count * sizeof(struct answer_piece);
+	*at = (char *)kept->data + (size_t)count * sizeof(struct answer_piece);
 	for (int32_t i = 0; i < count; i++) {
 		struct answer_piece p = x->response_pieces[i];
 
@@ -96,8 +143,25 @@ static void keep_pieces(struct kept *kept, char **at)
 		}
 		kept->pieces[i] = p;
 	}
-	kept->x.response_pieces = NULL;
-	kept->x.response_pieces_count = 0;
+}
+
+static void keep_facts(struct kept *kept, const struct exchange *x)
+{
+	kept->conn = x->conn;
+	kept->state = x->state;
+	kept->header = x->header;
+	kept->header.client_id = (struct str){NULL, 0};
+	kept->request_size = x->request_size;
+	kept->response_size = x->response_size;
+	kept->request_first_us = x->request_first_us;
+	kept->request_us = x->request_us;
+	kept->response_first_us = x->response_first_us;
+	kept->response_us = x->response_us;
+}
+
+static struct bytes put_bytes(char **at, struct bytes b)
+{
+	return (struct bytes){put(at, b.data, b.len), b.len};
 }
 
 static void on_event(void *ctx, const struct event *ev)
@@ -108,34 +172,28 @@ static void on_event(void *ctx, const struct event *ev)
 	size_t size;
 	char *at;
 
-	if (ev->kind != EVENT_EXCHANGE)
-		return;
 	k->total++;
 	if (x->header.api_key >= 0 && x->header.api_key <= API_KEY_MAX)
 		k->counts[x->header.api_key]++;
 	size = sizeof(*kept) + answer_size(x) + (size_t)x->rule.len;
 	if (!x->request_frame)
 		size += (size_t)x->request.len;
-	kept = malloc(size);
-	if (!kept)
-		return;
-	*kept = (struct kept){.id = k->total, .size = size, .time_us = ev->time_us, .x = *x};
-	keep_pieces(kept, &at);
+	kept = new_kept(k, size);
+	kept->id = k->total;
+	kept->size = size;
+	kept->time_us = ev->time_us;
+	keep_facts(kept, x);
+	keep_pieces(kept, x, &at);
+	kept->request = x->request;
+	kept->request_frame = x->request_frame;
 	if (x->request_frame) {
 		shared_ref(x->request_frame);
 		kept->size += x->request_frame->size;
 	} else {
-		kept->x.request.data = put(&at, x->request.data, x->request.len);
+		kept->request = put_bytes(&at, x->request);
 	}
-	kept->x.response.data = put(&at, x->response.data, x->response.len);
-	kept->x.rule.data = put(&at, x->rule.data, x->rule.len);
-	kept->x.request_decoded = kept->x.response_decoded = false;
-	kept->x.header.client_id = (struct str){NULL, 0};
-	if (k->last)
-		k->last->next = kept;
-	else
-		k->first = kept;
-	k->last = kept;
+	kept->response = put_bytes(&at, x->response);
+	kept->rule = (struct str){put(&at, x->rule.data, x->rule.len), x->rule.len};
 	k->bytes += kept->size;
 	while (k->bytes > KEEP_BYTES_MAX && k->first != k->last)
 		drop_oldest(k);
@@ -147,8 +205,10 @@ struct keep *keep_new(void)
 
 	if (!k)
 		abort();
-	k->sink = (struct event_sink){
-		.on_event = on_event, .ctx = k, .response_max = KEEP_RESPONSE_MAX};
+	k->sink = (struct event_sink){.on_event = on_event,
+				      .ctx = k,
+				      .kinds = event_bit(EVENT_EXCHANGE),
+				      .response_max = KEEP_RESPONSE_MAX};
 	k->names = names_new();
 	arena_init(&k->arena, 2 * ARENA_EXCHANGE_MAX);
 	buf_init(&k->flat, KEEP_FLAT_MAX);
@@ -248,10 +308,23 @@ static int make_filter(struct str match, struct rules **ret_rules, struct error 
 /* The exchange ready to be decoded, a long answer put into one piece. */
 static struct exchange exchange_of(struct keep *k, const struct kept *kept)
 {
-	struct exchange x = kept->x;
+	struct exchange x = {
+		.conn = kept->conn,
+		.state = kept->state,
+		.header = kept->header,
+		.request = kept->request,
+		.response = kept->response,
+		.request_size = kept->request_size,
+		.response_size = kept->response_size,
+		.request_first_us = kept->request_first_us,
+		.request_us = kept->request_us,
+		.response_first_us = kept->response_first_us,
+		.response_us = kept->response_us,
+		.rule = kept->rule,
+		.arena = &k->arena,
+	};
 
 	arena_reset(&k->arena);
-	x.arena = &k->arena;
 	frame_read_request(x.request, &x.header, NULL);
 	if (!kept->pieces_count)
 		return x;
