@@ -48,17 +48,6 @@ uint8_t *buf_room(struct buf *b, size_t n)
 	return b->data + b->len;
 }
 
-void buf_add(struct buf *b, const void *data, size_t n)
-{
-	/* Mostly there is room: cap is never more than max and the NUL. */
-	uint8_t *p = !b->bad && n < b->cap - b->len ? b->data + b->len : buf_room(b, n);
-
-	if (!p || !n)
-		return;
-	memcpy(p, data, n);
-	b->len += n;
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list args;
@@ -75,11 +64,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	vsnprintf((char *)p, (size_t)n + 1, fmt, args);
 	va_end(args);
 	b->len += (size_t)n;
-}
-
-void buf_byte(struct buf *b, uint8_t v)
-{
-	buf_add(b, &v, 1);
 }
 
 static uint8_t *digits(uint8_t *end, uint64_t v)

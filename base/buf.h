@@ -20,14 +20,27 @@ void buf_reset(struct buf *b);
 /* Room for n more bytes, to be filled by the caller who then adds n to len; NULL if the buffer is
  * or turns bad. */
 uint8_t *buf_room(struct buf *b, size_t n);
-void buf_add(struct buf *b, const void *data, size_t n);
+static inline void buf_add(struct buf *b, const void *data, size_t n)
+{
+	/* Mostly there is room: cap is never more than max and the NUL. */
+	uint8_t *p = !b->bad && n < b->cap - b->len ? b->data + b->len : buf_room(b, n);
+
+	if (!p || !n)
+		return;
+	memcpy(p, data, n);
+	b->len += n;
+}
+
 static inline void buf_text(struct buf *b, const char *text)
 {
 	buf_add(b, text, strlen(text)); /* which a compiler works out */
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_byte(struct buf *b, uint8_t v);
+static inline void buf_byte(struct buf *b, uint8_t v)
+{
+	buf_add(b, &v, 1);
+}
 
 /* In decimal; buf_printf takes ten times as long. */
 void buf_int(struct buf *b, int64_t v);

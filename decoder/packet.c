@@ -148,6 +148,13 @@ static enum packet_kind parse_payload(struct cursor *c, struct packet *ret)
 	}
 }
 
+/* A packet that does not say its length: the network card cuts it into packets later, or it is a
+ * jumbogram; all of it is here, and what was captured says how long it was. That may be damaged. */
+static bool length_makes_sense(const struct cursor *c)
+{
+	return c->wire_len <= PACKET_UNCUT_MAX;
+}
+
 static enum packet_kind parse_fragment(struct cursor *c, struct packet *ret)
 {
 	ret->data = c->at;
@@ -167,9 +174,8 @@ static enum packet_kind parse_ipv4(struct cursor *c, struct packet *ret)
 	total = be16(p + 2);
 	if (p[0] >> 4 != 4 || header < 20)
 		return PACKET_MALFORMED;
-	if (total && total < header)
+	if (total ? total < header : !length_makes_sense(c))
 		return PACKET_MALFORMED;
-	/* A total length of 0: the network card cuts it into packets later; all of it is here. */
 	if (total)
 		trim(c, total - 20);
 	if (!take(c, header - 20))
@@ -230,7 +236,8 @@ static enum packet_kind parse_ipv6(struct cursor *c, struct packet *ret)
 	if (p[0] >> 4 != 6)
 		return PACKET_MALFORMED;
 	payload = be16(p + 4);
-	/* 0: a jumbogram or segmentation offload; all of it is here. */
+	if (!payload && !length_makes_sense(c))
+		return PACKET_MALFORMED;
 	if (payload)
 		trim(c, payload);
 	ret->src.family = ret->dst.family = 6;

@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An IP packet without a length of its own is believed up to here; Linux makes them of half of it.
+ */
+#define PACKET_UNCUT_MAX ((uint32_t)1 << 20)
+
 /* Link types by their numbers in capture files (tcpdump.org/linktypes.html). */
 enum packet_link {
 	LINK_NULL = 0,

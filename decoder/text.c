@@ -40,6 +40,23 @@ static size_t plain_length(const uint8_t *p, size_t n)
 	return n > 1 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : utf8_length(p, n);
 }
 
+/* How many bytes from p on are ASCII that stands in a line as it is, eight looked at together:
+ * nearly all of a text. A byte below 0x21 borrows, one of 0x7f or above has or gets the upper bit.
+ */
+static size_t plain_run(const uint8_t *p, size_t n)
+{
+	static const uint64_t ones = 0x0101010101010101u;
+	size_t i = 0;
+	uint64_t w;
+
+	for (; i + sizeof(w) <= n; i += sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		if ((w | (w - ones * 0x21) | (w + ones)) & ones * 0x80)
+			break;
+	}
+	return i;
+}
+
 /* Text from the wire: what a terminal would obey, blanks that would break the line into wrong
  * words, and what is no UTF-8 become their code. */
 void text_put(struct buf *out, struct str s, int32_t max)
@@ -47,7 +64,7 @@ void text_put(struct buf *out, struct str s, int32_t max)
 	const uint8_t *p = (const uint8_t *)s.data;
 	size_t n = (size_t)(s.len < max ? s.len : max), plain = 0, len;
 
-	for (size_t i = 0; i < n; i += len ? len : 1) {
+	for (size_t i = plain_run(p, n); i < n; i += len ? len : 1) {
 		len = plain_length(p + i, n - i);
 		if (len)
 			continue;

@@ -99,6 +99,23 @@ TEST(null_family_of_the_other_byte_order_is_read)
 	check_hello(&p);
 }
 
+TEST(an_absurd_length_of_a_damaged_file_is_no_packet)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct synth_packet p = hello(LINK_RAW, v6);
+		struct packet got;
+		struct buf b;
+
+		p.no_total_length = true;
+		parse(&p, &b, &got);
+		CHECK_EQ(packet_parse(p.link, b.data, (uint32_t)b.len, 524280, &got), PACKET_TCP);
+		CHECK_EQ(got.wire_len, 524280 - (v6 ? 60 : 40));
+		CHECK_EQ(packet_parse(p.link, b.data, (uint32_t)b.len, 1u << 31, &got),
+			 PACKET_MALFORMED);
+		buf_release(&b);
+	}
+}
+
 TEST(total_length_zero_means_all_that_is_there)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
