@@ -657,7 +657,14 @@ static void sum_up(const struct job *job)
 	    "conversations seen again with translated addresses, counted once");
 	say(t->conns.lost_bytes, "bytes of Kafka conversations are not in the capture");
 	say(t->conflicts, "packets sent again with other bytes; the first ones were taken");
-	say(t->conns.not_kept, "messages larger than the memory allows");
+	say(t->conns.not_kept, "messages longer than the memory allows; --memory SIZE allows more");
+	say(t->conns.squeezed,
+	    "messages told without their records, for which there was no memory; --memory SIZE "
+	    "allows more");
+	say(t->conns.given_up,
+	    "requests told as unanswered before their answers came, for want of memory");
+	say(t->conns.one_sided,
+	    "connections whose answers are not in the capture: it has one direction of them");
 	say(t->bad_blocks, "blocks of evidence that can't be read");
 	say(t->streams.evicted, "conversations forgotten: too many at once");
 	say(t->conns.tls, "conversations in TLS, which is not decrypted");
@@ -882,6 +889,7 @@ static int decode(int argc, char **argv)
 		job->sink = (struct event_sink){.on_event = on_event, .ctx = job};
 		event_bus_add(&job->bus, &job->sink);
 		job->options.thin = job->output == OUTPUT_STATS || job->output == OUTPUT_GROUP;
+		job->options.squeeze = true;
 		job->options.brokers = job->brokers;
 		job->options.context = job;
 		if (job->slice_path && !job->options.show_secrets)

@@ -371,13 +371,17 @@ struct decode *decode_new(const struct decode_options *options, struct event_bus
 		d->options = *options;
 	if (!d->options.memory_max)
 		d->options.memory_max = (size_t)64 << 20;
-	limits.memory_max = d->options.memory_max / 4;
+	/* What is left is for names, rows and the like, and for the program itself. */
+	limits.memory_max = d->options.memory_max * 5 / 16;
 	limits.queue_max = d->options.memory_max / 16;
+	limits.user_size = dialog_size();
 	d->bus = bus;
 	if (!d->options.brokers)
 		d->options.brokers = d->brokers = brokers_new();
 	d->env = (struct dialog_env){.bus = bus,
-				     .memory_max = d->options.memory_max / 2,
+				     .memory_max = d->options.memory_max * 5 / 16,
+				     .frame_max = d->options.memory_max / 4,
+				     .squeeze = d->options.squeeze,
 				     .thin = d->options.thin,
 				     .brokers = d->options.brokers,
 				     .show_secrets = d->options.show_secrets,

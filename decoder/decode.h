@@ -30,7 +30,9 @@ struct decode_options {
 	void *context;
 	struct brokers *brokers; /* to be learned into, where they outlive the decoder; or NULL */
 	bool thin;		 /* leave records out of the messages, for speed and memory */
-	size_t memory_max;	 /* frames and conversations; 0: 64 MiB */
+	bool squeeze; /* leave records out of messages that are too long for the memory; else such
+			 a message is not there at all */
+	size_t memory_max; /* frames and conversations; 0: 64 MiB */
 };
 
 /* What was seen. */

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define PREFIX_MAX     8192		  /* kept of a frame that is not kept */
+#define SHORT_MAX      ((size_t)8 << 10)  /* a frame for which room is made */
 #define FIRST_ROOM     ((size_t)64 << 10) /* a frame's first buffer */
 #define THIN_ROOM      ((size_t)1 << 10)
 #define THIN_HEAD      512		   /* bytes in which a header must show itself */
@@ -28,6 +28,9 @@
 #define CLIENT_ID_MAX  249		   /* believed when searching */
 #define CLIENT_ID_LOOK 64		   /* bytes of it that are looked at */
 #define VERSION_NEWER  64		   /* versions above the newest that are still believed */
+#define OVERTAKEN_MAX  100 /* later requests that got answers: brokers answer in order */
+#define ONE_SIDED      16  /* requests without a packet of the other side: it was not captured */
+#define HEAD_ROOM      THIN_HEAD /* of a frame that memory has no room for */
 
 /* A frame as far as it has come. */
 struct part {
@@ -40,17 +43,23 @@ struct part {
 	struct thin *thin; /* while they are left out */
 	bool undecided;	   /* whether it is to become thin */
 	bool kept, broken; /* broken: a hole came, no more bytes are added */
+	bool squeezed;	   /* the records are left out for want of memory */
 	struct stream_at first, last;
 	uint64_t seen;	 /* of size, missing ones included */
 	uint64_t resent; /* bytes of the conversation that had come again when it began */
 };
 
 struct waiting {
-	struct waiting *prev, *next;
+	struct dialog *c;
+	struct waiting *prev, *next;	     /* of its conversation */
+	struct waiting *all_prev, *all_next; /* of all */
+	struct waiting *large_prev, *large_next;
 	struct frame_header header;
 	struct part part;
 	struct str rule;
 	uint32_t in_flight;
+	uint32_t overtaken; /* requests behind it that were answered */
+	bool large;	    /* it stands in env->large */
 };
 
 struct side {
@@ -75,15 +84,21 @@ struct dialog {
 	struct side sides[2];
 	struct waiting *waiting; /* the oldest first */
 	uint32_t waiting_count;
+	bool unordered; /* their correlation ids do not always grow */
 	int64_t opened_us;
 	int client; /* direction of requests; -1: not known */
 	bool trusted, opened, gave_up, sasl_raw;
 	uint32_t orphans; /* in a row */
 	uint64_t frames;
-	char client_id[CLIENT_ID_MAX + 1]; /* of the last request, to know the next one by */
-	int32_t client_id_len;		   /* -1: null */
+	char *client_id;       /* of the last request, to know the next one by */
+	int32_t client_id_len; /* -1: null */
 	bool client_id_known;
 };
+
+size_t dialog_size(void)
+{
+	return sizeof(struct dialog);
+}
 
 int64_t dialog_number(const struct dialog *c)
 {
@@ -92,22 +107,66 @@ int64_t dialog_number(const struct dialog *c)
 
 /* Parts. */
 
+static void part_end_thin(struct dialog *c, struct part *p)
+{
+	if (!p->thin)
+		return;
+	thin_release(p->thin);
+	free(p->thin);
+	p->thin = NULL;
+	c->env->memory -= sizeof(*p->thin);
+}
+
+/* Gives back what lies behind the frame's bytes. */
+static void part_shrink(struct dialog *c, struct part *p)
+{
+	size_t cap = p->len > THIN_ROOM ? p->len : THIN_ROOM;
+
+	if (cap >= p->cap)
+		return;
+	p->data = realloc(p->data, cap);
+	if (!p->data)
+		abort();
+	c->env->memory -= p->cap - cap;
+	p->cap = cap;
+}
+
 static void part_release(struct dialog *c, struct part *p)
 {
 	c->env->memory -= p->cap;
 	free(p->data);
-	if (p->thin)
-		thin_release(p->thin);
-	free(p->thin);
+	part_end_thin(c, p);
 	*p = (struct part){0};
 }
 
+static bool env_fits(const struct dialog_env *env, size_t n)
+{
+	return n <= env->memory_max && env->memory <= env->memory_max - n;
+}
+
+static void give_up(struct waiting *w);
+static void squeeze_waiting(struct waiting *w);
+
+/* For what is short there always is: requests that wait lose their records, and those that have
+ * waited longest go. */
+static void make_room(struct dialog_env *env, size_t n)
+{
+	while (env->large && !env_fits(env, n))
+		squeeze_waiting(env->large);
+	while (env->waiting && !env_fits(env, n)) {
+		env->totals.given_up++;
+		give_up(env->waiting);
+	}
+}
+
+/* Long frames leave a quarter of the memory to short ones. */
 static bool part_fits(const struct dialog *c, const struct part *p, size_t cap)
 {
-	const struct dialog_env *env = c->env;
-
-	return cap <= PREFIX_MAX ||
-	       (cap <= env->memory_max / 2 && env->memory + cap - p->cap <= env->memory_max);
+	if (cap > SHORT_MAX)
+		return cap <= c->env->frame_max &&
+		       env_fits(c->env, cap - p->cap + c->env->memory_max / 4);
+	make_room(c->env, cap - p->cap);
+	return cap <= HEAD_ROOM || env_fits(c->env, cap - p->cap);
 }
 
 /* Room for n more bytes; false when memory does not allow it. */
@@ -133,19 +192,30 @@ static bool part_grow(struct dialog *c, struct part *p, size_t n)
 	return true;
 }
 
+/* What there is no room for is not kept but for its first bytes, which have the header. */
+static void part_give_up(struct dialog *c, struct part *p, const uint8_t *data, size_t n)
+{
+	size_t want = p->len < HEAD_ROOM ? HEAD_ROOM - p->len : 0;
+
+	n = n < want ? n : want;
+	c->env->totals.not_kept += p->kept;
+	p->kept = false;
+	p->broken = true;
+	if (!n || !part_grow(c, p, n))
+		return;
+	memcpy(p->data + p->len, data, n);
+	p->len += n;
+}
+
 static void part_add(struct dialog *c, struct part *p, const uint8_t *data, size_t n)
 {
 	if (p->broken || !n)
 		return;
 	if (!part_grow(c, p, n)) {
-		c->env->totals.not_kept += p->kept;
-		p->kept = false;
-		p->broken = true;
-		if (p->len >= PREFIX_MAX || !part_grow(c, p, PREFIX_MAX - p->len))
-			return;
-		n = n < PREFIX_MAX - p->len ? n : PREFIX_MAX - p->len;
+		part_give_up(c, p, data, n);
+		return;
 	}
-	memcpy(p->data + p->len, data, n);
+	memmove(p->data + p->len, data, n); /* a frame that is squeezed moves within itself */
 	p->len += n;
 }
 
@@ -325,6 +395,7 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 		hide_in_part(c, &w->header, response, true);
 	if (w) {
 		hide_in_part(c, &w->header, &w->part, false);
+		x.request_squeezed = w->part.squeezed;
 		x.header = w->header;
 		x.rule = w->rule;
 		x.request_size = w->part.size;
@@ -340,6 +411,7 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 			explain(&w->part, &x.request_decoded, &x.request_error);
 	}
 	if (response) {
+		x.response_squeezed = response->squeezed;
 		x.response_size = response->size;
 		x.response_left_out = (uint32_t)response->left_out;
 		x.response_first_us = response->first.time_ns / 1000;
@@ -362,9 +434,19 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 
 /* Requests that wait. */
 
+static void not_large(struct waiting *w)
+{
+	if (w->large)
+		DL_DELETE2(w->c->env->large, w, large_prev, large_next);
+	w->large = false;
+}
+
 static void waiting_free(struct dialog *c, struct waiting *w)
 {
 	DL_DELETE(c->waiting, w);
+	DL_DELETE2(c->env->waiting, w, all_prev, all_next);
+	not_large(w);
+	c->env->memory -= sizeof(*w);
 	c->waiting_count--;
 	part_release(c, &w->part);
 	free((char *)(uintptr_t)w->rule.data);
@@ -373,20 +455,92 @@ static void waiting_free(struct dialog *c, struct waiting *w)
 
 static struct waiting *waiting_find(struct dialog *c, int32_t correlation_id)
 {
-	struct waiting *w;
+	struct waiting *w = c->waiting;
 
+	/* Where ids grow, as every client has them, most that are none need no search. */
+	if (w && !c->unordered &&
+	    ((int32_t)((uint32_t)correlation_id - (uint32_t)w->header.correlation_id) < 0 ||
+	     (int32_t)((uint32_t)w->prev->header.correlation_id - (uint32_t)correlation_id) < 0))
+		return NULL;
 	DL_FOREACH(c->waiting, w)
 	if (w->header.correlation_id == correlation_id)
 		return w;
 	return NULL;
 }
 
-static void give_up_oldest(struct dialog *c)
+static void waiting_add(struct dialog *c, struct waiting *w)
 {
-	struct waiting *w = c->waiting;
+	struct waiting *last = c->waiting ? c->waiting->prev : NULL;
+
+	if (last && (int32_t)((uint32_t)w->header.correlation_id -
+			      (uint32_t)last->header.correlation_id) <= 0)
+		c->unordered = true;
+	make_room(c->env, sizeof(*w));
+	c->env->memory += sizeof(*w);
+	DL_APPEND(c->waiting, w);
+	DL_APPEND2(c->env->waiting, w, all_prev, all_next);
+	w->large = c->env->squeeze && w->part.cap > SHORT_MAX && !w->part.left_out &&
+		   part_whole(&w->part) && thin_worth(w->header.api_key, false) &&
+		   frame_known(w->header.api_key, w->header.api_version);
+	if (w->large)
+		DL_APPEND2(c->env->large, w, large_prev, large_next);
+	w->in_flight = ++c->waiting_count;
+}
+
+static void on_squeeze_put(void *context, const uint8_t *data, size_t n)
+{
+	struct part *p = context;
+
+	memmove(p->data + p->len, data, n);
+	p->len += n;
+}
+
+static void on_squeeze_cut(void *context, size_t n)
+{
+	struct part *p = context;
+
+	p->len -= n;
+}
+
+/* A whole request loses its records where it lies: what stays moves forward. */
+static void squeeze_waiting(struct waiting *w)
+{
+	struct part *p = &w->part;
+	const struct thin_events events = {p, on_squeeze_put, on_squeeze_cut};
+	const struct message *m = message_of_api(w->header.api_key, MESSAGE_REQUEST);
+	const char *client_id = w->header.client_id.data;
+	ptrdiff_t id = client_id ? client_id - (const char *)p->data : -1;
+	size_t body = (size_t)w->header.body, n = p->len - body;
+	struct thin thin;
+
+	not_large(w);
+	thin_init(&thin, m->schema, w->header.api_version, (int64_t)n, &events);
+	p->len = body;
+	thin_feed(&thin, p->data + body, n);
+	p->left_out = thin.removed;
+	p->squeezed = p->left_out > 0;
+	w->c->env->totals.squeezed += p->squeezed;
+	thin_release(&thin);
+	part_shrink(w->c, p);
+	if (id >= 0)
+		w->header.client_id.data = (const char *)p->data + id;
+}
+
+static void give_up(struct waiting *w)
+{
+	struct dialog *c = w->c;
 
 	emit_exchange(c, w, NULL, EXCHANGE_LOST, w->part.last.time_ns / 1000);
 	waiting_free(c, w);
+}
+
+/* w got its answer: those before it will hardly get theirs. */
+static void overtake(struct dialog *c, const struct waiting *w)
+{
+	for (struct waiting *early = c->waiting; early != w; early = early->next)
+		early->overtaken++;
+	while (c->waiting != w && c->waiting->overtaken > OVERTAKEN_MAX)
+		give_up(c->waiting);
 }
 
 void dialog_rule(struct dialog *c, int32_t correlation_id, struct str text)
@@ -696,53 +850,84 @@ static void thin_more(struct side *side, const uint8_t *data, size_t n)
 static void begin_thin(struct side *side, const struct schema *s, int version, int64_t body)
 {
 	struct part *p = &side->part;
-	uint8_t head[THIN_HEAD];
 	size_t n = p->len - (size_t)body;
 
 	p->undecided = false;
+	make_room(side->c->env, sizeof(*p->thin));
 	p->thin = malloc(sizeof(*p->thin));
 	if (!p->thin)
 		abort();
+	side->c->env->memory += sizeof(*p->thin);
 	thin_init(p->thin, s, version, p->size - body, &side->thin_events);
-	memcpy(head, p->data + body, n);
+	/* What stays moves forward: never past what is still to be read. */
 	p->len = (size_t)body;
-	thin_more(side, head, n);
+	thin_more(side, p->data + body, n);
 }
 
-/* Looks at a frame's first bytes: whether it has records, and where its body begins. */
-static void decide_thin(struct side *side)
+/* What a frame's first bytes say of it. */
+struct thinness {
+	const struct schema *schema; /* NULL: no records, or not to be found */
+	int version;
+	int64_t body;
+	bool more; /* some more bytes may tell */
+};
+
+static struct thinness look_at_head(struct side *side)
 {
 	struct dialog *c = side->c;
 	struct part *p = &side->part;
 	bool response = side->d != c->client;
 	struct bytes head = part_bytes(p);
 	struct frame_header h = {0};
+	struct thinness t = {.body = -1, .more = p->len < THIN_HEAD};
 	const struct waiting *w;
-	int64_t body = -1;
 	int32_t correlation_id;
 
 	if (p->len < 4)
-		return;
-	p->undecided = p->len < THIN_HEAD;
+		return t;
 	if (!response) {
 		h.api_key = (int16_t)wire_u16(p->data);
 	} else {
 		w = waiting_find(c, (int32_t)wire_u32(p->data));
 		h = w ? w->header : (struct frame_header){.api_key = -1};
 	}
-	if (!thin_worth(h.api_key, response)) {
-		p->undecided = false;
-		return;
-	}
+	if (!thin_worth(h.api_key, response))
+		return (struct thinness){.body = -1};
 	if (response)
-		body = frame_read_response(head, h.api_key, h.api_version, &correlation_id, NULL);
+		t.body = frame_read_response(head, h.api_key, h.api_version, &correlation_id, NULL);
 	else if (frame_read_request(head, &h, NULL) == 0)
-		body = h.body;
-	if (body >= 0 && frame_known(h.api_key, h.api_version))
-		begin_thin(side,
-			   message_of_api(h.api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST)
-				   ->schema,
-			   h.api_version, body);
+		t.body = h.body;
+	if (t.body < 0 || !frame_known(h.api_key, h.api_version))
+		return t;
+	t.version = h.api_version;
+	t.schema = message_of_api(h.api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST)->schema;
+	return t;
+}
+
+static void decide_thin(struct side *side)
+{
+	struct thinness t = look_at_head(side);
+
+	side->part.undecided = t.more && !t.schema;
+	if (t.schema)
+		begin_thin(side, t.schema, t.version, t.body);
+}
+
+/* A frame for which there is no room any more goes on without its records, if it has some. */
+static void squeeze(struct side *side)
+{
+	struct dialog *c = side->c;
+	struct part *p = &side->part;
+	struct thinness t = {NULL, 0, -1, false};
+
+	if (c->env->squeeze && !p->broken && !p->missing)
+		t = look_at_head(side);
+	if (!t.schema)
+		return;
+	begin_thin(side, t.schema, t.version, t.body);
+	p->squeezed = true;
+	c->env->totals.squeezed++;
+	part_shrink(c, p);
 }
 
 static void on_bytes(void *context, const uint8_t *data, size_t n, const struct stream_at *at)
@@ -762,6 +947,8 @@ static void on_bytes(void *context, const uint8_t *data, size_t n, const struct 
 		data += head;
 		n -= head;
 	}
+	if (!p->thin && !p->broken && n && !part_grow(side->c, p, n))
+		squeeze(side);
 	if (p->thin && !p->broken)
 		thin_more(side, data, n);
 	else
@@ -790,10 +977,27 @@ static void remember_client_id(struct dialog *c, struct str id)
 {
 	if (id.len > CLIENT_ID_MAX)
 		return;
+	if (c->client_id_known && c->client_id_len == (id.data ? id.len : -1) &&
+	    (id.len <= 0 || !memcmp(c->client_id, id.data, (size_t)id.len)))
+		return;
 	c->client_id_known = true;
 	c->client_id_len = id.data ? id.len : -1;
-	if (id.data)
-		memcpy(c->client_id, id.data, (size_t)id.len);
+	free(c->client_id);
+	c->client_id = NULL;
+	if (id.len <= 0)
+		return;
+	c->client_id = malloc((size_t)id.len);
+	if (!c->client_id)
+		abort();
+	memcpy(c->client_id, id.data, (size_t)id.len);
+}
+
+/* Whether all that came was requests: their answers are not in the capture, as where only one
+ * direction of a link is looked at. */
+static bool is_one_sided(const struct dialog *c)
+{
+	return c->sides[c->client].frames >= ONE_SIDED &&
+	       !c->stream->half[!c->client].counts.packets;
 }
 
 /* Produce with acks 0 gets no answer. acks stand behind the transactional id. */
@@ -856,17 +1060,19 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();
+	w->c = c;
 	w->header = h;
 	w->part = side->part;
 	side->part = (struct part){0};
-	DL_APPEND(c->waiting, w);
-	w->in_flight = ++c->waiting_count;
+	waiting_add(c, w);
 	if (wants_no_answer(&h, &w->part)) {
 		emit_exchange(c, w, NULL, EXCHANGE_NO_ANSWER, at->time_ns / 1000);
 		waiting_free(c, w);
 	} else if (c->waiting_count > WAITING_MAX) {
-		give_up_oldest(c);
+		give_up(c->waiting);
 	}
+	while (c->waiting && is_one_sided(c))
+		give_up(c->waiting);
 }
 
 static void response_end(struct dialog *c, struct side *side, const struct stream_at *at)
@@ -893,6 +1099,8 @@ static void response_end(struct dialog *c, struct side *side, const struct strea
 	}
 	c->env->totals.responses++;
 	c->orphans = w ? 0 : c->orphans + 1;
+	if (w)
+		overtake(c, w);
 	emit_exchange(c, w, p, w ? EXCHANGE_ANSWERED : EXCHANGE_ORPHAN, at->time_ns / 1000);
 	if (w)
 		waiting_free(c, w);
@@ -904,6 +1112,7 @@ static void on_end(void *context, const struct stream_at *at)
 	struct side *side = context;
 
 	side->in_frame = false;
+	part_end_thin(side->c, &side->part);
 	if (side->d == side->c->client)
 		request_end(side->c, side, at);
 	else
@@ -1007,6 +1216,7 @@ static void end_side(struct dialog *c, struct side *side, const struct stream_at
 	framer_end(&side->framer, at);
 	if (!side->in_frame)
 		return;
+	part_end_thin(c, p);
 	if (side->d == c->client) {
 		request_end(c, side, at);
 		return;
@@ -1050,7 +1260,12 @@ void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at 
 	} else if (c->trusted) {
 		emit_conn(c, EVENT_CONN_REFUSED, CLOSE_RESET_BY_BROKER, at->time_ns / 1000);
 	}
-	for (int d = 0; d < 2; d++)
+	c->env->totals.one_sided += c->client >= 0 && c->sides[c->client].frames &&
+				    !c->stream->half[!c->client].counts.packets;
+	for (int d = 0; d < 2; d++) {
 		part_release(c, &c->sides[d].part);
+		framer_release(&c->sides[d].framer);
+	}
+	free(c->client_id);
 	free(c);
 }

@@ -19,6 +19,9 @@ struct dialog_totals {
 	uint64_t unmatched_bytes; /* seen in them, but part of no frame */
 	uint64_t sasl_tokens;	  /* without a Kafka header (after SaslHandshake v0) */
 	uint64_t not_kept;	  /* frames too large for the memory */
+	uint64_t squeezed;	  /* of which all but the records is there */
+	uint64_t given_up;	  /* requests told without their answers for want of memory */
+	uint64_t one_sided;	  /* conversations whose answers are not in the capture */
 };
 
 enum dialog_belief {
@@ -27,13 +30,19 @@ enum dialog_belief {
 	DIALOG_ANNOUNCED /* the same, and it was accepted */
 };
 
+struct waiting;
+
 /* What all conversations of a decoder share. */
 struct dialog_env {
 	struct event_bus *bus;
 	struct arena arena; /* of the exchange that is handed on */
-	size_t memory;	    /* bytes that frames take, */
-	size_t memory_max;  /* and may take together; one frame: half of it */
-	bool show_secrets;  /* else credentials are overwritten with '*' in frames */
+	size_t memory;	    /* bytes that frames and requests that wait take, */
+	size_t memory_max;  /* and may take together, */
+	size_t frame_max;   /* and one frame; */
+	bool squeeze;	    /* one that is longer is told without its records where it has some */
+	struct waiting *waiting; /* requests of all conversations, the oldest first, */
+	struct waiting *large;	 /* and those of them that take more room than they need */
+	bool show_secrets;	 /* else credentials are overwritten with '*' in frames */
 	/* A secret was found: n bytes from sequence number seq on. May be NULL. */
 	void (*on_secret)(void *context, uint64_t stream, int direction, uint32_t seq, uint32_t n);
 	void *secret_context;
@@ -48,6 +57,9 @@ struct dialog_env {
 };
 
 struct dialog;
+
+/* Bytes that one takes beside its frames. */
+size_t dialog_size(void);
 
 /* s must outlive it. Nothing is told before a frame is believed, unless it was announced. */
 struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct stream_at *at);

@@ -1,12 +1,14 @@
 /* A small machine: at a frame's start, inside a frame, or searching for a start.
  *
- * Invariants: head holds the undecided bytes of START and SEARCH, never of BODY; every byte and
+ * Invariants: head holds the undecided bytes of START and SEARCH, never of BODY, and is there only
+ * while there are some; every byte and
  * every missing byte is told exactly once, in a frame or as lost. */
 #include "decoder/framer.h"
 
 #include "protocol/wire.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 void framer_init(struct framer *f, const struct framer_events *events, void *context,
@@ -15,6 +17,30 @@ void framer_init(struct framer *f, const struct framer_events *events, void *con
 	*f = (struct framer){.events = events,
 			     .context = context,
 			     .state = searching ? FRAMER_SEARCH : FRAMER_START};
+}
+
+/* Few conversations stand between two frames' bytes: so they share no room for it. */
+static void keep_head(struct framer *f, const uint8_t *data, size_t n)
+{
+	assert(n && n < FRAMER_HEAD);
+	if (!f->head)
+		f->head = malloc(FRAMER_HEAD);
+	if (!f->head)
+		abort();
+	memmove(f->head, data, n);
+	f->head_len = n;
+}
+
+static void drop_head(struct framer *f)
+{
+	free(f->head);
+	f->head = NULL;
+	f->head_len = 0;
+}
+
+void framer_release(struct framer *f)
+{
+	drop_head(f);
 }
 
 bool framer_inside(const struct framer *f)
@@ -108,11 +134,10 @@ static size_t process_head(struct framer *f, const uint8_t *data, size_t n,
 	memcpy(f->head + old, data, take);
 	used = process(f, f->head, old + take, old, at);
 	if (used >= old) {
-		f->head_len = 0;
+		drop_head(f);
 		return used - old;
 	}
-	f->head_len = old + take - used;
-	memmove(f->head, f->head + used, f->head_len);
+	keep_head(f, f->head + used, old + take - used);
 	return take;
 }
 
@@ -128,11 +153,9 @@ void framer_data(struct framer *f, const uint8_t *data, size_t n, const struct s
 	if (!n)
 		return;
 	used = process(f, data, n, 0, at);
-	f->head_len = n - used;
-	if (!f->head_len)
+	if (used == n)
 		return;
-	assert(f->head_len < FRAMER_HEAD);
-	memcpy(f->head, data + used, f->head_len);
+	keep_head(f, data + used, n - used);
 	f->head_at = *at;
 }
 
@@ -142,9 +165,10 @@ static void open_head(struct framer *f, const struct stream_at *at)
 	uint8_t head[FRAMER_HEAD];
 	size_t n = f->head_len;
 
-	f->head_len = 0;
-	if (f->state == FRAMER_START && n >= 4) {
+	if (n)
 		memcpy(head, f->head, n);
+	drop_head(f);
+	if (f->state == FRAMER_START && n >= 4) {
 		begin_frame(f, wire_u32(head), &f->head_at);
 		body(f, head + 4, n - 4, at);
 	} else if (n) {
@@ -176,6 +200,6 @@ void framer_end(struct framer *f, const struct stream_at *at)
 {
 	if (f->state != FRAMER_BODY && f->head_len)
 		lose(f, f->head_len, 0, at);
-	f->head_len = 0;
+	drop_head(f);
 	tell_lost(f);
 }

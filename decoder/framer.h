@@ -31,7 +31,7 @@ struct framer {
 	const struct framer_events *events;
 	void *context;
 	enum { FRAMER_START, FRAMER_BODY, FRAMER_SEARCH } state;
-	uint8_t head[FRAMER_HEAD];
+	uint8_t *head; /* undecided bytes, FRAMER_HEAD at most; NULL: none */
 	size_t head_len;
 	struct stream_at head_at; /* of its first byte */
 	uint64_t left;		  /* of the frame */
@@ -48,6 +48,8 @@ void framer_gap(struct framer *f, uint64_t n, const struct stream_at *at);
 
 /* No more bytes: tells what was lost. A frame that is not whole just stays without its end. */
 void framer_end(struct framer *f, const struct stream_at *at);
+
+void framer_release(struct framer *f);
 
 /* Bytes of a begun frame, its length's included, that have come so far or are missing. */
 bool framer_inside(const struct framer *f);

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#define STREAM_OVERHEAD 96
+
 struct stream_segment {
 	struct stream_segment *prev, *next;
 	uint32_t seq, len, wire_len;
@@ -70,6 +72,12 @@ struct stream_table *stream_table_new(const struct stream_events *events,
 	if (!t->limits.streams_max)
 		t->limits.streams_max = 32768;
 	return t;
+}
+
+/* With what the hashes and the allocator take. */
+static size_t stream_size(const struct stream_table *t)
+{
+	return sizeof(struct stream) + t->limits.user_size + STREAM_OVERHEAD;
 }
 
 /* Queues. */
@@ -440,7 +448,7 @@ static void forget(struct stream_table *t, struct stream *s)
 		DL_DELETE(t->closed, s);
 	else
 		DL_DELETE(t->open, s);
-	t->memory -= sizeof(*s);
+	t->memory -= stream_size(t) - (s->closed ? t->limits.user_size : 0);
 	t->count--;
 	free(s);
 }
@@ -470,6 +478,7 @@ static void close_stream(struct stream_table *t, struct stream *s, enum stream_e
 	DL_DELETE(t->open, s);
 	DL_APPEND(t->closed, s);
 	s->closed = true;
+	t->memory -= t->limits.user_size;
 	t->totals.refused += how == STREAM_END_REFUSED;
 	t->totals.evicted += how == STREAM_END_EVICTED;
 	t->events.on_close(t->events.context, s, how, at);
@@ -482,11 +491,11 @@ static void make_room(struct stream_table *t, const struct stream_at *at)
 {
 	struct stream *s;
 
-	while (t->memory + sizeof(*s) > t->limits.memory_max && t->queued)
+	while (t->memory + stream_size(t) > t->limits.memory_max && t->queued)
 		flush(t, t->queued, STREAM_GAP_ROOM, at);
 	while ((s = t->closed ? t->closed : t->open) &&
 	       (t->count >= t->limits.streams_max ||
-		t->memory + sizeof(*s) > t->limits.memory_max)) {
+		t->memory + stream_size(t) > t->limits.memory_max)) {
 		close_stream(t, s, STREAM_END_EVICTED, at);
 		forget(t, s);
 	}
@@ -514,7 +523,7 @@ static struct stream *open_stream(struct stream_table *t, const struct packet *p
 	HASH_ADD_BYHASHVALUE(hh, t->streams, key, sizeof(*key), key_hash(key), s);
 	DL_APPEND(t->open, s);
 	t->last = s;
-	t->memory += sizeof(*s);
+	t->memory += stream_size(t);
 	t->count++;
 	t->events.on_open(t->events.context, s, at);
 	return s;

@@ -137,6 +137,7 @@ struct stream_limits {
 	size_t memory_max;    /* all queues and conversations; 0: 32 MiB */
 	size_t queue_max;     /* queue of one direction; 0: 4 MiB */
 	uint32_t streams_max; /* conversations remembered; 0: 32768 */
+	size_t user_size;     /* what the user keeps of each that is open */
 };
 
 struct stream_totals {

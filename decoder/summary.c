@@ -55,6 +55,17 @@ static void add_error(struct summary *s, const struct exchange *x, bool response
 	snprintf(p->text, sizeof(p->text), "%.*s", (int)sizeof(p->text) - 1, e->text);
 }
 
+static void add_squeezed(struct summary *s, const struct exchange *x, bool response)
+{
+	bool squeezed = response ? x->response_squeezed : x->request_squeezed;
+	struct problem *p = squeezed ? add_problem(s, PROBLEM_NOT_KEPT, response) : NULL;
+
+	if (p)
+		snprintf(p->text, sizeof(p->text),
+			 "its records, %u bytes, are more than the memory allows",
+			 response ? x->response_left_out : x->request_left_out);
+}
+
 static void add_trailing(struct summary *s, const struct exchange *x, bool response)
 {
 	uint32_t n = response ? x->response_trailing : x->request_trailing;
@@ -490,6 +501,7 @@ static void summarize_side(struct exchange *x, struct names *names, struct summa
 	if (body && !response && x->header.api_key == API_FIND_COORDINATOR)
 		find_coordinator(s, x, body);
 	add_error(s, x, response);
+	add_squeezed(s, x, response);
 	add_trailing(s, x, response);
 }
 

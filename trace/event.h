@@ -75,6 +75,7 @@ struct exchange {
 		response_size; /* declared frame lengths, also where the bytes are not kept */
 	uint32_t request_left_out, response_left_out; /* bytes of records that the frames here lack:
 						       their record fields are empty */
+	bool request_squeezed, response_squeezed;     /* because memory had no room for them */
 	uint64_t stream;    /* number of the TCP conversation in a capture; 0 of other sources */
 	uint32_t in_flight; /* requests of the connection without an answer when this one came, it
 			       included; 0 unknown */
