@@ -23,8 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX   ((size_t)1 << 30) /* of one event */
-#define OUTPUT_FLUSH ((size_t)64 << 10)
+#define OUTPUT_MAX     ((size_t)1 << 30) /* of one event */
+#define OUTPUT_FLUSH   ((size_t)64 << 10)
+#define MEMORY_DEFAULT ((size_t)64 << 20)
 
 static const char help[] =
 	"usage: ktrial decode FILE...|-|-i INTERFACE [OPTION...]\n"
@@ -139,6 +140,7 @@ struct job {
 	struct decode *decode;
 	struct buf out;
 	struct names *names;
+	struct room room; /* of names, sessions, rows, groups and places */
 	struct sessions *sessions;
 	struct event_sink sink;
 	struct event_bus bus;
@@ -666,7 +668,11 @@ static void sum_up(const struct job *job)
 	say(t->conns.one_sided,
 	    "connections whose answers are not in the capture: it has one direction of them");
 	say(t->bad_blocks, "blocks of evidence that can't be read");
-	say(t->streams.evicted, "conversations forgotten: too many at once");
+	say(t->streams.evicted,
+	    "conversations forgotten: too many at once; --memory SIZE allows more");
+	say(job->room.refused,
+	    "times memory had no room for one more name, row, group, fetch session "
+	    "or place in the slice; --memory SIZE allows more");
 	say(t->conns.tls, "conversations in TLS, which is not decrypted");
 	say(t->secrets, "blocks of keys, skipped");
 	say(job->unresolved,
@@ -727,10 +733,14 @@ static int write_slice(struct job *job, struct error *e)
 	decode_free(d);
 	if (rc >= 0)
 		rc = slice_end(job->slice, &packets, e);
-	if (rc >= 0)
-		fprintf(stderr, "ktrial decode: %llu packets in %s\n", (unsigned long long)packets,
-			job->slice_path);
-	return rc;
+	if (rc < 0)
+		return rc;
+	fprintf(stderr, "ktrial decode: %llu packets in %s\n", (unsigned long long)packets,
+		job->slice_path);
+	say(slice_totals(job->slice)->left_out, "exchanges are not in it, for want of memory");
+	say(slice_totals(job->slice)->coarse,
+	    "conversations of which it has more than was chosen, for want of memory");
+	return 0;
 }
 
 /* Passes. */
@@ -738,12 +748,12 @@ static int write_slice(struct job *job, struct error *e)
 static void begin_pass(struct job *job)
 {
 	if (job->output == OUTPUT_STATS)
-		job->stats = stats_new(&job->stats_options);
+		job->stats = stats_new(&job->stats_options, &job->room);
 	if (job->output == OUTPUT_GROUP)
-		job->groups = groups_new(job->group);
-	job->sessions = sessions_new();
+		job->groups = groups_new(job->group, &job->room);
+	job->sessions = sessions_new(&job->room);
 	if (job->slice_path)
-		job->slice = slice_new(job->streams);
+		job->slice = slice_new(job->streams, &job->room);
 	job->malformed = job->unresolved = job->events = 0;
 	job->incomplete = false;
 	job->decode = decode_new(&job->options, &job->bus);
@@ -883,6 +893,9 @@ static int decode(int argc, char **argv)
 	job->names = names_new();
 	job->brokers = brokers_new();
 	status = read_options(job, argc, argv);
+	names_limit(job->names, &job->room);
+	job->room.max =
+		(job->options.memory_max ? job->options.memory_max : MEMORY_DEFAULT) / 16 * 3;
 	if (!status)
 		status = read_topic_ids(job);
 	if (!status) {

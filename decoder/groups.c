@@ -34,17 +34,19 @@ struct groups {
 	struct life *by_id;
 	struct known_topic *topics;
 	struct lag *lag;
+	struct room *room;
 	uint64_t not_told; /* messages of groups past GROUPS_MAX */
 };
 
-struct groups *groups_new(const char *only)
+struct groups *groups_new(const char *only, struct room *room)
 {
 	struct groups *gs = calloc(1, sizeof(*gs));
 
 	if (!gs)
 		abort();
 	gs->only = only;
-	gs->lag = lag_new();
+	gs->room = room;
+	gs->lag = lag_new(room);
 	return gs;
 }
 
@@ -61,6 +63,7 @@ void groups_free(struct groups *gs)
 	}
 	HASH_ITER (hh, gs->topics, t, next_topic) {
 		HASH_DELETE(hh, gs->topics, t);
+		room_give(gs->room, sizeof(*t) + strlen(t->name) + ROOM_OVERHEAD);
 		free(t->name);
 		free(t);
 	}
@@ -76,12 +79,11 @@ static struct life *group_of(struct groups *gs, struct str id, const struct exch
 	if (!id.data || !id.len || (gs->only && !str_is(id, gs->only)))
 		return NULL;
 	HASH_FIND(hh, gs->by_id, id.data, (unsigned)id.len, g);
-	if (!g && HASH_COUNT(gs->by_id) >= GROUPS_MAX) {
-		gs->not_told++;
-		return NULL;
-	}
 	if (!g) {
-		g = life_new(id);
+		g = HASH_COUNT(gs->by_id) < GROUPS_MAX ? life_new(id, gs->room) : NULL;
+		gs->not_told += !g;
+		if (!g)
+			return NULL;
 		g->first_us = x->request_us;
 		HASH_ADD_KEYPTR(hh, gs->by_id, g->id, (unsigned)id.len, g);
 	}
@@ -96,7 +98,8 @@ static void take_topic(struct groups *gs, struct str name, int32_t partitions, i
 	struct known_topic *t;
 
 	HASH_FIND(hh, gs->topics, name.data, (unsigned)name.len, t);
-	if (!t && HASH_COUNT(gs->topics) >= TOPICS_MAX)
+	if (!t && (HASH_COUNT(gs->topics) >= TOPICS_MAX ||
+		   !room_take(gs->room, sizeof(*t) + (size_t)name.len + ROOM_OVERHEAD)))
 		return;
 	if (!t) {
 		t = calloc(1, sizeof(*t));
@@ -639,6 +642,6 @@ void groups_write(struct groups *gs, struct buf *out)
 		put_group(out, gs, g);
 	}
 	if (gs->not_told)
-		buf_printf(out, "%llu messages of groups past the first %d\n",
-			   (unsigned long long)gs->not_told, GROUPS_MAX);
+		buf_printf(out, "%llu messages of groups past the first %u\n",
+			   (unsigned long long)gs->not_told, HASH_COUNT(gs->by_id));
 }

@@ -5,6 +5,7 @@
 #define DECODER_GROUPS_H
 
 #include "base/buf.h"
+#include "base/room.h"
 #include "decoder/names.h"
 #include "trace/event.h"
 
@@ -12,8 +13,9 @@
 
 struct groups;
 
-/* only: the id of the one group that is told; NULL: all. Not copied. */
-struct groups *groups_new(const char *only);
+/* only: the id of the one group that is told; NULL: all. Not copied. Memory is taken from room,
+ * which may be NULL; what does not fit is left out. */
+struct groups *groups_new(const char *only, struct room *room);
 void groups_free(struct groups *gs); /* NULL is fine */
 
 /* To be called with every exchange. */

@@ -19,6 +19,15 @@ static void place(uint64_t v, int *ret_band, int *ret_step)
 	*ret_step = (int)((top ? v >> (top - 1) : v) & (HISTOGRAM_STEPS - 1));
 }
 
+static void add_band(struct histogram *h, int band)
+{
+	h->bands = realloc(h->bands, (h->used + 1u) * sizeof(*h->bands));
+	if (!h->bands)
+		abort();
+	memset(h->bands[h->used], 0, sizeof(*h->bands));
+	h->at[band] = ++h->used;
+}
+
 void histogram_add(struct histogram *h, int64_t value)
 {
 	int band, step;
@@ -32,12 +41,9 @@ void histogram_add(struct histogram *h, int64_t value)
 	h->count++;
 	h->sum += (uint64_t)value;
 	place((uint64_t)value, &band, &step);
-	if (!h->bands[band]) {
-		h->bands[band] = calloc(HISTOGRAM_STEPS, sizeof(**h->bands));
-		if (!h->bands[band])
-			abort();
-	}
-	h->bands[band][step]++;
+	if (!h->at[band])
+		add_band(h, band);
+	h->bands[h->at[band] - 1][step]++;
 }
 
 /* The middle of a step. */
@@ -66,8 +72,8 @@ int64_t histogram_percentile(const struct histogram *h, double percent)
 	if (!want)
 		return h->least;
 	for (int b = 0; b < HISTOGRAM_BANDS; b++)
-		for (int s = 0; h->bands[b] && s < HISTOGRAM_STEPS; s++) {
-			seen += h->bands[b][s];
+		for (int s = 0; h->at[b] && s < HISTOGRAM_STEPS; s++) {
+			seen += h->bands[h->at[b] - 1][s];
 			if (seen >= want)
 				return seen == h->count && want == h->count
 					       ? h->greatest
@@ -78,7 +84,6 @@ int64_t histogram_percentile(const struct histogram *h, double percent)
 
 void histogram_release(struct histogram *h)
 {
-	for (int b = 0; b < HISTOGRAM_BANDS; b++)
-		free(h->bands[b]);
+	free(h->bands);
 	*h = (struct histogram){0};
 }

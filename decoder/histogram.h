@@ -13,7 +13,9 @@
 struct histogram {
 	uint64_t count, sum;
 	int64_t least, greatest;
-	uint32_t *bands[HISTOGRAM_BANDS]; /* of HISTOGRAM_STEPS each; NULL: none in there */
+	uint32_t (*bands)[HISTOGRAM_STEPS]; /* those with something in them, */
+	uint8_t used;			    /* their number, */
+	uint8_t at[HISTOGRAM_BANDS];	    /* and where each stands, from 1; 0: it has none */
 };
 
 /* Counts a value; negative ones count as 0. A zeroed histogram is empty. */

@@ -21,23 +21,31 @@ struct offset_at {
 
 struct lag {
 	struct offset_at *ends, *positions;
+	struct room *room;
 };
 
-struct lag *lag_new(void)
+struct lag *lag_new(struct room *room)
 {
 	struct lag *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		abort();
+	l->room = room;
 	return l;
 }
 
-static void table_free(struct offset_at *table)
+static size_t size_of(const char *key)
+{
+	return sizeof(struct offset_at) + strlen(key) + ROOM_OVERHEAD;
+}
+
+static void table_free(struct lag *l, struct offset_at *table)
 {
 	struct offset_at *o, *next;
 
 	HASH_ITER (hh, table, o, next) {
 		HASH_DELETE(hh, table, o);
+		room_give(l->room, size_of(o->key));
 		free(o->key);
 		free(o);
 	}
@@ -47,17 +55,17 @@ void lag_free(struct lag *l)
 {
 	if (!l)
 		return;
-	table_free(l->ends);
-	table_free(l->positions);
+	table_free(l, l->ends);
+	table_free(l, l->positions);
 	free(l);
 }
 
-static void put(struct offset_at **table, const char *key, int64_t offset)
+static void put(struct lag *l, struct offset_at **table, const char *key, int64_t offset)
 {
 	struct offset_at *o;
 
 	HASH_FIND_STR(*table, key, o);
-	if (!o && HASH_COUNT(*table) >= LAG_ENTRIES_MAX)
+	if (!o && (HASH_COUNT(*table) >= LAG_ENTRIES_MAX || !room_take(l->room, size_of(key))))
 		return;
 	if (!o) {
 		o = calloc(1, sizeof(*o));
@@ -119,7 +127,7 @@ static void take_fetch(struct lag *l, struct exchange *x, const struct names *na
 			if (lag_place(names, q->topics[i].topic, q->topics[i].topic_id,
 				      q->topics[i].partitions[k].partition, place, PLACE_MAX) &&
 			    position_key(key, place, x->header.client_id, host))
-				put(&l->positions, key, q->topics[i].partitions[k].fetch_offset);
+				put(l, &l->positions, key, q->topics[i].partitions[k].fetch_offset);
 }
 
 static void take_fetched(struct lag *l, struct exchange *x, const struct names *names)
@@ -135,7 +143,8 @@ static void take_fetched(struct lag *l, struct exchange *x, const struct names *
 			    lag_place(names, r->responses[i].topic, r->responses[i].topic_id,
 				      r->responses[i].partitions[k].partition_index, place,
 				      PLACE_MAX))
-				put(&l->ends, place, r->responses[i].partitions[k].high_watermark);
+				put(l, &l->ends, place,
+				    r->responses[i].partitions[k].high_watermark);
 }
 
 /* Whether the request asked for the partition's end. */
@@ -164,7 +173,7 @@ static void take_list(struct lag *l, struct exchange *x)
 					  r->topics[i].partitions[k].partition_index) &&
 			    lag_place(NULL, r->topics[i].name, (struct uuid){{0}},
 				      r->topics[i].partitions[k].partition_index, place, PLACE_MAX))
-				put(&l->ends, place, r->topics[i].partitions[k].offset);
+				put(l, &l->ends, place, r->topics[i].partitions[k].offset);
 }
 
 void lag_exchange(struct lag *l, struct exchange *x, const struct names *names)

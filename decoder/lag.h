@@ -3,6 +3,7 @@
 #ifndef DECODER_LAG_H
 #define DECODER_LAG_H
 
+#include "base/room.h"
 #include "decoder/names.h"
 #include "trace/event.h"
 
@@ -10,7 +11,8 @@
 
 struct lag;
 
-struct lag *lag_new(void);
+/* Memory is taken from room; what does not fit is not kept. */
+struct lag *lag_new(struct room *room);
 void lag_free(struct lag *l); /* NULL is fine */
 
 void lag_exchange(struct lag *l, struct exchange *x, const struct names *names);

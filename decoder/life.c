@@ -12,12 +12,26 @@
 
 #define SHOWN_MAX 40 /* ranges of partitions in one line */
 
-struct life *life_new(struct str id)
+bool life_take(struct life *g, size_t n)
 {
-	struct life *g = calloc(1, sizeof(*g));
+	if (!room_take(g->room, n))
+		return false;
+	g->size += n;
+	return true;
+}
 
+struct life *life_new(struct str id, struct room *room)
+{
+	size_t size = sizeof(struct life) + (size_t)id.len + ROOM_OVERHEAD;
+	struct life *g;
+
+	if (!room_take(room, size))
+		return NULL;
+	g = calloc(1, sizeof(*g));
 	if (!g)
 		abort();
+	g->room = room;
+	g->size = size;
 	g->id = strndup(id.data, (size_t)id.len);
 	if (!g->id)
 		abort();
@@ -51,6 +65,7 @@ void life_free(struct life *g)
 		free(t);
 	}
 	buf_release(&g->text);
+	room_give(g->room, g->size);
 	free(g->id);
 	free(g);
 }
@@ -62,7 +77,8 @@ struct life_member *life_member(struct life *g, struct str id)
 	if (!id.data || !id.len)
 		return NULL;
 	HASH_FIND(hh, g->members, id.data, (unsigned)id.len, m);
-	if (m || HASH_COUNT(g->members) >= LIFE_MEMBERS_MAX)
+	if (m || HASH_COUNT(g->members) >= LIFE_MEMBERS_MAX ||
+	    !life_take(g, sizeof(*m) + (size_t)id.len + ROOM_OVERHEAD))
 		return m;
 	m = calloc(1, sizeof(*m));
 	if (!m)
@@ -90,7 +106,8 @@ struct life_partition *life_partition(struct life *g, const char *place)
 	const char *dash = strrchr(place, '-');
 
 	HASH_FIND_STR(g->partitions, place, p);
-	if (p || HASH_COUNT(g->partitions) >= LIFE_PARTITIONS_MAX)
+	if (p || HASH_COUNT(g->partitions) >= LIFE_PARTITIONS_MAX ||
+	    !life_take(g, sizeof(*p) + strlen(place) + ROOM_OVERHEAD))
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -118,7 +135,8 @@ void life_subscribes(struct life *g, struct str topic, int32_t partitions)
 	struct life_topic *t;
 
 	HASH_FIND(hh, g->topics, topic.data, (unsigned)topic.len, t);
-	if (t || HASH_COUNT(g->topics) >= LIFE_PARTITIONS_MAX)
+	if (t || HASH_COUNT(g->topics) >= LIFE_PARTITIONS_MAX ||
+	    !life_take(g, sizeof(*t) + (size_t)topic.len + ROOM_OVERHEAD))
 		return;
 	t = calloc(1, sizeof(*t));
 	if (!t)

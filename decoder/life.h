@@ -5,6 +5,7 @@
 #define DECODER_LIFE_H
 
 #include "base/buf.h"
+#include "base/room.h"
 #include "base/str.h"
 #include "trace/event.h"
 
@@ -71,6 +72,8 @@ struct life_generation {
 };
 
 struct life {
+	struct room *room; /* that its memory is taken from; may be NULL */
+	size_t size;
 	char *id;
 	char name[160];		/* fit to print */
 	bool consumer_protocol; /* KIP-848 */
@@ -81,15 +84,20 @@ struct life {
 	uint64_t generations, left_out; /* left_out: generations for which there was no room */
 	int64_t first_us, last_us;
 	struct buf text;
+	bool full;	 /* there was no room for all of it: no more is told */
 	char rest[300];	 /* of the generation that was told last: what it did once settled, */
 	int64_t rest_us; /* since when */
 	UT_hash_handle hh;
 };
 
-struct life *life_new(struct str id);
+/* NULL when there is no room. */
+struct life *life_new(struct str id, struct room *room);
 void life_free(struct life *g); /* NULL is fine */
 
-/* The member; made when it is new. NULL without an id, or past LIFE_MEMBERS_MAX. */
+/* n more bytes; false when there is no room. */
+bool life_take(struct life *g, size_t n);
+
+/* The member; made when it is new. NULL without an id, past LIFE_MEMBERS_MAX, or without room. */
 struct life_member *life_member(struct life *g, struct str id);
 
 /* A sign of life at that time. */
@@ -99,8 +107,8 @@ void life_contact(struct life_member *m, int64_t time_us);
  * begins without owners, with KIP-848 they stay until an answer says otherwise. */
 void life_begin(struct life *g, int32_t generation, int64_t time_us);
 
-/* The partition at a place such as "orders-0"; made when it is new. NULL past LIFE_PARTITIONS_MAX.
- */
+/* The partition at a place such as "orders-0"; made when it is new. NULL past LIFE_PARTITIONS_MAX
+ * or without room. */
 struct life_partition *life_partition(struct life *g, const char *place);
 
 /* All partitions that m owns are nobody's. */

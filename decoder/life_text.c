@@ -314,8 +314,9 @@ static void tell(struct life *g)
 {
 	struct cause c = {0};
 	int64_t from_us = g->now.began_us;
+	size_t before = g->text.cap;
 
-	if (g->text.len >= LIFE_TEXT_MAX) {
+	if (g->text.len >= LIFE_TEXT_MAX || g->full) {
 		g->left_out++;
 		return;
 	}
@@ -333,6 +334,7 @@ static void tell(struct life *g)
 	put_moves(g);
 	put_owned(g);
 	note_rest(g);
+	g->full = !life_take(g, g->text.cap - before);
 }
 
 /* What was said about the last generation is of no use for the next one. */

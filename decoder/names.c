@@ -16,6 +16,7 @@ struct name {
 
 struct names {
 	struct name *table;
+	struct room *room; /* NULL: NAMES_MAX is the limit */
 	uint64_t learned;
 };
 
@@ -28,6 +29,16 @@ struct names *names_new(void)
 	return n;
 }
 
+void names_limit(struct names *n, struct room *room)
+{
+	n->room = room;
+}
+
+static size_t size_of(size_t length)
+{
+	return sizeof(struct name) + length + ROOM_OVERHEAD;
+}
+
 void names_free(struct names *n)
 {
 	struct name *one, *next;
@@ -36,6 +47,7 @@ void names_free(struct names *n)
 		return;
 	HASH_ITER (hh, n->table, one, next) {
 		HASH_DELETE(hh, n->table, one);
+		room_give(n->room, size_of(strlen(one->text)));
 		free(one->text);
 		free(one);
 	}
@@ -67,8 +79,11 @@ void names_learn(struct names *n, struct uuid id, struct str text)
 
 	if (!n || (one && str_is(text, one->text)))
 		return;
-	if (!one && HASH_COUNT(n->table) >= NAMES_MAX)
+	if ((!one && HASH_COUNT(n->table) >= NAMES_MAX) ||
+	    !room_take(n->room, size_of((size_t)text.len)))
 		return;
+	if (one)
+		room_give(n->room, size_of(strlen(one->text)));
 	if (!one) {
 		one = calloc(1, sizeof(*one));
 		if (!one)
@@ -77,9 +92,11 @@ void names_learn(struct names *n, struct uuid id, struct str text)
 		HASH_ADD(hh, n->table, id, sizeof(one->id), one);
 	}
 	free(one->text);
-	one->text = strndup(text.data, (size_t)text.len);
+	one->text = malloc((size_t)text.len + 1);
 	if (!one->text)
 		abort();
+	memcpy(one->text, text.data, (size_t)text.len);
+	one->text[text.len] = '\0';
 	n->learned++;
 }
 

@@ -3,6 +3,7 @@
 #define DECODER_NAMES_H
 
 #include "base/error.h"
+#include "base/room.h"
 #include "base/str.h"
 
 #define NAMES_MAX      200000		  /* more are not learned */
@@ -12,6 +13,9 @@ struct names;
 
 struct names *names_new(void);
 void names_free(struct names *n); /* NULL is fine */
+
+/* Memory is taken from room, which must outlive n; what does not fit is not learned. */
+void names_limit(struct names *n, struct room *room);
 
 /* The name, or the null view; the metadata topic's id is the same everywhere (KIP-595). Lives as
  * long as n, or until the id gets another name. */

@@ -31,6 +31,7 @@ struct session_key {
 
 struct session {
 	struct session_key key;
+	size_t size; /* taken from the room */
 	struct session_topic *topics;
 	int32_t partitions;
 	UT_hash_handle hh;
@@ -38,15 +39,18 @@ struct session {
 
 struct sessions {
 	struct session *by_key;
+	struct room *room;
+	bool full; /* of the session at hand alone */
 	int64_t partitions;
 };
 
-struct sessions *sessions_new(void)
+struct sessions *sessions_new(struct room *room)
 {
 	struct sessions *ss = calloc(1, sizeof(*ss));
 
 	if (!ss)
 		abort();
+	ss->room = room;
 	return ss;
 }
 
@@ -66,6 +70,7 @@ static void drop(struct sessions *ss, struct session *one)
 	ss->partitions -= one->partitions;
 	while (one->topics)
 		topic_free(one, one->topics);
+	room_give(ss->room, one->size);
 	free(one);
 }
 
@@ -76,6 +81,23 @@ void sessions_free(struct sessions *ss)
 	while (ss->by_key)
 		drop(ss, ss->by_key);
 	free(ss);
+}
+
+/* n more bytes of a session's, for which others go, the oldest first. One that is too large alone
+ * goes at the end of the exchange. */
+static void grow(struct sessions *ss, struct session *one, size_t n)
+{
+	struct session *oldest;
+
+	while (!room_take(ss->room, n)) {
+		oldest = ss->by_key == one ? one->hh.next : ss->by_key;
+		if (!oldest) {
+			ss->full = true;
+			return;
+		}
+		drop(ss, oldest);
+	}
+	one->size += n;
 }
 
 static struct session *find(struct sessions *ss, const struct exchange *x, int32_t id, bool make)
@@ -95,11 +117,12 @@ static struct session *find(struct sessions *ss, const struct exchange *x, int32
 		abort();
 	one->key = key;
 	HASH_ADD(hh, ss->by_key, key, sizeof(one->key), one);
+	grow(ss, one, sizeof(*one) + ROOM_OVERHEAD);
 	return one;
 }
 
-static struct session_topic *topic_of(struct session *one, struct str name, struct uuid id,
-				      bool make)
+static struct session_topic *topic_of(struct sessions *ss, struct session *one, struct str name,
+				      struct uuid id, bool make)
 {
 	struct session_topic *t;
 
@@ -113,6 +136,7 @@ static struct session_topic *topic_of(struct session *one, struct str name, stru
 		abort();
 	t->id = id;
 	DL_APPEND(one->topics, t);
+	grow(ss, one, sizeof(*t) + (size_t)name.len + ROOM_OVERHEAD);
 	return t;
 }
 
@@ -123,6 +147,7 @@ static void hold(struct sessions *ss, struct session *one, struct session_topic 
 		if (t->partitions[i] == partition)
 			return;
 	if (t->count == t->cap) {
+		grow(ss, one, (size_t)(t->cap ? t->cap : 4) * sizeof(*t->partitions));
 		t->cap = t->cap ? t->cap * 2 : 4;
 		t->partitions = realloc(t->partitions, (size_t)t->cap * sizeof(*t->partitions));
 		if (!t->partitions)
@@ -153,12 +178,12 @@ static void add_asked(struct sessions *ss, struct session *one, const struct fet
 	for (int32_t i = 0; i < q->topics_count; i++)
 		for (int32_t k = 0; k < q->topics[i].partitions_count; k++)
 			hold(ss, one,
-			     topic_of(one, q->topics[i].topic, q->topics[i].topic_id, true),
+			     topic_of(ss, one, q->topics[i].topic, q->topics[i].topic_id, true),
 			     q->topics[i].partitions[k].partition);
 	for (int32_t i = 0; i < q->forgotten_topics_data_count; i++)
 		for (int32_t k = 0; k < q->forgotten_topics_data[i].partitions_count; k++)
 			forget(ss, one,
-			       topic_of(one, q->forgotten_topics_data[i].topic,
+			       topic_of(ss, one, q->forgotten_topics_data[i].topic,
 					q->forgotten_topics_data[i].topic_id, false),
 			       q->forgotten_topics_data[i].partitions[k]);
 }
@@ -169,7 +194,8 @@ static void add_answered(struct sessions *ss, struct session *one, const struct 
 	for (int32_t i = 0; i < r->responses_count; i++)
 		for (int32_t k = 0; k < r->responses[i].partitions_count; k++)
 			hold(ss, one,
-			     topic_of(one, r->responses[i].topic, r->responses[i].topic_id, true),
+			     topic_of(ss, one, r->responses[i].topic, r->responses[i].topic_id,
+				      true),
 			     r->responses[i].partitions[k].partition_index);
 }
 
@@ -201,6 +227,7 @@ void sessions_resolve(struct sessions *ss, struct exchange *x, const struct name
 		return;
 	if (q->session_epoch == EPOCH_INITIAL && (!r || !r->session_id))
 		return;
+	ss->full = false;
 	one = find(ss, x, q->session_epoch == EPOCH_INITIAL ? r->session_id : q->session_id, true);
 	add_asked(ss, one, q);
 	if (r && !r->error_code)
@@ -210,7 +237,7 @@ void sessions_resolve(struct sessions *ss, struct exchange *x, const struct name
 	s->session_partitions = one->partitions;
 	if (q->session_epoch != EPOCH_INITIAL)
 		tell(one, x, names, s);
-	if (r && r->error_code)
+	if ((r && r->error_code) || ss->full)
 		drop(ss, one);
 	while (ss->partitions > SESSIONS_PARTITIONS_MAX)
 		drop(ss, ss->by_key);

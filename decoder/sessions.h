@@ -3,6 +3,7 @@
 #ifndef DECODER_SESSIONS_H
 #define DECODER_SESSIONS_H
 
+#include "base/room.h"
 #include "decoder/summary.h"
 #include "trace/event.h"
 
@@ -12,7 +13,8 @@
 
 struct sessions;
 
-struct sessions *sessions_new(void);
+/* Memory is taken from room; where it is full the oldest session goes. NULL: the limits above. */
+struct sessions *sessions_new(struct room *room);
 void sessions_free(struct sessions *ss); /* NULL is fine */
 
 /* To be called with every exchange behind summarize: learns, and of an incremental Fetch adds the

@@ -25,7 +25,8 @@ struct secret {
 
 struct wanted {
 	uint64_t stream;
-	bool chosen;
+	bool chosen, coarse;
+	bool refused; /* not all of its secrets are known: nothing of it is written */
 	struct range *ranges;
 	size_t ranges_count, ranges_cap, at;
 	uint64_t until;
@@ -42,19 +43,29 @@ struct slice {
 	uint16_t links[INTERFACES_MAX];
 	uint32_t links_count;
 	uint64_t packets;
+	struct room *room;
+	bool full; /* no more conversations: those that come may have secrets that were not kept */
+	struct slice_totals totals;
 	struct error error;
 };
 
-struct slice *slice_new(bool streams)
+struct slice *slice_new(bool streams, struct room *room)
 {
 	struct slice *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		abort();
 	s->streams = streams;
+	s->room = room;
 	s->error = (struct error)ERROR_INIT;
 	buf_init(&s->out, (size_t)1 << 30);
 	return s;
+}
+
+static size_t size_of(const struct wanted *w)
+{
+	return sizeof(*w) + ROOM_OVERHEAD + w->ranges_cap * sizeof(*w->ranges) +
+	       w->secrets_cap * sizeof(*w->secrets);
 }
 
 void slice_free(struct slice *s)
@@ -65,6 +76,7 @@ void slice_free(struct slice *s)
 		return;
 	HASH_ITER (hh, s->table, w, next) {
 		HASH_DELETE(hh, s->table, w);
+		room_give(s->room, size_of(w));
 		free(w->ranges);
 		free(w->secrets);
 		free(w);
@@ -75,6 +87,11 @@ void slice_free(struct slice *s)
 	free(s);
 }
 
+const struct slice_totals *slice_totals(const struct slice *s)
+{
+	return &s->totals;
+}
+
 static struct wanted *wanted(struct slice *s, uint64_t stream, bool make)
 {
 	struct wanted *w;
@@ -82,6 +99,9 @@ static struct wanted *wanted(struct slice *s, uint64_t stream, bool make)
 	HASH_FIND(hh, s->table, &stream, sizeof(stream), w);
 	if (w || !make)
 		return w;
+	s->full = s->full || !room_take(s->room, sizeof(*w) + ROOM_OVERHEAD);
+	if (s->full)
+		return NULL;
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();
@@ -90,49 +110,20 @@ static struct wanted *wanted(struct slice *s, uint64_t stream, bool make)
 	return w;
 }
 
-/* Room for one more. */
-static void *more(void *list, size_t count, size_t *cap, size_t size)
+/* Makes room for one more in *list; false when there is none. */
+static bool more(struct slice *s, void **list, size_t count, size_t *cap, size_t size)
 {
+	size_t want = *cap ? *cap * 2 : 2;
+
 	if (count < *cap)
-		return list;
-	*cap = *cap ? *cap * 2 : 4;
-	list = realloc(list, *cap * size);
-	if (!list)
+		return true;
+	if (!room_take(s->room, (want - *cap) * size))
+		return false;
+	*list = realloc(*list, want * size);
+	if (!*list)
 		abort();
-	return list;
-}
-
-static void add_range(struct wanted *w, uint64_t first, uint64_t last)
-{
-	struct range *previous = w->ranges_count ? &w->ranges[w->ranges_count - 1] : NULL;
-
-	if (!first)
-		return;
-	if (previous && first >= previous->first && first <= previous->last + 1) {
-		previous->last = last > previous->last ? last : previous->last;
-		return;
-	}
-	w->ranges = more(w->ranges, w->ranges_count, &w->ranges_cap, sizeof(*w->ranges));
-	w->ranges[w->ranges_count++] = (struct range){first, last};
-}
-
-void slice_choose(struct slice *s, const struct exchange *x)
-{
-	struct wanted *w = wanted(s, x->stream, true);
-
-	w->chosen = true;
-	if (s->streams)
-		return;
-	add_range(w, x->request_packet, x->request_packet_last);
-	add_range(w, x->response_packet, x->response_packet_last);
-}
-
-void slice_secret(struct slice *s, uint64_t stream, int direction, uint32_t seq, uint32_t n)
-{
-	struct wanted *w = wanted(s, stream, true);
-
-	w->secrets = more(w->secrets, w->secrets_count, &w->secrets_cap, sizeof(*w->secrets));
-	w->secrets[w->secrets_count++] = (struct secret){seq, n, direction};
+	*cap = want;
+	return true;
 }
 
 static int by_first(const void *a, const void *b)
@@ -140,6 +131,71 @@ static int by_first(const void *a, const void *b)
 	const struct range *x = a, *y = b;
 
 	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Half as many ranges, each with what lies between two. */
+static void coarsen(struct slice *s, struct wanted *w)
+{
+	size_t n = 0;
+
+	qsort(w->ranges, w->ranges_count, sizeof(*w->ranges), by_first);
+	for (size_t i = 0; i < w->ranges_count; i += 2) {
+		struct range r = w->ranges[i];
+
+		if (i + 1 < w->ranges_count && w->ranges[i + 1].last > r.last)
+			r.last = w->ranges[i + 1].last;
+		w->ranges[n++] = r;
+	}
+	w->ranges_count = n;
+	s->totals.coarse += !w->coarse;
+	w->coarse = true;
+}
+
+/* False when there is no room for a single one. */
+static bool add_range(struct slice *s, struct wanted *w, uint64_t first, uint64_t last)
+{
+	struct range *previous = w->ranges_count ? &w->ranges[w->ranges_count - 1] : NULL;
+
+	if (!first)
+		return true;
+	if (previous && first >= previous->first && first <= previous->last + 1) {
+		previous->last = last > previous->last ? last : previous->last;
+		return true;
+	}
+	if (!more(s, (void **)&w->ranges, w->ranges_count, &w->ranges_cap, sizeof(*w->ranges))) {
+		if (!w->ranges_count)
+			return false;
+		coarsen(s, w);
+	}
+	w->ranges[w->ranges_count++] = (struct range){first, last};
+	return true;
+}
+
+void slice_choose(struct slice *s, const struct exchange *x)
+{
+	struct wanted *w = wanted(s, x->stream, true);
+	bool there = w && !w->refused;
+
+	if (there)
+		w->chosen = true;
+	if (there && !s->streams)
+		there = add_range(s, w, x->request_packet, x->request_packet_last) &&
+			add_range(s, w, x->response_packet, x->response_packet_last);
+	s->totals.left_out += !there;
+}
+
+void slice_secret(struct slice *s, uint64_t stream, int direction, uint32_t seq, uint32_t n)
+{
+	struct wanted *w = wanted(s, stream, true);
+
+	if (!w)
+		return;
+	if (!more(s, (void **)&w->secrets, w->secrets_count, &w->secrets_cap,
+		  sizeof(*w->secrets))) {
+		w->refused = true;
+		return;
+	}
+	w->secrets[w->secrets_count++] = (struct secret){seq, n, direction};
 }
 
 int slice_begin(struct slice *s, const char *path, struct error *e)
@@ -163,7 +219,7 @@ static void flush(struct slice *s)
 
 static bool is_wanted(const struct slice *s, struct wanted *w, uint64_t number)
 {
-	if (!w || !w->chosen)
+	if (!w || !w->chosen || w->refused)
 		return false;
 	if (s->streams)
 		return true;

@@ -5,17 +5,28 @@
 #define DECODER_SLICE_H
 
 #include "base/error.h"
+#include "base/room.h"
 #include "decoder/capture.h"
 #include "decoder/packet.h"
 #include "trace/event.h"
 
 struct slice;
 
-/* streams: whole conversations. */
-struct slice *slice_new(bool streams);
+/* streams: whole conversations. Memory is taken from room, which may be NULL. */
+struct slice *slice_new(bool streams, struct room *room);
 void slice_free(struct slice *s); /* NULL is fine */
 
-/* First pass: this exchange is wanted. */
+/* What memory had no room for: exchanges that were wanted and are not in the slice, and
+ * conversations of which it has more than was wanted. */
+struct slice_totals {
+	uint64_t left_out, coarse;
+};
+
+const struct slice_totals *slice_totals(const struct slice *s);
+
+/* First pass: this exchange is wanted. Where there is no room for one more place in a conversation,
+ * two that are there become one with what lies between them; for one more conversation, it is left
+ * out. */
 void slice_choose(struct slice *s, const struct exchange *x);
 
 /* First pass: bytes with a secret, n from sequence number seq on. */

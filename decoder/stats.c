@@ -25,19 +25,24 @@ const char *const stats_key_names[STATS_KEYS] = {"api",	     "version",	  "topic
 						 "client",   "src",	  "broker", "group",
 						 "software", "principal", "conn"};
 
+struct row_error {
+	int16_t code;
+	uint64_t count;
+};
+
 struct row {
-	char key[KEY_MAX]; /* columns, each behind a tab but the first */
 	uint64_t count, unanswered, no_answer, request_bytes, response_bytes, record_bytes;
 	uint64_t throttled, in_flight;
 	int64_t throttle_ms; /* the greatest */
 	struct histogram sending, wait, receiving;
-	struct {
-		int16_t code;
-		uint64_t count;
-	} errors[ERRORS_MAX];
+	struct row_error *errors; /* ERRORS_MAX of them; NULL: none yet */
 	int32_t errors_count;
 	UT_hash_handle hh;
+	char key[]; /* columns, each behind a tab but the first */
 };
+
+/* What a row takes with its histograms, about. */
+#define ROW_SIZE (sizeof(struct row) + 12 * sizeof(uint32_t[HISTOGRAM_STEPS]) + ROOM_OVERHEAD)
 
 struct facts {
 	int64_t conn;
@@ -47,6 +52,7 @@ struct facts {
 
 struct stats {
 	struct stats_options options;
+	struct room *room;
 	struct row *rows;
 	struct row *others;
 	struct facts *facts;
@@ -55,12 +61,13 @@ struct stats {
 	int64_t first_us, last_us;
 };
 
-struct stats *stats_new(const struct stats_options *options)
+struct stats *stats_new(const struct stats_options *options, struct room *room)
 {
 	struct stats *st = calloc(1, sizeof(*st));
 
 	if (!st)
 		abort();
+	st->room = room;
 	buf_init(&st->column, COLUMN_MAX * 8);
 	if (options)
 		st->options = *options;
@@ -78,6 +85,7 @@ static void row_free(struct row *r)
 	histogram_release(&r->sending);
 	histogram_release(&r->wait);
 	histogram_release(&r->receiving);
+	free(r->errors);
 	free(r);
 }
 
@@ -90,11 +98,13 @@ void stats_free(struct stats *st)
 		return;
 	HASH_ITER (hh, st->rows, r, next_row) {
 		HASH_DELETE(hh, st->rows, r);
+		room_give(st->room, ROW_SIZE + strlen(r->key));
 		row_free(r);
 	}
 	row_free(st->others);
 	HASH_ITER (hh, st->facts, f, next) {
 		HASH_DELETE(hh, st->facts, f);
+		room_give(st->room, sizeof(*f) + ROOM_OVERHEAD);
 		free(f);
 	}
 	buf_release(&st->column);
@@ -108,7 +118,8 @@ static struct facts *facts_of(struct stats *st, int64_t conn, bool make)
 	struct facts *f;
 
 	HASH_FIND(hh, st->facts, &conn, sizeof(conn), f);
-	if (f || !make || HASH_COUNT(st->facts) >= FACTS_MAX)
+	if (f || !make || HASH_COUNT(st->facts) >= FACTS_MAX ||
+	    !room_take(st->room, sizeof(*f) + ROOM_OVERHEAD))
 		return f;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -172,30 +183,37 @@ void stats_event(struct stats *st, const struct event *ev)
 	if (!f)
 		return;
 	HASH_DELETE(hh, st->facts, f);
+	room_give(st->room, sizeof(*f) + ROOM_OVERHEAD);
 	free(f);
 }
 
 /* ---- rows ---- */
 
-static struct row *row_of(struct stats *st, const char *key)
+static struct row *row_new(const char *key, size_t len)
 {
-	struct row *r;
+	struct row *r = calloc(1, sizeof(*r) + len + 1);
 
-	HASH_FIND_STR(st->rows, key, r);
-	if (r)
-		return r;
-	if (HASH_COUNT(st->rows) >= STATS_ROWS_MAX && st->others)
-		return st->others;
-	r = calloc(1, sizeof(*r));
 	if (!r)
 		abort();
-	if (HASH_COUNT(st->rows) >= STATS_ROWS_MAX) {
-		snprintf(r->key, sizeof(r->key), "(others)");
-		st->others = r;
+	memcpy(r->key, key, len);
+	return r;
+}
+
+static struct row *row_of(struct stats *st, const char *key)
+{
+	size_t len = strlen(key);
+	struct row *r;
+
+	HASH_FIND(hh, st->rows, key, len, r);
+	if (r)
 		return r;
+	if (HASH_COUNT(st->rows) >= STATS_ROWS_MAX || !room_take(st->room, ROW_SIZE + len)) {
+		if (!st->others)
+			st->others = row_new("(others)", 8);
+		return st->others;
 	}
-	snprintf(r->key, sizeof(r->key), "%s", key);
-	HASH_ADD_STR(st->rows, key, r);
+	r = row_new(key, len);
+	HASH_ADD_KEYPTR(hh, st->rows, r->key, len, r);
 	return r;
 }
 
@@ -207,6 +225,10 @@ static void count_code(struct row *r, int16_t code)
 		i++;
 	if (i == ERRORS_MAX)
 		return;
+	if (!r->errors)
+		r->errors = calloc(ERRORS_MAX, sizeof(*r->errors));
+	if (!r->errors)
+		abort();
 	if (i == r->errors_count)
 		r->errors[r->errors_count++].code = code;
 	r->errors[i].count++;

@@ -4,6 +4,7 @@
 #define DECODER_STATS_H
 
 #include "base/buf.h"
+#include "base/room.h"
 #include "decoder/summary.h"
 #include "trace/event.h"
 
@@ -36,7 +37,9 @@ struct stats_options {
 
 struct stats;
 
-struct stats *stats_new(const struct stats_options *options);
+/* Memory is taken from room as long as there is some: rows past that are "(others)". It may be
+ * NULL, else it must outlive the statistics. */
+struct stats *stats_new(const struct stats_options *options, struct room *room);
 void stats_free(struct stats *st); /* NULL is fine */
 
 /* Counts an exchange. Of a message with several topics each topic's row counts it whole. */

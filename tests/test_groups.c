@@ -17,7 +17,7 @@ struct told {
 
 static void begin(struct told *t)
 {
-	*t = (struct told){.groups = groups_new(NULL), .now_us = 1000000};
+	*t = (struct told){.groups = groups_new(NULL, NULL), .now_us = 1000000};
 	arena_init(&t->arena, 1 << 20);
 	buf_init(&t->out, 1 << 20);
 }
@@ -199,7 +199,7 @@ static void fetch(struct told *t, struct sessions *ss, int32_t session, int32_t 
 
 TEST(an_incremental_fetch_names_what_its_session_holds)
 {
-	struct sessions *ss = sessions_new();
+	struct sessions *ss = sessions_new(NULL);
 	struct summary s;
 	struct told t;
 
@@ -223,7 +223,7 @@ TEST(an_incremental_fetch_names_what_its_session_holds)
 
 TEST(a_session_that_the_broker_does_not_know_holds_nothing)
 {
-	struct sessions *ss = sessions_new();
+	struct sessions *ss = sessions_new(NULL);
 	struct summary s;
 	struct told t;
 
@@ -238,7 +238,7 @@ TEST(a_session_that_the_broker_does_not_know_holds_nothing)
 
 TEST(of_a_session_older_than_the_capture_what_was_named_since_is_known)
 {
-	struct sessions *ss = sessions_new();
+	struct sessions *ss = sessions_new(NULL);
 	struct summary s;
 	struct told t;
 

@@ -93,7 +93,7 @@ static void write_all(struct slice *s)
 
 TEST(a_slice_has_the_packets_of_what_was_chosen)
 {
-	struct slice *s = slice_new(false);
+	struct slice *s = slice_new(false, NULL);
 	struct exchange x = {.stream = 1, .request_packet = 7, .request_packet_last = 7};
 
 	slice_choose(s, &x);
@@ -108,7 +108,7 @@ TEST(a_slice_has_the_packets_of_what_was_chosen)
 
 TEST(a_slice_of_streams_is_whole_and_secrets_are_blank_also_when_sent_again)
 {
-	struct slice *s = slice_new(true);
+	struct slice *s = slice_new(true, NULL);
 	struct exchange x = {.stream = 1, .request_packet = 7, .request_packet_last = 7};
 
 	slice_choose(s, &x);

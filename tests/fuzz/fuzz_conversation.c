@@ -128,7 +128,7 @@ static void pieces(struct talk *t, const uint8_t *data, size_t size)
 static struct dialog_totals run(const uint8_t *data, size_t size, bool thin)
 {
 	struct decode_options options = {.memory_max = 256 << 10, .thin = thin};
-	struct told told = {.names = names_new(), .stats = stats_new(NULL), .thin = thin};
+	struct told told = {.names = names_new(), .stats = stats_new(NULL, NULL), .thin = thin};
 	struct event_sink sink = {.on_event = on_event, .ctx = &told};
 	struct event_bus bus = {0};
 	struct talk t = {.seq = {1000, 0xfffffff0}};
