@@ -117,10 +117,10 @@ static void part_end_thin(struct dialog *c, struct part *p)
 	c->env->memory -= sizeof(*p->thin);
 }
 
-/* Gives back what lies behind the frame's bytes. */
-static void part_shrink(struct dialog *c, struct part *p)
+/* Gives back what lies behind the frame's bytes, but for room for some more. */
+static void part_shrink(struct dialog *c, struct part *p, size_t room)
 {
-	size_t cap = p->len > THIN_ROOM ? p->len : THIN_ROOM;
+	size_t cap = p->len > room ? p->len : room;
 
 	if (cap >= p->cap)
 		return;
@@ -521,7 +521,7 @@ static void squeeze_waiting(struct waiting *w)
 	p->squeezed = p->left_out > 0;
 	w->c->env->totals.squeezed += p->squeezed;
 	thin_release(&thin);
-	part_shrink(w->c, p);
+	part_shrink(w->c, p, 0);
 	if (id >= 0)
 		w->header.client_id.data = (const char *)p->data + id;
 }
@@ -927,7 +927,7 @@ static void squeeze(struct side *side)
 	begin_thin(side, t.schema, t.version, t.body);
 	p->squeezed = true;
 	c->env->totals.squeezed++;
-	part_shrink(c, p);
+	part_shrink(c, p, THIN_ROOM);
 }
 
 static void on_bytes(void *context, const uint8_t *data, size_t n, const struct stream_at *at)
@@ -1035,8 +1035,11 @@ static void request_end(struct dialog *c, struct side *side, const struct stream
 {
 	struct waiting *w;
 	struct frame_header h;
-	struct bytes prefix = part_bytes(&side->part);
+	struct bytes prefix;
 
+	if (side->part.squeezed)
+		part_shrink(c, &side->part, 0);
+	prefix = part_bytes(&side->part);
 	if (c->sasl_raw &&
 	    (prefix.len < 8 || !api_makes_sense((int16_t)wire_u16(prefix.data),
 						(int16_t)wire_u16(prefix.data + 2), true))) {

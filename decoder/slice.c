@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define FLUSH_AT       ((size_t)1 << 20)
+#define FLUSH_AT       ((size_t)256 << 10)
 #define INTERFACES_MAX 32 /* link types of one slice */
 
 struct range {

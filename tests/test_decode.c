@@ -772,6 +772,153 @@ TEST(frames_that_memory_does_not_allow_are_counted_with_their_header_known)
 	release(&b);
 }
 
+/* A Produce to "orders" with n bytes where records stand. */
+static void produce_of(struct buf *ask, struct buf *answer, int32_t correlation_id, size_t n)
+{
+	struct produce_request_topic_data_partition_data p = {.index = 3};
+	struct produce_request_topic_data t = {
+		.name = str_of("orders"), .partition_data = &p, .partition_data_count = 1};
+	struct produce_request q;
+	struct produce_response a;
+	uint8_t *bytes = calloc(n, 1);
+
+	codec_init(&produce_request_schema, &q);
+	codec_init(&produce_response_schema, &a);
+	p.records = (struct records){bytes, (int32_t)n, 0};
+	q.acks = 1;
+	q.topic_data = &t;
+	q.topic_data_count = 1;
+	request(ask, API_PRODUCE, 9, correlation_id, &q);
+	response(answer, API_PRODUCE, 9, correlation_id, &a);
+	free(bytes);
+}
+
+static void send_in_parts(struct bench *b, const struct buf *frame)
+{
+	for (size_t at = 0; at < frame->len; at += 1000)
+		packet(b, 0, TCP_ACK, frame->data + at,
+		       frame->len - at < 1000 ? frame->len - at : 1000, 0, false);
+}
+
+TEST(a_frame_longer_than_the_memory_is_told_without_its_records)
+{
+	struct decode_options o = {.memory_max = 64 << 10, .squeeze = true};
+	struct buf ask, answer;
+	struct bench b;
+
+	begin_with(&b, LINES, &o);
+	shake(&b);
+	produce_of(&ask, &answer, 1, 50000);
+	send_in_parts(&b, &ask);
+	send(&b, 1, &answer);
+	beat(&b, 2);
+	CHECK(strstr(end(&b), "Produce v9 request #1 client=tester topics=orders size=50043 "
+			      "[not-kept: its records, 50002 bytes, are more than the memory "
+			      "allows]\n"));
+	CHECK(strstr(end(&b), "Produce v9 response #1 latency="));
+	CHECK(strstr(end(&b), "Heartbeat v1 response #2"));
+	CHECK_EQ(decode_totals(b.decode)->conns.squeezed, 1);
+	CHECK_EQ(decode_totals(b.decode)->conns.not_kept, 0);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
+/* They lose their records, not their answers. */
+TEST(requests_that_wait_make_room_for_others)
+{
+	struct decode_options o = {.memory_max = 128 << 10, .squeeze = true};
+	struct buf ask, answer, answers;
+	struct bench b;
+
+	begin_with(&b, LINES, &o);
+	buf_init(&answers, 1 << 20);
+	shake(&b);
+	for (int i = 1; i <= 40; i++) {
+		produce_of(&ask, &answer, i, i % 2 ? 14000 : 10);
+		send_in_parts(&b, &ask);
+		buf_add(&answers, answer.data, answer.len);
+		buf_release(&ask);
+		buf_release(&answer);
+	}
+	send(&b, 1, &answers);
+	CHECK(!strstr(end(&b), "unanswered"));
+	CHECK(strstr(end(&b), "#40 client=tester topics=orders size=51\n"));
+	CHECK(strstr(end(&b), "#39 client=tester topics=orders size=14042 [not-kept: "));
+	CHECK_EQ(decode_totals(b.decode)->conns.squeezed, 19);
+	CHECK_EQ(decode_totals(b.decode)->conns.given_up, 0);
+	CHECK_EQ(decode_totals(b.decode)->conns.not_kept, 0);
+	buf_release(&answers);
+	release(&b);
+}
+
+TEST(short_requests_without_answers_go_when_memory_is_full_and_are_counted)
+{
+	struct decode_options o = {.memory_max = 64 << 10};
+	struct bench b;
+	struct buf ask, answer;
+	int lines = 0;
+
+	begin_with(&b, LINES, &o);
+	shake(&b);
+	for (int i = 1; i <= 200; i++) {
+		heartbeat(&ask, &answer, i, 0);
+		send(&b, 0, &ask);
+		buf_release(&ask);
+		if (i < 200)
+			buf_release(&answer);
+	}
+	send(&b, 1, &answer);
+	for (const char *at = end(&b); (at = strchr(at, '\n')); at++)
+		lines++;
+	CHECK_EQ(lines, 201);
+	CHECK(decode_totals(b.decode)->conns.given_up > 0);
+	CHECK(strstr(end(&b), "response #200 latency="));
+	buf_release(&answer);
+	release(&b);
+}
+
+TEST(requests_whose_other_side_was_never_captured_are_told_as_they_come)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	for (int i = 1; i <= 20; i++) {
+		heartbeat(&ask, &answer, i, 0);
+		send(&b, 0, &ask);
+		buf_release(&ask);
+		buf_release(&answer);
+	}
+	CHECK(strstr(buf_cstr(&b.out), "request #1 "));
+	CHECK(strstr(buf_cstr(&b.out), "request #20 "));
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.one_sided, 1);
+	release(&b);
+}
+
+TEST(a_request_behind_which_a_hundred_were_answered_is_not_waited_for)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 1, 0);
+	send(&b, 0, &ask);
+	for (int i = 2; i <= 101; i++)
+		beat(&b, i);
+	CHECK(!strstr(buf_cstr(&b.out), "request #1 "));
+	beat(&b, 102);
+	CHECK(strstr(buf_cstr(&b.out), "request #1 client=tester group=g member=m\\x201 size=28 "
+				       "unanswered"));
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.one_sided, 0);
+	buf_release(&ask);
+	buf_release(&answer);
+	release(&b);
+}
+
 /* A live service's events and bytes, written as evidence and read back. */
 TEST(evidence_gives_back_connections_brokers_rules_and_exchanges)
 {
