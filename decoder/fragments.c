@@ -1,5 +1,7 @@
 /* A few slots, each one datagram: its bytes and which of them are there, in units of 8. The oldest
- * slot goes when all are taken. The first bytes that came win. */
+ * slot goes when all are taken. The first bytes that came win, and the first end.
+ *
+ * Invariants: no byte of a datagram lies behind its end; only the unit at the end is not full. */
 #include "decoder/fragments.h"
 
 #include <stdlib.h>
@@ -11,6 +13,7 @@ struct datagram {
 	bool used;
 	struct endpoint src, dst;
 	uint32_t id, size; /* size 0: the last fragment has not come */
+	uint32_t reach;	   /* the end of what is there */
 	uint8_t protocol;
 	int64_t time_ns;
 	uint32_t units; /* that are there */
@@ -85,6 +88,16 @@ static struct datagram *slot_of(struct fragments *f, const struct packet *p, int
 	return g;
 }
 
+/* Whether a fragment can be a part of what came before it. */
+static bool fits(const struct datagram *g, const struct packet *p)
+{
+	uint32_t end = p->fragment_offset + p->len;
+
+	if (p->fragment_more)
+		return !g->size || end <= g->size;
+	return g->size ? end == g->size : end >= g->reach;
+}
+
 /* Adds what is not there yet. Every fragment but the last is a multiple of 8 bytes. */
 static void add(struct datagram *g, const struct packet *p)
 {
@@ -103,6 +116,8 @@ static void add(struct datagram *g, const struct packet *p)
 		at += n;
 		left -= n;
 	}
+	if (p->fragment_offset + p->len > g->reach)
+		g->reach = p->fragment_offset + p->len;
 	if (!p->fragment_more)
 		g->size = p->fragment_offset + p->len;
 }
@@ -115,6 +130,8 @@ bool fragments_feed(struct fragments *f, struct packet *p, int64_t time_ns)
 	    (p->fragment_more && p->len % 8))
 		return false;
 	g = slot_of(f, p, time_ns);
+	if (!fits(g, p))
+		return false;
 	add(g, p);
 	if (!g->size || g->units != (g->size + 7) / 8)
 		return false;

@@ -179,6 +179,29 @@ TEST(fragments_are_joined_in_any_order_and_also_when_they_overlap)
 	fragments_free(f);
 }
 
+/* A datagram has one end: what lies behind it, and a second one, is no part of it. */
+TEST(fragments_that_contradict_the_end_are_left_alone)
+{
+	struct fragments *f = fragments_new();
+	struct packet p;
+	struct buf whole, shorter;
+
+	inner(&whole, LINK_RAW);
+	inner(&shorter, LINK_RAW);
+	shorter.len -= 15; /* its segment ends at 60 */
+	CHECK(!feed_part(f, &shorter, 1, 56, 60, &p));
+	CHECK(!feed_part(f, &whole, 1, 56, 75, &p));
+	CHECK(!feed_part(f, &whole, 1, 0, 56, &p) || p.len == 60 - 20);
+	CHECK(!feed_part(f, &whole, 2, 48, 72, &p));
+	CHECK(!feed_part(f, &shorter, 2, 48, 60, &p));
+	CHECK(!feed_part(f, &whole, 2, 0, 48, &p));
+	CHECK(feed_part(f, &whole, 2, 72, 75, &p));
+	CHECK_BYTES(p.data, p.len, text, sizeof(text) - 1);
+	buf_release(&whole);
+	buf_release(&shorter);
+	fragments_free(f);
+}
+
 TEST(fragments_that_stay_alone_cost_a_bounded_memory_and_are_counted)
 {
 	struct fragments *f = fragments_new();
