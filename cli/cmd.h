@@ -26,6 +26,7 @@ extern const struct command cmd_compare;
 extern const struct command cmd_explain;
 extern const struct command cmd_list;
 extern const struct command cmd_page;
+extern const struct command cmd_replay;
 extern const struct command cmd_run;
 extern const struct command cmd_ctl;
 extern const struct command cmd_serve;

@@ -39,6 +39,7 @@ struct live_cluster {
 	struct service_address to;
 	struct live_node *nodes; /* by id */
 	size_t nodes_count;
+	char id[128];
 	struct place *leaders, *coordinators;
 	struct live *conn;
 	struct question question;
@@ -118,6 +119,11 @@ bool live_cluster_has_topic(const struct live_cluster *c, struct str topic)
 	return p != NULL;
 }
 
+struct str live_cluster_id(const struct live_cluster *c)
+{
+	return str_of(c->id);
+}
+
 size_t live_cluster_nodes(const struct live_cluster *c)
 {
 	return c->nodes_count;
@@ -165,6 +171,8 @@ static void learn_node(struct live_cluster *c, int32_t id, struct str host, int3
 
 static void learn_metadata(struct live_cluster *c, const struct metadata_response *r)
 {
+	if (r->cluster_id.data)
+		snprintf(c->id, sizeof(c->id), STR_FMT, STR_ARG(r->cluster_id));
 	for (int32_t i = 0; i < r->brokers_count; i++)
 		learn_node(c, r->brokers[i].node_id, r->brokers[i].host, r->brokers[i].port);
 	for (int32_t i = 0; i < r->topics_count; i++) {

@@ -29,6 +29,9 @@ size_t live_cluster_nodes(const struct live_cluster *c);
 const struct live_node *live_cluster_node(const struct live_cluster *c, size_t i);
 const struct live_node *live_cluster_find_node(const struct live_cluster *c, int32_t id);
 
+/* Its id; empty: it has none (before Kafka 0.10.1). */
+struct str live_cluster_id(const struct live_cluster *c);
+
 /* Node ids; -1 not known. type: of FindCoordinator, 0 groups, 1 transactional ids. */
 int32_t live_cluster_leader(const struct live_cluster *c, struct str topic, int32_t partition);
 int32_t live_cluster_coordinator(const struct live_cluster *c, int8_t type, struct str key);

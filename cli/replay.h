@@ -1,0 +1,38 @@
+/* Inside of `ktrial replay` and whoever else takes a capture whole: what the options say, and the
+ * capture in memory. cmd_replay.c reads the options and hands over to who plays a side. */
+#ifndef CLI_REPLAY_H
+#define CLI_REPLAY_H
+
+#include "cli/cmd.h"
+#include "decoder/decode.h"
+#include "replay/session.h"
+#include "service/service.h"
+
+#define REPLAY_IGNORED_MAX 256
+#define REPLAY_TO_MAX	   2
+
+struct replay_job {
+	const char *file;   /* "-": standard input */
+	const char *as;	    /* "client" */
+	const char *filter; /* of -Y; NULL: none */
+	double speed;	    /* as in struct replay_client_options */
+	struct decode_options decode;
+	/* as client */
+	struct service_address to[REPLAY_TO_MAX];
+	int to_count;
+	struct str ignored[REPLAY_IGNORED_MAX];
+	size_t ignored_count;
+	const char *suffix, *junit;
+	bool create_topics, yes_really, json, verbose;
+};
+
+/* Reads a capture into memory. filter may be NULL; where it asks for topics, a file is read twice,
+ * since their names may be told late. NULL: the message is printed, *ret_status says how to exit.
+ */
+struct session *replay_load(const struct command *command, const char *file, const char *filter,
+			    const struct decode_options *decode, int *ret_status);
+
+/* Plays the client's side; returns the exit status. */
+int replay_as_client(const struct replay_job *job);
+
+#endif

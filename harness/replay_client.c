@@ -1,0 +1,1082 @@
+/* The player. A cursor goes through the steps of the course (replay/course.h); an answer that is
+ * not there yet stops it. Each request that is sent is a job, until its fate is decided.
+ *
+ * Invariants: a connection of the recording has at most one live connection to each node; a job's
+ * arena lives until the job is decided; steps() is never entered from inside itself. */
+#include "harness/replay_client.h"
+
+#include "protocol/frame.h"
+#include "protocol/messages.h"
+#include "protocol/wire.h"
+#include "replay/convert.h"
+#include "replay/course.h"
+#include "replay/nature.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#define AGAIN_FIRST_US	 10000 /* pause before a question is asked again; doubles */
+#define AGAIN_MAX_US	 250000
+#define REBALANCE_GAP_US 5000 /* as much of the recorded pause is kept between members' words */
+#define JOBS_POOL_MAX	 256
+#define TURN_US		 100000
+
+struct player;
+struct job;
+
+/* A live connection in the place of a recorded one. */
+struct line {
+	struct player *p;
+	const struct session_conn *conn;
+	int32_t node;
+	struct live *live; /* NULL: closed */
+	bool dirty;	   /* has something to flush */
+	struct line *next; /* of the same recorded connection */
+	struct line *next_dirty;
+};
+
+struct job {
+	struct live_request request; /* first */
+	struct player *p;
+	const struct session_exchange *x;
+	struct line *line;
+	struct arena arena;
+	struct arena found; /* of the differences */
+	struct holder recorded_request, live_request;
+	void *live_body;
+	int16_t version;
+	int16_t tries;
+	bool under_way, decided;
+	bool session_asked; /* a new fetch session was asked for; this is its id: */
+	int32_t session;
+	int64_t sent_us, until_us, wait_us;
+	struct loop_timer timer;
+	struct shared *answer;
+	struct differences differences;
+	struct buf frame; /* as it went, for the bus */
+	struct job *next; /* of the pool */
+};
+
+/* The next epoch of a live fetch session. */
+struct epoch {
+	struct {
+		int32_t node, session;
+	} key;
+	int32_t next;
+	UT_hash_handle hh;
+};
+
+struct player {
+	const struct replay_client_options *o;
+	struct replay_totals *totals;
+	struct loop *loop;
+	struct live_cluster *cluster;
+	struct course course;
+	struct variables *v;
+	struct compare *compare;
+	struct job **jobs;   /* by exchange */
+	struct line **lines; /* by recorded connection */
+	struct line *dirty;
+	struct epoch *epochs;
+	size_t at;		    /* the next step */
+	int64_t start_us, spent_us; /* mono; on answers that differed in the end */
+	int64_t rebalance_us;	    /* when a member last spoke, recorded and live */
+	int64_t rebalance_live_us;
+	struct loop_timer pause, patience;
+	struct job *pool;
+	int32_t pool_count;
+	struct gather gather;
+	int32_t correlation_id;
+	bool stepping, again, over;
+};
+
+static void steps(struct player *p);
+
+/* ---- results ---- */
+
+static void tell(struct player *p, const struct replay_result *r)
+{
+	struct replay_totals *t = p->totals;
+
+	t->equal += r->fate == REPLAY_EQUAL;
+	t->differing += r->fate == REPLAY_DIFFERING;
+	t->missing += r->fate == REPLAY_MISSING;
+	t->not_compared += r->fate == REPLAY_NOT_COMPARED;
+	t->left_out += r->fate == REPLAY_LEFT_OUT;
+	if (p->o->on_result)
+		p->o->on_result(p->o->ctx, r);
+}
+
+static void emit(const struct job *j)
+{
+	const struct session_exchange *x = j->x;
+	struct exchange live = {.conn = {.conn = x->conn->number,
+					 .broker = j->line ? j->line->node : -1,
+					 .client = x->conn->client,
+					 .server = x->conn->server},
+				.state = j->answer ? EXCHANGE_ANSWERED : x->state};
+	struct event ev = {.kind = EVENT_EXCHANGE, .exchange = &live};
+	struct arena arena;
+
+	if (!j->p->o->bus || j->frame.len < 4)
+		return;
+	if (live.state == EXCHANGE_ANSWERED && !j->answer)
+		live.state = EXCHANGE_LOST;
+	live.request = (struct bytes){j->frame.data + 4, (int32_t)j->frame.len - 4};
+	live.request_size = (uint32_t)live.request.len;
+	if (frame_read_request(live.request, &live.header, NULL))
+		return;
+	if (j->answer) {
+		live.response = (struct bytes){j->answer->data, (int32_t)j->answer->size};
+		live.response_size = (uint32_t)live.response.len;
+	}
+	/* the recording's own times: they say what waited for what */
+	live.request_first_us = x->request_first_us;
+	live.request_us = x->request_us;
+	live.response_first_us = x->response_first_us;
+	live.response_us = x->response_us;
+	ev.time_us = x->response_us ? x->response_us : x->request_us;
+	arena_init(&arena, ARENA_EXCHANGE_MAX);
+	live.arena = &arena;
+	event_emit(j->p->o->bus, &ev);
+	arena_release(&arena);
+}
+
+static void free_job(struct player *p, struct job *j)
+{
+	loop_timer_clear(&j->timer);
+	shared_unref(j->answer);
+	j->answer = NULL;
+	if (p->pool_count < JOBS_POOL_MAX) {
+		arena_reset(&j->arena);
+		arena_reset(&j->found);
+		buf_reset(&j->frame);
+		j->next = p->pool;
+		p->pool = j;
+		p->pool_count++;
+		return;
+	}
+	arena_release(&j->arena);
+	arena_release(&j->found);
+	buf_release(&j->frame);
+	free(j);
+}
+
+/* Its fate is known. The job goes, unless its answer may still come. */
+static void decide(struct job *j, enum replay_fate fate, const char *why)
+{
+	struct player *p = j->p;
+	struct replay_result r = {.exchange = j->x,
+				  .fate = fate,
+				  .why = why,
+				  .version = j->version,
+				  .tries = j->tries,
+				  .node = j->line ? j->line->node : -1,
+				  .differences = &j->differences};
+
+	if (j->decided)
+		return;
+	j->decided = true;
+	loop_timer_clear(&j->timer);
+	emit(j);
+	tell(p, &r);
+	if (!j->under_way) {
+		p->jobs[j->x->index] = NULL;
+		free_job(p, j);
+	}
+}
+
+/* ---- connections ---- */
+
+static void on_timer(void *ctx, struct instant now);
+static void take(struct job *j);
+
+static struct job *job_of(struct live_request *r)
+{
+	return (struct job *)r;
+}
+
+static void on_answer(void *ctx, struct live_request *r, struct shared *frame, struct instant last)
+{
+	struct line *line = ctx;
+	struct job *j = job_of(r);
+
+	(void)last;
+	j->under_way = false;
+	if (j->decided) {
+		line->p->jobs[j->x->index] = NULL;
+		free_job(line->p, j);
+		return;
+	}
+	shared_unref(j->answer);
+	j->answer = shared_ref(frame);
+	take(j);
+}
+
+/* What was under way gets no answer; the next request opens another connection. */
+static void on_closed(void *ctx)
+{
+	struct line *line = ctx;
+	struct player *p = line->p;
+
+	for (size_t i = 0; i < line->conn->exchanges_count; i++) {
+		struct job *j = p->jobs[line->conn->exchanges[i]->index];
+
+		if (!j || j->line != line || !j->under_way)
+			continue;
+		j->under_way = false;
+		if (j->x->state == EXCHANGE_ANSWERED)
+			decide(j, REPLAY_MISSING, "the live broker closed the connection");
+		else
+			decide(j, REPLAY_NOT_COMPARED, NULL);
+	}
+	live_free(line->live);
+	line->live = NULL;
+	steps(p);
+}
+
+static void on_idle(void *ctx)
+{
+	steps(((struct line *)ctx)->p);
+}
+
+static const struct live_callbacks callbacks = {on_answer, on_closed, on_idle};
+
+static struct line *line_to(struct player *p, const struct session_conn *conn,
+			    const struct live_node *node, struct error *e)
+{
+	struct line *line = p->lines[conn->index];
+
+	while (line && line->node != node->id)
+		line = line->next;
+	if (!line) {
+		line = calloc(1, sizeof(*line));
+		if (!line)
+			abort();
+		*line = (struct line){.p = p, .conn = conn, .node = node->id};
+		line->next = p->lines[conn->index];
+		p->lines[conn->index] = line;
+	}
+	if (!line->live)
+		line->live = live_open(p->loop, &node->address, &callbacks, line, e);
+	return line->live ? line : NULL;
+}
+
+static void flush(struct player *p)
+{
+	struct line *line;
+
+	while (p->dirty) {
+		line = p->dirty;
+		p->dirty = line->next_dirty;
+		line->dirty = false;
+		if (line->live)
+			live_flush(line->live);
+	}
+}
+
+static void close_lines(struct player *p, const struct session_conn *conn)
+{
+	for (struct line *line = p->lines[conn->index]; line; line = line->next) {
+		if (!line->live)
+			continue;
+		live_flush(line->live);
+		live_free(line->live);
+		line->live = NULL;
+	}
+	for (size_t i = 0; i < conn->exchanges_count; i++) {
+		struct job *j = p->jobs[conn->exchanges[i]->index];
+
+		if (!j || !j->under_way)
+			continue;
+		j->under_way = false;
+		decide(j, REPLAY_NOT_COMPARED, NULL);
+	}
+}
+
+/* ---- where to ---- */
+
+/* The live node in the place of a recorded one: by order of their numbers. */
+static const struct live_node *node_of(const struct player *p, int32_t recorded)
+{
+	size_t n = live_cluster_nodes(p->cluster);
+
+	for (size_t i = 0; i < p->o->seen->brokers_count; i++)
+		if (p->o->seen->brokers[i].node_id == recorded)
+			return live_cluster_node(p->cluster, i % n);
+	return live_cluster_node(p->cluster, 0);
+}
+
+struct search {
+	struct player *p;
+	int32_t node;
+	enum role role;
+	int8_t type;
+};
+
+static void find_leader(void *user, const struct leaf *l)
+{
+	struct search *s = user;
+	struct str topic;
+
+	if (!l->field || l->role != ROLE_PARTITION || s->node >= 0)
+		return;
+	topic = variables_topic_around(s->p->v, SIDE_LIVE, l->in);
+	if (topic.data)
+		s->node = live_cluster_leader(s->p->cluster, topic,
+					      (int32_t)leaf_int(l->field, l->value));
+}
+
+static void find_coordinator(void *user, const struct leaf *l)
+{
+	struct search *s = user;
+	const struct str *key = l->value;
+
+	if (!l->field || l->field->type != FIELD_STRING || s->node >= 0 ||
+	    variables_role(l->in, l->field) != s->role || key->len <= 0)
+		return;
+	s->node = live_cluster_coordinator(s->p->cluster, s->type, *key);
+}
+
+/* Who is asked: leader or coordinator where they are known, else the node. */
+static const struct live_node *route(struct job *j)
+{
+	struct player *p = j->p;
+	struct nature n = nature_of(j->x->header.api_key, j->x->header.api_version, j->live_body);
+	const struct schema *s = j->live_request.schema;
+	struct search search = {.p = p, .node = -1};
+	const struct live_node *found;
+
+	if (live_cluster_nodes(p->cluster) > 1 && n.route == ROUTE_LEADER) {
+		leaves_each(s, j->version, j->live_body, find_leader, &search);
+	} else if (live_cluster_nodes(p->cluster) > 1 && n.route != ROUTE_NODE) {
+		search.type = n.route == ROUTE_TXN;
+		search.role = n.route == ROUTE_TXN ? ROLE_TRANSACTIONAL_ID : ROLE_GROUP;
+		leaves_each(s, j->version, j->live_body, find_coordinator, &search);
+	}
+	found = search.node >= 0 ? live_cluster_find_node(p->cluster, search.node) : NULL;
+	return found ? found : node_of(p, j->x->conn->broker);
+}
+
+/* ---- fetch sessions ---- */
+
+static int64_t peer_of(const struct session_exchange *x)
+{
+	return x->conn->broker >= 0 ? x->conn->broker : -x->conn->number - 1;
+}
+
+static struct epoch *epoch_of(struct player *p, int32_t node, int32_t session)
+{
+	struct epoch probe = {.key = {node, session}}, *e;
+
+	HASH_FIND(hh, p->epochs, &probe.key, sizeof(probe.key), e);
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		abort();
+	e->key.node = node;
+	e->key.session = session;
+	e->next = 1;
+	HASH_ADD(hh, p->epochs, key, sizeof(e->key), e);
+	return e;
+}
+
+/* Epochs of a session are counted as they are sent: a question may be asked twice. */
+static void number_fetch(struct job *j, struct fetch_request *r, int32_t node)
+{
+	if (j->session_asked && j->session) { /* again, in the session that it has by now */
+		r->session_id = j->session;
+		r->session_epoch = 0;
+	}
+	if (r->session_epoch < 0 || (r->session_id == 0 && r->session_epoch == 0)) {
+		j->session_asked = r->session_epoch == 0;
+		return;
+	}
+	r->session_epoch = epoch_of(j->p, node, r->session_id)->next++;
+	if (r->session_epoch == INT32_MAX)
+		epoch_of(j->p, node, r->session_id)->next = 1;
+}
+
+static void note_session(struct job *j, const struct fetch_response *r)
+{
+	if (j->session_asked && r->session_id && r->session_id != j->session) {
+		j->session = r->session_id;
+		epoch_of(j->p, j->line->node, r->session_id)->next = 1;
+	}
+}
+
+/* A wait for records that did not come is of no use where nobody looks at the clock. */
+static void shorten_fetch(const struct job *j, struct fetch_request *r)
+{
+	const struct fetch_response *then = j->x->response_body;
+
+	if (j->p->o->speed > 0 || !then || j->x->state != EXCHANGE_ANSWERED)
+		return;
+	for (int32_t i = 0; i < then->responses_count; i++)
+		for (int32_t k = 0; k < then->responses[i].partitions_count; k++)
+			if (then->responses[i].partitions[k].records.len > 0)
+				return;
+	r->max_wait_ms = 0;
+}
+
+/* ---- sending ---- */
+
+/* The version that the node speaks and that is nearest to the recorded one; -1: it does not know
+ * the API. ApiVersions is asked as it was: brokers answer any version of it. */
+static int version_at(const struct live_node *n, const struct session_exchange *x)
+{
+	int key = x->header.api_key, version = x->header.api_version;
+
+	if (key == API_API_VERSIONS)
+		return version;
+	if (n->min[key] > n->max[key])
+		return -1;
+	return version < n->min[key] ? n->min[key] : version > n->max[key] ? n->max[key] : version;
+}
+
+/* Decodes the recorded request anew and says it in the live side's words. */
+static bool prepare(struct job *j)
+{
+	const struct session_exchange *x = j->x;
+	struct variables_place place = {.peer = peer_of(x)};
+	struct bytes body = {x->request.data + x->header.body, x->request.len - x->header.body};
+
+	arena_reset(&j->arena);
+	j->version = x->header.api_version;
+	if (frame_decode(x->header.api_key, x->header.api_version, MESSAGE_REQUEST, body, &j->arena,
+			 &j->live_body, NULL) < 0)
+		return false;
+	j->recorded_request =
+		(struct holder){message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema,
+				x->request_body, x->header.api_version, NULL};
+	j->live_request = j->recorded_request;
+	j->live_request.msg = j->live_body;
+	return variables_apply(j->p->v, SIDE_RECORDED, &place, j->live_request.schema,
+			       x->header.api_version, j->live_body, &j->arena);
+}
+
+static bool to_version(struct job *j, const struct live_node *node, struct error *e)
+{
+	int version = version_at(node, j->x);
+
+	if (version < 0) {
+		error_set(e, ERR_UNSUPPORTED, "node %d does not know %s", node->id,
+			  api_name(j->x->header.api_key));
+		return false;
+	}
+	if (version == j->version)
+		return true;
+	if (convert_message(j->live_request.schema, j->version, version, j->p->v, SIDE_LIVE, NULL,
+			    j->live_body, &j->arena, e))
+		return false;
+	j->version = (int16_t)version;
+	j->live_request.version = version;
+	j->p->totals->converted += j->tries == 0;
+	return true;
+}
+
+static void put_on_line(struct job *j, struct line *line)
+{
+	bool answered = j->x->state != EXCHANGE_NO_ANSWER;
+
+	j->line = line;
+	j->under_way = answered;
+	j->sent_us = clock_now().mono_us;
+	live_send(line->live, answered ? &j->request : NULL,
+		  (struct bytes){j->frame.data, (int32_t)j->frame.len});
+	if (!line->dirty) {
+		line->dirty = true;
+		line->next_dirty = j->p->dirty;
+		j->p->dirty = line;
+	}
+	j->tries++;
+	j->p->totals->sent += j->tries == 1;
+	j->p->totals->again += j->tries > 1;
+}
+
+static bool write_frame(struct job *j, struct error *e)
+{
+	struct gather *g = &j->p->gather;
+
+	gather_reset(g);
+	buf_reset(&j->frame);
+	j->request.correlation_id = ++j->p->correlation_id;
+	if (frame_write_request(g, j->x->header.api_key, j->version, j->request.correlation_id,
+				j->x->header.client_id, j->live_body, e))
+		return false;
+	gather_flatten(g, &j->frame);
+	return !j->frame.bad;
+}
+
+/* Sends, or decides what becomes of it. */
+static void send(struct job *j)
+{
+	struct error e = ERROR_INIT;
+	const struct live_node *node;
+	struct line *line;
+	char text[700];
+
+	if (!prepare(j)) {
+		decide(j, REPLAY_LEFT_OUT, "too large for the memory of one exchange");
+		return;
+	}
+	node = route(j);
+	if (j->x->header.api_key == API_FETCH) {
+		shorten_fetch(j, j->live_body);
+		number_fetch(j, j->live_body, node->id);
+	}
+	if (!to_version(j, node, &e) || !write_frame(j, &e)) {
+		decide(j, REPLAY_LEFT_OUT, error_text(&e, text, sizeof(text)));
+		return;
+	}
+	line = line_to(j->p, j->x->conn, node, &e);
+	if (!line) {
+		decide(j, REPLAY_MISSING, error_text(&e, text, sizeof(text)));
+		return;
+	}
+	put_on_line(j, line);
+	if (j->x->state == EXCHANGE_NO_ANSWER)
+		decide(j, REPLAY_NOT_COMPARED, NULL);
+}
+
+static struct job *new_job(struct player *p, const struct session_exchange *x)
+{
+	struct job *j = p->pool;
+
+	if (j) {
+		struct arena arena = j->arena, found = j->found;
+		struct buf frame = j->frame;
+
+		p->pool = j->next;
+		p->pool_count--;
+		memset(j, 0, offsetof(struct job, differences));
+		j->arena = arena;
+		j->found = found;
+		j->frame = frame;
+	} else {
+		j = calloc(1, sizeof(*j));
+		if (!j)
+			abort();
+		arena_init(&j->arena, ARENA_EXCHANGE_MAX + (size_t)2 * FRAME_SIZE_MAX);
+		arena_init(&j->found, ARENA_EXCHANGE_MAX);
+		buf_init(&j->frame, (size_t)FRAME_SIZE_MAX + 4096);
+	}
+	j->p = p;
+	j->x = x;
+	j->version = -1;
+	j->wait_us = AGAIN_FIRST_US;
+	j->differences.count = j->differences.more = 0;
+	loop_timer_init(&j->timer, p->loop, on_timer, j);
+	p->jobs[x->index] = j;
+	return j;
+}
+
+/* ---- answers ---- */
+
+static int64_t recorded_pace_us(const struct player *p, const struct session_exchange *x)
+{
+	return p->start_us + (x->response_us - p->o->session->first_us);
+}
+
+/* Until when it may be asked again. */
+static int64_t patience_us(const struct job *j, int64_t now_us)
+{
+	const struct player *p = j->p;
+	int64_t until_us = recorded_pace_us(p, j->x), settle_us = REPLAY_SETTLE_US;
+
+	if (until_us < now_us)
+		until_us = now_us;
+	if (p->spent_us + settle_us > REPLAY_SETTLE_TOTAL_US)
+		settle_us = REPLAY_SETTLE_TOTAL_US - p->spent_us;
+	return until_us + (settle_us > 0 ? settle_us : 0);
+}
+
+/* Whether a live answer says that nothing was done and to try again, and the recorded one did not.
+ */
+static bool refused_for_now(const struct job *j, int version, const void *body)
+{
+	const struct session_exchange *x = j->x;
+	struct answer_errors live = answer_errors(x->header.api_key, version, body), then;
+
+	if (!live.count || live.retriable != live.count || live.fine)
+		return false;
+	if (live.stale)
+		live_cluster_refresh(j->p->cluster);
+	then = answer_errors(x->header.api_key, x->response_version, x->response_body);
+	return !then.retriable;
+}
+
+/* Where a group's or transaction's coordinator went. */
+static void look_for_coordinator(struct job *j)
+{
+	struct nature n = nature_of(j->x->header.api_key, j->version, j->live_body);
+	const struct str *key;
+
+	if (n.route != ROUTE_GROUP && n.route != ROUTE_TXN)
+		return;
+	key = holder_value(&j->live_request,
+			   n.route == ROUTE_TXN ? ROLE_TRANSACTIONAL_ID : ROLE_GROUP, NULL);
+	if (key && key->data)
+		live_cluster_look_for(j->p->cluster, n.route == ROUTE_TXN, *key);
+}
+
+static bool may_repeat(const struct job *j, int version, const void *body)
+{
+	struct nature n =
+		nature_of(j->x->header.api_key, j->x->header.api_version, j->x->request_body);
+
+	return n.question || refused_for_now(j, version, body);
+}
+
+/* Asks again after a pause; false: the time is up. */
+static bool repeat(struct job *j, int version, const void *body)
+{
+	int64_t now_us = clock_now().mono_us;
+
+	if (!may_repeat(j, version, body))
+		return false;
+	if (!j->until_us)
+		j->until_us = patience_us(j, now_us);
+	if (now_us >= j->until_us)
+		return false;
+	if (live_cluster_nodes(j->p->cluster) > 1 &&
+	    answer_errors(j->x->header.api_key, version, body).stale)
+		look_for_coordinator(j);
+	loop_timer_set(&j->timer, now_us + j->wait_us);
+	j->wait_us = 2 * j->wait_us < AGAIN_MAX_US ? 2 * j->wait_us : AGAIN_MAX_US;
+	return true;
+}
+
+static void on_timer(void *ctx, struct instant now)
+{
+	struct job *j = ctx;
+	struct player *p = j->p;
+
+	(void)now;
+	send(j);
+	steps(p);
+}
+
+static void learn(struct job *j, const struct answer *recorded, const struct answer *live)
+{
+	const struct session_exchange *x = j->x;
+	struct variables_place then = {peer_of(x), recorded->request, true},
+			       now = {peer_of(x), live->request, true};
+
+	variables_learn(j->p->v, &then, &now,
+			message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema,
+			recorded->version, recorded->body, live->version, live->body);
+}
+
+/* Those of the last try that an earlier one had as well: a Fetch that is asked again need not be
+ * told again what it was told before. */
+static void keep_common(const struct differences *before, struct differences *last)
+{
+	int32_t kept = 0;
+	bool related;
+
+	for (int32_t i = 0; i < last->count; i++) {
+		related = false;
+		for (int32_t k = 0; k < before->count && !related; k++)
+			related = difference_related(&before->items[k], &last->items[i]);
+		if (related)
+			last->items[kept++] = last->items[i];
+	}
+	last->count = kept;
+}
+
+/* Answers of two versions meet in the older one: what only the newer one has is not compared. */
+static bool meet_versions(struct job *j, struct answer *recorded, struct answer *live)
+{
+	const struct session_exchange *x = j->x;
+	const struct schema *s = message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema;
+	struct bytes frame = x->response;
+	int32_t correlation_id;
+	void *copy = NULL;
+	int64_t at;
+
+	if (live->version > recorded->version) {
+		if (convert_message(s, live->version, recorded->version, j->p->v, SIDE_LIVE,
+				    live->request, (void *)live->body, &j->arena, NULL))
+			return false;
+		live->version = recorded->version;
+	} else if (live->version < recorded->version) {
+		at = frame_read_response(frame, x->header.api_key, recorded->version,
+					 &correlation_id, NULL);
+		if (frame_decode(x->header.api_key, recorded->version, MESSAGE_RESPONSE,
+				 (struct bytes){frame.data + at, frame.len - (int32_t)at},
+				 &j->arena, &copy, NULL) < 0 ||
+		    convert_message(s, recorded->version, live->version, j->p->v, SIDE_RECORDED,
+				    recorded->request, copy, &j->arena, NULL))
+			return false;
+		recorded->body = copy;
+		recorded->version = live->version;
+	}
+	return true;
+}
+
+static void conclude(struct job *j, const struct answer *recorded, const struct answer *live)
+{
+	int64_t now_us = clock_now().mono_us;
+
+	if (j->until_us && now_us - j->until_us < REPLAY_SETTLE_US)
+		j->p->spent_us += REPLAY_SETTLE_US;
+	learn(j, recorded, live);
+	decide(j, REPLAY_DIFFERING, NULL);
+}
+
+static void judge(struct job *j, int version, void *body)
+{
+	const struct session_exchange *x = j->x;
+	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
+		      live = {version, body, &j->live_request};
+	struct differences last = {.arena = &j->found};
+
+	if (!meet_versions(j, &recorded, &live)) {
+		decide(j, REPLAY_NOT_COMPARED, "answers of two versions that can't be compared");
+		return;
+	}
+	compare_answers(j->p->compare, x->header.api_key, peer_of(x), &recorded, &live, &last);
+	if (x->header.api_key == API_FETCH && j->tries > 1)
+		keep_common(&j->differences, &last);
+	j->differences = last;
+	if (last.count == 0) {
+		learn(j, &recorded, &live);
+		decide(j, REPLAY_EQUAL, NULL);
+	} else if (!repeat(j, version, body)) {
+		conclude(j, &recorded, &live);
+	}
+}
+
+static int response_version(const struct job *j, struct bytes frame)
+{
+	if (j->x->header.api_key == API_API_VERSIONS && frame.len >= 6 &&
+	    wire_u16(frame.data + 4) == 35)
+		return 0;
+	return j->version;
+}
+
+/* An answer came. */
+static void take(struct job *j)
+{
+	const struct session_exchange *x = j->x;
+	struct bytes frame = {j->answer->data, (int32_t)j->answer->size};
+	int version = response_version(j, frame);
+	struct error e = ERROR_INIT;
+	void *body = NULL;
+	int32_t correlation_id;
+	char text[700];
+	int64_t at;
+
+	at = frame_read_response(frame, x->header.api_key, version, &correlation_id, &e);
+	if (at >= 0)
+		at = frame_decode(x->header.api_key, version, MESSAGE_RESPONSE,
+				  (struct bytes){frame.data + at, frame.len - (int32_t)at},
+				  &j->arena, &body, &e);
+	if (at < 0) {
+		decide(j, REPLAY_MISSING, error_text(&e, text, sizeof(text)));
+		return;
+	}
+	live_cluster_learn(j->p->cluster, x->header.api_key, j->live_body, body);
+	if (x->header.api_key == API_FETCH)
+		note_session(j, body);
+	if (x->state != EXCHANGE_ANSWERED || !x->response_body)
+		decide(j, REPLAY_NOT_COMPARED,
+		       x->response_body ? NULL : session_flaw_text(x->response_flaw));
+	else
+		judge(j, version, body);
+}
+
+/* ---- the course ---- */
+
+static void wait_until(struct player *p, int64_t mono_us)
+{
+	loop_timer_set(&p->pause, mono_us);
+}
+
+/* When a step may be taken; 0: now. */
+static int64_t due_us(struct player *p, const struct course_step *s)
+{
+	int64_t due_us = 0, gap_us;
+	struct nature n;
+
+	if (s->kind == COURSE_ANSWER)
+		return 0;
+	if (p->o->speed > 0)
+		due_us = p->start_us +
+			 (int64_t)((double)(s->time_us - p->o->session->first_us) / p->o->speed);
+	if (s->kind == COURSE_CLOSE)
+		return due_us;
+	n = nature_of(s->exchange->header.api_key, s->exchange->header.api_version,
+		      s->exchange->request_body);
+	if (n.rebalance && p->rebalance_us) {
+		gap_us = s->time_us - p->rebalance_us;
+		gap_us = gap_us < 0 ? 0 : gap_us > REBALANCE_GAP_US ? REBALANCE_GAP_US : gap_us;
+		if (gap_us >= 1000 && p->rebalance_live_us + gap_us > due_us)
+			due_us = p->rebalance_live_us + gap_us;
+	}
+	return due_us;
+}
+
+static void send_step(struct player *p, const struct course_step *s)
+{
+	const struct session_exchange *x = s->exchange;
+
+	if (nature_of(x->header.api_key, x->header.api_version, x->request_body).rebalance) {
+		p->rebalance_us = s->time_us;
+		p->rebalance_live_us = clock_now().mono_us;
+	}
+	send(new_job(p, x));
+}
+
+/* Takes one step; false: it must wait. */
+static bool step(struct player *p)
+{
+	const struct course_step *s = &p->course.steps[p->at];
+	int64_t due = due_us(p, s);
+	struct job *j;
+
+	if (due && due > clock_now().mono_us) {
+		wait_until(p, due);
+		return false;
+	}
+	switch (s->kind) {
+	case COURSE_SEND:
+		send_step(p, s);
+		break;
+	case COURSE_ANSWER:
+		j = p->jobs[s->exchange->index];
+		if (j && !j->decided) {
+			flush(p);
+			loop_timer_set(&p->patience, j->sent_us + REPLAY_ANSWER_US +
+							     (s->exchange->response_us -
+							      s->exchange->request_first_us));
+			return false;
+		}
+		break;
+	case COURSE_CLOSE:
+		close_lines(p, s->conn);
+	}
+	p->at++;
+	return true;
+}
+
+/* All requests went and all answers came that were due. */
+static void finish(struct player *p)
+{
+	p->over = true;
+	loop_timer_clear(&p->pause);
+	loop_timer_clear(&p->patience);
+	for (size_t i = 0; i < p->o->session->conns_count; i++)
+		close_lines(p, p->o->session->conns[i]);
+}
+
+static void steps(struct player *p)
+{
+	p->again = true;
+	if (p->stepping)
+		return;
+	p->stepping = true;
+	while (p->again && !p->over) {
+		p->again = false;
+		while (p->at < p->course.count && step(p))
+			;
+		flush(p);
+	}
+	if (p->at == p->course.count && !p->over)
+		finish(p);
+	p->stepping = false;
+}
+
+static void on_pause(void *ctx, struct instant now)
+{
+	(void)now;
+	steps(ctx);
+}
+
+/* The answer that everything waits for does not come. */
+static void on_patience(void *ctx, struct instant now)
+{
+	struct player *p = ctx;
+	const struct course_step *s = &p->course.steps[p->at];
+	struct job *j = p->at < p->course.count && s->kind == COURSE_ANSWER
+				? p->jobs[s->exchange->index]
+				: NULL;
+
+	(void)now;
+	if (j && !j->decided && clock_now().mono_us - j->sent_us >= REPLAY_ANSWER_US)
+		decide(j, REPLAY_MISSING,
+		       "no answer within a minute more than the recorded one took");
+	steps(p);
+}
+
+/* ---- the whole ---- */
+
+static void note(const struct player *p, const char *text)
+{
+	if (p->o->on_note)
+		p->o->on_note(p->o->ctx, text);
+}
+
+/* Topics that the session needs from its beginning and the cluster lacks. */
+static int make_topics(struct player *p, struct error *e)
+{
+	const struct seen *seen = p->o->seen;
+	char text[512];
+
+	for (size_t i = 0; i < seen->topics_count; i++) {
+		const struct seen_topic *t = &seen->topics[i];
+
+		if (t->is_internal || t->created || !t->partitions_count ||
+		    live_cluster_has_topic(p->cluster, t->name))
+			continue;
+		if (!p->o->create_topics) {
+			snprintf(text, sizeof(text),
+				 "topic " STR_FMT " is not there; --create-topics makes it with %d "
+				 "partitions",
+				 STR_ARG(t->name), t->partitions_count);
+			note(p, text);
+			continue;
+		}
+		if (live_cluster_create(p->cluster, t, e))
+			return e->code;
+		snprintf(text, sizeof(text), "topic " STR_FMT " made with %d partitions",
+			 STR_ARG(t->name), t->partitions_count);
+		note(p, text);
+	}
+	return 0;
+}
+
+static void find_cluster(void *user, const struct leaf *l)
+{
+	struct str *id = user;
+
+	if (l->field && l->role == ROLE_CLUSTER && l->field->type == FIELD_STRING && !id->len)
+		*id = *(const struct str *)l->value;
+}
+
+/* The cluster's id, which clients say back from their second connection on (KIP-1242). */
+static void know_cluster(struct player *p)
+{
+	const struct session *s = p->o->session;
+	struct str id = {NULL, 0}, live = live_cluster_id(p->cluster);
+
+	for (size_t i = 0; i < s->exchanges_count && !id.len; i++)
+		if (s->exchanges[i]->response_body)
+			leaves_each(
+				message_of_api(s->exchanges[i]->header.api_key, MESSAGE_RESPONSE)
+					->schema,
+				s->exchanges[i]->response_version, s->exchanges[i]->response_body,
+				find_cluster, &id);
+	if (id.len && live.len)
+		variables_bind_str(p->v, ROLE_CLUSTER, id, live);
+}
+
+static void know_names(struct player *p)
+{
+	const struct session *s = p->o->session;
+	const struct seen *seen = p->o->seen;
+	size_t n = live_cluster_nodes(p->cluster);
+
+	for (size_t i = 0; i < s->topics_count; i++)
+		variables_set_topic(p->v, SIDE_RECORDED, s->topics[i]->id, s->topics[i]->name);
+	for (size_t i = 0; i < seen->brokers_count && i < n; i++)
+		variables_bind_int(p->v, ROLE_BROKER, seen->brokers[i].node_id,
+				   live_cluster_node(p->cluster, i)->id);
+	know_cluster(p);
+	compare_set_brokers(p->compare, (int32_t)n);
+	variables_set_suffix(p->v, p->o->suffix);
+}
+
+static void tell_left_out(struct player *p)
+{
+	for (size_t i = 0; i < p->o->session->exchanges_count; i++) {
+		struct replay_result r = {.exchange = p->o->session->exchanges[i],
+					  .fate = REPLAY_LEFT_OUT,
+					  .why = left_out_text(p->course.left_out[i]),
+					  .version = -1,
+					  .node = -1};
+
+		if (p->course.left_out[i])
+			tell(p, &r);
+	}
+}
+
+static int prepare_player(struct player *p, struct error *e)
+{
+	for (size_t i = 0; i < p->o->ignored_count; i++)
+		if (compare_ignore(p->compare, p->o->ignored[i], e))
+			return e->code;
+	p->cluster = live_cluster_open(p->loop, &p->o->to, e);
+	if (!p->cluster)
+		return e->code;
+	know_names(p);
+	return make_topics(p, e);
+}
+
+static void play(struct player *p)
+{
+	tell_left_out(p);
+	p->start_us = clock_now().mono_us;
+	steps(p);
+	while (!p->over)
+		loop_turn(p->loop, TURN_US);
+	for (int role = 0; role < ROLE_COUNT; role++)
+		p->totals->unknown[role] = variables_unknown(p->v, (enum role)role);
+}
+
+static void release(struct player *p)
+{
+	struct epoch *e, *next_e;
+	struct line *line, *next;
+	struct job *j;
+
+	HASH_ITER (hh, p->epochs, e, next_e) {
+		HASH_DELETE(hh, p->epochs, e);
+		free(e);
+	}
+	for (size_t i = 0; i < p->o->session->conns_count; i++)
+		for (line = p->lines[i]; line; line = next) {
+			next = line->next;
+			live_free(line->live);
+			free(line);
+		}
+	p->pool_count = JOBS_POOL_MAX;
+	while ((j = p->pool)) {
+		p->pool = j->next;
+		free_job(p, j);
+	}
+	live_cluster_free(p->cluster);
+	compare_free(p->compare);
+	variables_free(p->v);
+	course_release(&p->course);
+	gather_release(&p->gather);
+	free(p->jobs);
+	free(p->lines);
+}
+
+int replay_client_run(struct loop *l, const struct replay_client_options *o,
+		      struct replay_totals *ret, struct error *e)
+{
+	struct player p = {.o = o, .totals = ret, .loop = l};
+	int rc;
+
+	*ret = (struct replay_totals){0};
+	p.v = variables_new();
+	p.compare = compare_new(p.v);
+	p.jobs = calloc(o->session->exchanges_count + 1, sizeof(*p.jobs));
+	p.lines = calloc(o->session->conns_count + 1, sizeof(*p.lines));
+	if (!p.jobs || !p.lines)
+		abort();
+	gather_init(&p.gather, (size_t)FRAME_SIZE_MAX + 4096);
+	loop_timer_init(&p.pause, l, on_pause, &p);
+	loop_timer_init(&p.patience, l, on_patience, &p);
+	course_init(&p.course, o->session);
+	rc = prepare_player(&p, e);
+	if (rc == 0)
+		play(&p);
+	release(&p);
+	return rc;
+}
