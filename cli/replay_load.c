@@ -94,7 +94,7 @@ static struct session *load(struct loading *l, const char *file,
 struct session *replay_load(const struct command *command, const char *file, const char *filter,
 			    const struct decode_options *decode, int *ret_status)
 {
-	struct loading l = {NULL, names_new(), sessions_new()};
+	struct loading l = {NULL, names_new(), sessions_new(NULL)};
 	struct error e = ERROR_INIT;
 	struct session *s = NULL;
 

@@ -2,7 +2,8 @@
  * not there yet stops it. Each request that is sent is a job, until its fate is decided.
  *
  * Invariants: a connection of the recording has at most one live connection to each node; a job's
- * arena lives until the job is decided; steps() is never entered from inside itself. */
+ * arena lives until the job is decided; steps are taken between turns of the loop, never inside of
+ * its callbacks. */
 #include "harness/replay_client.h"
 
 #include "protocol/frame.h"
@@ -88,10 +89,8 @@ struct player {
 	int32_t pool_count;
 	struct gather gather;
 	int32_t correlation_id;
-	bool stepping, again, over;
+	bool over;
 };
-
-static void steps(struct player *p);
 
 /* ---- results ---- */
 
@@ -233,12 +232,11 @@ static void on_closed(void *ctx)
 	}
 	live_free(line->live);
 	line->live = NULL;
-	steps(p);
 }
 
 static void on_idle(void *ctx)
 {
-	steps(((struct line *)ctx)->p);
+	(void)ctx;
 }
 
 static const struct live_callbacks callbacks = {on_answer, on_closed, on_idle};
@@ -651,12 +649,8 @@ static bool repeat(struct job *j, int version, const void *body)
 
 static void on_timer(void *ctx, struct instant now)
 {
-	struct job *j = ctx;
-	struct player *p = j->p;
-
 	(void)now;
-	send(j);
-	steps(p);
+	send(ctx);
 }
 
 static void learn(struct job *j, const struct answer *recorded, const struct answer *live)
@@ -875,25 +869,18 @@ static void finish(struct player *p)
 
 static void steps(struct player *p)
 {
-	p->again = true;
-	if (p->stepping)
-		return;
-	p->stepping = true;
-	while (p->again && !p->over) {
-		p->again = false;
-		while (p->at < p->course.count && step(p))
-			;
-		flush(p);
-	}
-	if (p->at == p->course.count && !p->over)
+	while (p->at < p->course.count && step(p))
+		;
+	flush(p);
+	if (p->at == p->course.count)
 		finish(p);
-	p->stepping = false;
 }
 
+/* Only to wake the loop. */
 static void on_pause(void *ctx, struct instant now)
 {
+	(void)ctx;
 	(void)now;
-	steps(ctx);
 }
 
 /* The answer that everything waits for does not come. */
@@ -909,7 +896,6 @@ static void on_patience(void *ctx, struct instant now)
 	if (j && !j->decided && clock_now().mono_us - j->sent_us >= REPLAY_ANSWER_US)
 		decide(j, REPLAY_MISSING,
 		       "no answer within a minute more than the recorded one took");
-	steps(p);
 }
 
 /* ---- the whole ---- */
@@ -1020,8 +1006,7 @@ static void play(struct player *p)
 {
 	tell_left_out(p);
 	p->start_us = clock_now().mono_us;
-	steps(p);
-	while (!p->over)
+	for (steps(p); !p->over; steps(p))
 		loop_turn(p->loop, TURN_US);
 	for (int role = 0; role < ROLE_COUNT; role++)
 		p->totals->unknown[role] = variables_unknown(p->v, (enum role)role);
