@@ -7,24 +7,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define AT(field) offsetof(struct broker_config, field)
+
 static const struct {
 	const char *key;
 	size_t at;
 	int32_t value, min;
 } numbers[] = {
-	{"group.min.session.timeout.ms", offsetof(struct broker_config, group_session_min_ms), 6000,
+	{"group.min.session.timeout.ms", AT(group_session_min_ms), 6000, 1},
+	{"group.max.session.timeout.ms", AT(group_session_max_ms), 1800000, 1},
+	{"group.initial.rebalance.delay.ms", AT(group_initial_delay_ms), 0, 0},
+	{"group.max.size", AT(group_max_size), INT32_MAX, 1},
+	{"group.consumer.session.timeout.ms", AT(consumer_session_ms), 45000, 1},
+	{"group.consumer.heartbeat.interval.ms", AT(consumer_heartbeat_ms), 5000, 1},
+	{"group.consumer.assignment.interval.ms", AT(consumer_interval_ms), 1000, 0},
+	{"group.consumer.max.size", AT(consumer_max_size), INT32_MAX, 1},
+	{"offset.metadata.max.bytes", AT(offset_metadata_max), 4096, 1},
+	{"offsets.retention.minutes", AT(offsets_retention_minutes), 10080, 1},
+	{"offsets.retention.check.interval.ms", AT(offsets_check_ms), 600000, 1},
+	{"producer.id.expiration.ms", AT(producer_id_expiration_ms), 86400000, 1},
+	{"transaction.max.timeout.ms", AT(txn_timeout_max_ms), 900000, 1},
+	{"transaction.abort.timed.out.transaction.cleanup.interval.ms", AT(txn_abort_check_ms),
+	 10000, 1},
+	{"transactional.id.expiration.ms", AT(txn_id_expiration_ms), 604800000, 1},
+	{"transaction.remove.expired.transaction.cleanup.interval.ms", AT(txn_cleanup_ms), 3600000,
 	 1},
-	{"group.max.session.timeout.ms", offsetof(struct broker_config, group_session_max_ms),
-	 1800000, 1},
-	{"group.initial.rebalance.delay.ms", offsetof(struct broker_config, group_initial_delay_ms),
-	 0, 0},
-	{"group.consumer.session.timeout.ms", offsetof(struct broker_config, consumer_session_ms),
-	 45000, 1},
-	{"group.consumer.heartbeat.interval.ms",
-	 offsetof(struct broker_config, consumer_heartbeat_ms), 5000, 1},
-	{"offset.metadata.max.bytes", offsetof(struct broker_config, offset_metadata_max), 4096, 1},
-	{"transaction.max.timeout.ms", offsetof(struct broker_config, txn_timeout_max_ms), 900000,
-	 1},
+	{"log.retention.check.interval.ms", AT(retention_check_ms), 300000, 1},
+	{"log.cleaner.backoff.ms", AT(cleaner_backoff_ms), 15000, 1},
+	{"fetch.max.bytes", AT(fetch_bytes_max), 57671680, 1024},
+	{"max.incremental.fetch.session.cache.slots", AT(fetch_sessions_max), 1000, 0},
+	{"max.request.partition.size.limit", AT(describe_partitions_max), 2000, 1},
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -52,7 +64,7 @@ static int32_t *number_at(struct broker_config *bc, size_t i)
 void broker_config_fill(struct broker_config *bc)
 {
 	for (size_t i = 0; i < NUMBERS; i++)
-		if (!*number_at(bc, i))
+		if (!*number_at(bc, i) && !(bc->given >> i & 1))
 			*number_at(bc, i) = numbers[i].value;
 	if (!bc->has_node_id)
 		bc->first_node_id = 1;
@@ -84,6 +96,50 @@ static int set_unit(struct topic_config *topics, size_t i, struct str value)
 	return set_topic(topics, units[i].topic_key, str_of(text));
 }
 
+static int set_rack(struct broker_config *bc, struct str value)
+{
+	if (!value.len || value.len >= (int32_t)sizeof(bc->racks))
+		return ERR_USAGE;
+	snprintf(bc->racks, sizeof(bc->racks), STR_FMT, STR_ARG(value));
+	return 1;
+}
+
+/* One of two words for a flag. */
+static int set_flag(bool *flag, struct str value, const char *yes, const char *no)
+{
+	if (!str_is(value, yes) && !str_is(value, no))
+		return ERR_USAGE;
+	*flag = str_is(value, yes);
+	return 1;
+}
+
+static int set_migration(struct broker_config *bc, struct str value)
+{
+	bool up = str_is(value, "upgrade"), down = str_is(value, "downgrade");
+
+	if (!up && !down && !str_is(value, "bidirectional") && !str_is(value, "disabled"))
+		return ERR_USAGE;
+	bc->no_upgrade = down || str_is(value, "disabled");
+	bc->no_downgrade = up || str_is(value, "disabled");
+	return 1;
+}
+
+/* The keys that take words: as broker_config_set. */
+static int set_word(struct broker_config *bc, struct str key, struct str value)
+{
+	if (str_is(key, "broker.rack"))
+		return set_rack(bc, value);
+	if (str_is(key, "replica.selector.class"))
+		return set_flag(&bc->rack_selector, value, SELECTOR_RACK, SELECTOR_LEADER);
+	if (str_is(key, "transaction.partition.verification.enable"))
+		return set_flag(&bc->no_verification, value, "false", "true");
+	if (str_is(key, "delete.topic.enable"))
+		return set_flag(&bc->no_topic_deletion, value, "false", "true");
+	if (str_is(key, "group.consumer.migration.policy"))
+		return set_migration(bc, value);
+	return 0;
+}
+
 int broker_config_set(struct broker_config *bc, struct topic_config *topics, struct str key,
 		      struct str value)
 {
@@ -98,24 +154,15 @@ int broker_config_set(struct broker_config *bc, struct topic_config *topics, str
 		bc->has_node_id = true;
 		return 1;
 	}
-	if (str_is(key, "broker.rack")) {
-		if (!value.len || value.len >= (int32_t)sizeof(bc->racks))
-			return ERR_USAGE;
-		snprintf(bc->racks, sizeof(bc->racks), STR_FMT, STR_ARG(value));
-		return 1;
-	}
-	if (str_is(key, "replica.selector.class")) {
-		if (!str_is(value, SELECTOR_RACK) && !str_is(value, SELECTOR_LEADER))
-			return ERR_USAGE;
-		bc->rack_selector = str_is(value, SELECTOR_RACK);
-		return 1;
-	}
+	if (set_word(bc, key, value))
+		return set_word(bc, key, value);
 	for (size_t i = 0; i < NUMBERS; i++) {
 		if (!str_is(key, numbers[i].key))
 			continue;
 		if (!parse(value, &n) || n < numbers[i].min || n > INT32_MAX)
 			return ERR_USAGE;
 		*number_at(bc, i) = (int32_t)n;
+		bc->given |= UINT64_C(1) << i;
 		return 1;
 	}
 	for (size_t i = 0; i < UNITS; i++)

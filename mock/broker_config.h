@@ -18,13 +18,33 @@ struct broker_config {
 					 */
 	int32_t consumer_session_ms;	/* group.consumer.session.timeout.ms; 45000 */
 	int32_t consumer_heartbeat_ms;	/* group.consumer.heartbeat.interval.ms; 5000 */
+	int32_t consumer_interval_ms;	/* group.consumer.assignment.interval.ms; 1000 */
+	int32_t group_max_size;		/* group.max.size; no limit */
+	int32_t consumer_max_size;	/* group.consumer.max.size; no limit */
 	int32_t offset_metadata_max;	/* offset.metadata.max.bytes; 4096 */
-	int32_t txn_timeout_max_ms;	/* transaction.max.timeout.ms; 900000 */
+	int32_t offsets_retention_minutes; /* offsets.retention.minutes; 7 days */
+	int32_t offsets_check_ms;	   /* offsets.retention.check.interval.ms; 600000 */
+	int32_t producer_id_expiration_ms; /* producer.id.expiration.ms; a day */
+	int32_t txn_timeout_max_ms;	   /* transaction.max.timeout.ms; 900000 */
+	int32_t txn_abort_check_ms; /* transaction.abort.timed.out.transaction.cleanup.interval.ms;
+				       10000 */
+	int32_t txn_id_expiration_ms; /* transactional.id.expiration.ms; 7 days */
+	int32_t txn_cleanup_ms;	      /* transaction.remove.expired.transaction.cleanup.interval.ms;
+					 3600000 */
+	int32_t retention_check_ms;   /* log.retention.check.interval.ms; 300000 */
+	int32_t cleaner_backoff_ms;   /* log.cleaner.backoff.ms; 15000 */
+	int32_t fetch_bytes_max;      /* fetch.max.bytes; 57671680 */
+	int32_t fetch_sessions_max;   /* max.incremental.fetch.session.cache.slots; 1000 */
+	int32_t describe_partitions_max; /* max.request.partition.size.limit; 2000 */
+	uint64_t given; /* which of the numbers above are set, by their place in the table: 0 may
+			   be, too */
 	/* What topics have unless they say otherwise (the log.* keys); NULL: Kafka's defaults. The
 	 * caller's; outlives the cluster. */
 	const struct topic_config *topics;
 	char racks[256]; /* broker.rack: of all, or of the brokers in turn, with commas; "" none */
 	bool no_upgrade, no_downgrade; /* group.consumer.migration.policy */
+	bool no_verification;	       /* transaction.partition.verification.enable=false */
+	bool no_topic_deletion;	       /* delete.topic.enable=false */
 	bool rack_selector; /* replica.selector.class: consumers are sent to their rack (KIP-392) */
 };
 

@@ -313,7 +313,8 @@ static void on_retention(struct cluster *c, void *owner)
 	(void)owner;
 	retention_run(c, NULL);
 	if (any(c, false))
-		timer_set(&c->timers, &c->retention_timer, c->now.mono_us + RETENTION_CHECK_US);
+		timer_set(&c->timers, &c->retention_timer,
+			  c->now.mono_us + c->config.broker.retention_check_ms * INT64_C(1000));
 }
 
 static void on_compaction(struct cluster *c, void *owner)
@@ -321,7 +322,8 @@ static void on_compaction(struct cluster *c, void *owner)
 	(void)owner;
 	compaction_run(c, NULL, false);
 	if (any(c, true))
-		timer_set(&c->timers, &c->compaction_timer, c->now.mono_us + CLEANER_CHECK_US);
+		timer_set(&c->timers, &c->compaction_timer,
+			  c->now.mono_us + c->config.broker.cleaner_backoff_ms * INT64_C(1000));
 }
 
 void cleaner_arm(struct cluster *c, const struct topic *t)
@@ -329,7 +331,9 @@ void cleaner_arm(struct cluster *c, const struct topic *t)
 	c->retention_timer.on_due = on_retention;
 	c->compaction_timer.on_due = on_compaction;
 	if (!c->retention_timer.at)
-		timer_set(&c->timers, &c->retention_timer, c->now.mono_us + RETENTION_CHECK_US);
+		timer_set(&c->timers, &c->retention_timer,
+			  c->now.mono_us + c->config.broker.retention_check_ms * INT64_C(1000));
 	if (t->config.compact && !c->compaction_timer.at)
-		timer_set(&c->timers, &c->compaction_timer, c->now.mono_us + CLEANER_CHECK_US);
+		timer_set(&c->timers, &c->compaction_timer,
+			  c->now.mono_us + c->config.broker.cleaner_backoff_ms * INT64_C(1000));
 }

@@ -7,9 +7,6 @@
 struct cluster;
 struct topic;
 
-#define RETENTION_CHECK_US ((int64_t)300000000) /* log.retention.check.interval.ms */
-#define CLEANER_CHECK_US   ((int64_t)15000000)	/* log.cleaner.backoff.ms */
-
 /* Deletes the segments of the topic (NULL: of all) that are too old or too many, where its
  * cleanup.policy says delete. */
 void retention_run(struct cluster *c, const struct topic *t);

@@ -137,6 +137,11 @@ void consumer_group_init(struct cluster *c, struct group *g)
 	g->consumer->assignor = uniform;
 }
 
+bool consumer_group_full(const struct cluster *c, const struct group *g)
+{
+	return (int32_t)HASH_CNT(by_id, g->consumer->members) >= c->config.broker.consumer_max_size;
+}
+
 struct consumer_member *consumer_find(const struct group *g, struct str id)
 {
 	struct consumer_member *m = NULL;
@@ -396,7 +401,7 @@ void consumer_group_update(struct cluster *c, struct group *g)
 {
 	struct consumer_group *cg = g->consumer;
 	int32_t interval_ms = configs_group_number(c, g->id, "consumer.assignment.interval.ms",
-						   CONSUMER_INTERVAL_MS);
+						   c->config.broker.consumer_interval_ms);
 	bool first = cg->assignment_epoch == 0;
 
 	if (find_all_eligible(c, cg) && cg->epoch == cg->assignment_epoch)

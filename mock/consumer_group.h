@@ -7,8 +7,6 @@
 #include "mock/group.h"
 #include "mock/tp_set.h"
 
-#define CONSUMER_INTERVAL_MS 1000 /* group.consumer.assignment.interval.ms (seen on 4.4.0) */
-
 enum consumer_state {
 	CONSUMER_STABLE,
 	CONSUMER_UNREVOKED,  /* must give partitions up first */
@@ -51,6 +49,9 @@ void consumer_group_init(struct cluster *c, struct group *g);
 void consumer_group_release(struct cluster *c, struct group *g);
 /* "Empty", "Assigning", "Reconciling" or "Stable". */
 const char *consumer_group_state(const struct group *g);
+
+/* group.consumer.max.size is reached. */
+bool consumer_group_full(const struct cluster *c, const struct group *g);
 
 struct consumer_member *consumer_find(const struct group *g, struct str id);
 struct consumer_member *consumer_by_instance(const struct group *g, struct str instance_id);

@@ -237,6 +237,9 @@ static struct refusal beat(struct cluster *c, struct call *call, struct group *g
 	struct refusal no;
 	bool changed = false;
 
+	if (q->member_epoch == EPOCH_JOIN && !consumer_find(g, q->member_id) &&
+	    consumer_group_full(c, g))
+		return (struct refusal){ERROR_GROUP_MAX_SIZE_REACHED, "The group is full."};
 	no = find_member(c, g, q, &m, &changed);
 	if (no.code)
 		return no;

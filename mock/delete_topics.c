@@ -109,6 +109,12 @@ enum call_result delete_topics_work(struct cluster *c, struct call *call)
 	int32_t count = q->topic_names_count + q->topics_count;
 	struct asked_list list;
 
+	if (c->config.broker.no_topic_deletion) {
+		fault_refuse(c, call,
+			     call->header.api_version < 3 ? ERROR_INVALID_REQUEST
+							  : ERROR_TOPIC_DELETION_DISABLED);
+		return CALL_ANSWER;
+	}
 	w.response->responses = CALL_ARRAY(call, struct delete_topics_response_responses, count);
 	asked_init(&list, call, count);
 	ask(&w, &list);

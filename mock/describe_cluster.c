@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-#define ENDPOINT_BROKERS	1
-#define RESPONSE_PARTITIONS_MAX 2000 /* max.request.partition.size.limit */
+#define ENDPOINT_BROKERS 1
 
 enum call_result describe_cluster_work(struct cluster *c, struct call *call)
 {
@@ -156,8 +155,8 @@ enum call_result describe_topic_partitions_work(struct cluster *c, struct call *
 		fault_refuse(c, call, whole_error(q));
 		return CALL_ANSWER;
 	}
-	if (room > RESPONSE_PARTITIONS_MAX)
-		room = RESPONSE_PARTITIONS_MAX;
+	if (room > c->config.broker.describe_partitions_max)
+		room = c->config.broker.describe_partitions_max;
 	if (room < 1)
 		room = 1;
 	r->topics = CALL_ARRAY(call, topic_answer, count);

@@ -9,8 +9,6 @@
 #include "mock/state.h"
 #include "protocol/records_convert.h"
 
-#define FETCH_BYTES_MAX 57671680 /* fetch.max.bytes of a broker */
-
 struct fetch_work {
 	struct cluster *c;
 	struct call *call;
@@ -307,8 +305,9 @@ static enum call_result answer(struct fetch_work *w)
 {
 	struct fetch *f = w->fetch;
 	int32_t max_bytes = w->request->max_bytes;
+	int32_t most = w->c->config.broker.fetch_bytes_max;
 
-	w->left = max_bytes < FETCH_BYTES_MAX ? max_bytes : FETCH_BYTES_MAX;
+	w->left = max_bytes < most ? max_bytes : most;
 	w->one = true;
 	w->response->session_id = f->session_id;
 	w->response->responses =

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-#define SESSIONS_MAX	  1000 /* of a broker: max.incremental.fetch.session.cache.slots */
 #define SESSION_IDLE_US	  ((int64_t)120000000) /* after which another may have its slot */
 #define EPOCH_INITIAL	  0
 #define EPOCH_SESSIONLESS (-1)
@@ -127,7 +126,7 @@ static bool make_room(struct cluster *c, int32_t broker)
 		if (!oldest || s->used_us < oldest->used_us)
 			oldest = s;
 	}
-	if (count < SESSIONS_MAX)
+	if (count < c->config.broker.fetch_sessions_max)
 		return true;
 	if (c->now.mono_us - oldest->used_us < SESSION_IDLE_US)
 		return false;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "mock/consumer_group.h"
+#include "mock/consumer_protocol.h"
 #include "mock/mem.h"
 #include "mock/offsets.h"
 #include "mock/state.h"
@@ -82,6 +83,7 @@ static void set_state(struct cluster *c, struct group *g, enum group_state state
 	struct json j;
 
 	g->state = state;
+	g->state_since_ms = instant_wall_ms(c->now);
 	if (!cluster_listened(c))
 		return;
 	buf_reset(&c->scratch);
@@ -120,6 +122,8 @@ struct group *group_new(struct cluster *c, struct str id)
 	g->id = mem_str(id);
 	g->rebalance.on_due = on_rebalance_due;
 	g->rebalance.owner = g;
+	g->state_since_ms = instant_wall_ms(c->now);
+	expiry_arm_offsets(c);
 	HASH_ADD_KEYPTR(by_id, c->groups.by_id, g->id.data, (unsigned)id.len, g);
 	return g;
 }
@@ -209,6 +213,7 @@ void group_clear(struct cluster *c, struct group *g)
 	mem_str_free(g->protocol);
 	g->protocol = (struct str){0};
 	g->state = GROUP_EMPTY;
+	g->state_since_ms = instant_wall_ms(c->now);
 	g->generation = 0;
 }
 
@@ -389,6 +394,41 @@ void group_remove_member(struct cluster *c, struct member *m, const char *reason
 		group_rebalance(c, g, reason);
 	else if (g->state == GROUP_PREPARING_REBALANCE)
 		group_maybe_complete_join(c, g);
+}
+
+/* ---- subscriptions ---- */
+
+/* Whether a classic member's subscription holds the topic. */
+static bool subscription_has(struct bytes metadata, struct str topic, struct arena *arena)
+{
+	struct consumer_protocol_subscription s;
+	int16_t version;
+
+	if (!subscription_read(metadata, arena, &s, &version))
+		return false;
+	for (int32_t i = 0; i < s.topics_count; i++)
+		if (str_eq(s.topics[i], topic))
+			return true;
+	return false;
+}
+
+bool group_subscribes(const struct group *g, const struct topic *t, struct arena *arena)
+{
+	struct tp first;
+
+	if (!t)
+		return false;
+	memset(&first, 0, sizeof(first));
+	first.topic_id = t->id;
+	if (g->consumer)
+		for (struct consumer_member *m = g->consumer->members; m; m = m->by_id.next)
+			if (tp_set_has(&m->eligible, first))
+				return true;
+	for (const struct member *m = g->members; m; m = m->by_id.next)
+		for (int32_t i = 0; i < m->protocols_count; i++)
+			if (subscription_has(m->protocols[i].metadata, t->name, arena))
+				return true;
+	return false;
 }
 
 /* ---- protocols ---- */

@@ -52,10 +52,12 @@ struct pending_member {
 struct offset_entry;
 struct known_protocol;
 struct consumer_group;
+struct topic;
 
 struct group {
 	struct str id;
 	enum group_state state;
+	int64_t state_since_ms; /* wall */
 	int32_t generation;
 	struct str protocol_type, protocol; /* null while there is none */
 	struct member *leader;
@@ -136,6 +138,10 @@ void group_maybe_complete_join(struct cluster *c, struct group *g);
 
 /* The leader's assignment is there (each member's assignment field set): the group is stable. */
 void group_assigned(struct cluster *c, struct group *g);
+
+/* Whether a member, of either kind, is subscribed to the topic (NULL: to none). arena: for reading.
+ */
+bool group_subscribes(const struct group *g, const struct topic *t, struct arena *arena);
 
 /* The session goes on from now. */
 void member_alive(struct cluster *c, struct member *m);

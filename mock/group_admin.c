@@ -2,7 +2,6 @@
  * and KIP-848 groups have describing APIs of their own; each says of the other kind that it is not
  * there. */
 #include "mock/consumer_group.h"
-#include "mock/consumer_protocol.h"
 #include "mock/coordinator.h"
 #include "mock/fault.h"
 #include "mock/offsets.h"
@@ -275,37 +274,6 @@ enum call_result delete_groups_work(struct cluster *c, struct call *call)
 
 /* ---- OffsetDelete ---- */
 
-/* Whether a classic member's subscription holds the topic. */
-static bool subscription_has(struct bytes metadata, struct str topic, struct arena *arena)
-{
-	struct consumer_protocol_subscription s;
-	int16_t version;
-
-	if (!subscription_read(metadata, arena, &s, &version))
-		return false;
-	for (int32_t i = 0; i < s.topics_count; i++)
-		if (str_eq(s.topics[i], topic))
-			return true;
-	return false;
-}
-
-static bool subscribed(const struct call *call, const struct group *g, const struct topic *t)
-{
-	struct tp first;
-
-	memset(&first, 0, sizeof(first));
-	first.topic_id = t->id;
-	if (g->consumer)
-		for (struct consumer_member *m = g->consumer->members; m; m = m->by_id.next)
-			if (tp_set_has(&m->eligible, first))
-				return true;
-	for (const struct member *m = g->members; m; m = m->by_id.next)
-		for (int32_t i = 0; i < m->protocols_count; i++)
-			if (subscription_has(m->protocols[i].metadata, t->name, call->arena))
-				return true;
-	return false;
-}
-
 static int16_t delete_one(const struct call *call, struct group *g, const struct topic *t,
 			  int32_t partition)
 {
@@ -313,7 +281,7 @@ static int16_t delete_one(const struct call *call, struct group *g, const struct
 
 	if (!t || !partition_find(t, partition))
 		return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-	if (subscribed(call, g, t))
+	if (group_subscribes(g, t, call->arena))
 		return ERROR_GROUP_SUBSCRIBED_TO_TOPIC;
 	o = offset_find(g, t->id, partition);
 	if (o)

@@ -231,6 +231,19 @@ static int16_t join_check(const struct cluster *c, const struct call *call)
 	return ERROR_NONE;
 }
 
+/* group.max.size */
+static bool has_room(const struct cluster *c, const struct group *g, struct str member_id)
+{
+	const struct member *m = member_find(g, member_id);
+
+	if (g->state == GROUP_EMPTY)
+		return true;
+	if (g->state == GROUP_PREPARING_REBALANCE)
+		return (m && m->awaiting_join) ||
+		       g->awaiting_join_count < c->config.broker.group_max_size;
+	return m || g->members_count < c->config.broker.group_max_size;
+}
+
 static enum call_result join_as(struct cluster *c, struct call *call, struct group *g,
 				const struct member_spec *spec)
 {
@@ -276,6 +289,8 @@ enum call_result join_group_work(struct cluster *c, struct call *call)
 	if (!g)
 		g = group_new(c, q->group_id);
 	consumer_group_release(c, g);
+	if (!has_room(c, g, q->member_id))
+		return group_join_error(call, ERROR_GROUP_MAX_SIZE_REACHED, str_of(no_text));
 	if (!group_supports(g, q->protocol_type, spec.protocols, spec.protocols_count))
 		return group_join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, q->member_id);
 	return join_as(c, call, g, &spec);

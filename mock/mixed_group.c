@@ -205,6 +205,8 @@ enum call_result mixed_join(struct cluster *c, struct call *call, struct group *
 	char made[UUID_TEXT_SIZE];
 	int16_t version, code;
 
+	if (!consumer_find(g, q->member_id) && consumer_group_full(c, g))
+		return group_join_error(call, ERROR_GROUP_MAX_SIZE_REACHED, str_of(""));
 	if (!supports(g, q))
 		return group_join_error(call, ERROR_INCONSISTENT_GROUP_PROTOCOL, str_of(""));
 	if (!id.len) {

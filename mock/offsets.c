@@ -46,6 +46,7 @@ void offset_commit(struct cluster *c, struct group *g, struct offset_key key, in
 	o->offset = offset;
 	o->leader_epoch = leader_epoch;
 	o->committed_ms = instant_wall_ms(c->now);
+	o->expire_ms = -1;
 }
 
 void offset_delete(struct group *g, struct offset_entry *o)
@@ -126,13 +127,20 @@ static int16_t commit_check(struct cluster *c, const struct call *call, struct g
 	return ERROR_NONE;
 }
 
-static int16_t commit_one(struct cluster *c, struct group *g, const struct topic *t,
+/* Versions 2 to 4 may say how long an offset shall be kept. */
+static int16_t commit_one(struct cluster *c, const struct call *call, struct group *g,
+			  const struct topic *t,
 			  const struct offset_commit_request_topics_partitions *p)
 {
+	const struct offset_commit_request *q = call->request;
+
 	if (p->committed_metadata.len > c->config.broker.offset_metadata_max)
 		return ERROR_OFFSET_METADATA_TOO_LARGE;
 	offset_commit(c, g, key_of(t->id, p->partition_index), p->committed_offset,
 		      p->committed_leader_epoch, p->committed_metadata);
+	if (q->retention_time_ms >= 0)
+		offset_find(g, t->id, p->partition_index)->expire_ms =
+			instant_wall_ms(c->now) + q->retention_time_ms;
 	return ERROR_NONE;
 }
 
@@ -161,7 +169,7 @@ static void commit_topic(struct cluster *c, struct call *call, struct group *g, 
 		else if (!partition_find(t, p->partition_index))
 			*ret = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 		else
-			*ret = code ? code : commit_one(c, g, t, p);
+			*ret = code ? code : commit_one(c, call, g, t, p);
 	}
 }
 

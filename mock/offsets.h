@@ -16,6 +16,8 @@ struct offset_entry {
 	int32_t leader_epoch;
 	struct str metadata;
 	int64_t committed_ms; /* wall */
+	int64_t expire_ms; /* wall, as the client asked (up to OffsetCommit 4); -1: by the group's
+			      rule */
 	UT_hash_handle hh;
 };
 

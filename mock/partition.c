@@ -4,6 +4,7 @@
 
 #include "mock/cleaner.h"
 #include "mock/state.h"
+#include "protocol/records_bytes.h"
 
 #include <stdlib.h>
 
@@ -78,6 +79,8 @@ int64_t partition_append(struct cluster *c, struct partition *p, const struct lo
 	base_offset = b->base_offset;
 
 	cleaner_arm(c, p->topic);
+	if (get_i64(what->batch.data + BATCH_AT_PRODUCER_ID) >= 0)
+		expiry_arm_producers(c);
 	emit_appended(c, p, b, call);
 	waitlist_wake(c, &p->waiters);
 	return base_offset;

@@ -118,6 +118,18 @@ void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t c
 	p->last_timestamp = timestamp;
 }
 
+void producers_expire(struct producers *ps, int64_t before_ms)
+{
+	struct producer *p, *next;
+
+	HASH_ITER (hh, ps->by_id, p, next) {
+		if (p->txn_first_offset >= 0 || p->last_timestamp > before_ms)
+			continue;
+		HASH_DEL(ps->by_id, p);
+		free(p);
+	}
+}
+
 void producers_truncate(struct producers *ps, int64_t end)
 {
 	struct producer *p, *next;

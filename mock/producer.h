@@ -53,6 +53,9 @@ int16_t producer_check(const struct producers *ps, const struct producer_claim *
 struct producer *producer_note(struct producers *ps, const struct producer_claim *claim,
 			       int64_t first_offset, int64_t timestamp);
 
+/* Forgets who last wrote at or before that time (wall, ms) and has no transaction open. */
+void producers_expire(struct producers *ps, int64_t before_ms);
+
 /* The log now ends at that offset: what was written beyond it is forgotten, and producers of which
  * nothing is left. */
 void producers_truncate(struct producers *ps, int64_t end);

@@ -8,6 +8,7 @@
 #include "mock/cluster.h"
 #include "mock/configs.h"
 #include "mock/coordinator.h"
+#include "mock/expiry.h"
 #include "mock/features.h"
 #include "mock/fetch.h"
 #include "mock/group.h"
@@ -37,6 +38,7 @@ struct cluster {
 	struct version_range versions[API_KEY_MAX + 1];
 	struct timers timers;
 	struct timer retention_timer, compaction_timer;
+	struct expiry expiry;
 	struct call *ready_first, *ready_last;
 	struct configs configs;
 	struct features features;

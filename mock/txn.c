@@ -50,16 +50,31 @@ static void clear(struct cluster *c, struct txn *t)
 	timer_unset(&c->timers, &t->timeout);
 }
 
+static void txn_free(struct cluster *c, struct txn *t)
+{
+	HASH_DELETE(by_id, c->txns.by_id, t);
+	clear(c, t);
+	mem_str_free(t->id);
+	free(t);
+}
+
 void txns_release(struct cluster *c)
 {
 	struct txn *t, *next;
 
-	HASH_ITER (by_id, c->txns.by_id, t, next) {
-		HASH_DELETE(by_id, c->txns.by_id, t);
-		clear(c, t);
-		mem_str_free(t->id);
-		free(t);
-	}
+	HASH_ITER (by_id, c->txns.by_id, t, next)
+		txn_free(c, t);
+}
+
+void txns_expire(struct cluster *c, int64_t before_ms)
+{
+	struct txn *t, *next;
+
+	HASH_ITER (by_id, c->txns.by_id, t, next)
+		if ((t->state == TXN_EMPTY || t->state == TXN_COMPLETE_COMMIT ||
+		     t->state == TXN_COMPLETE_ABORT) &&
+		    t->updated_ms <= before_ms)
+			txn_free(c, t);
 }
 
 int64_t producer_id_new(struct cluster *c)
@@ -97,6 +112,7 @@ static void emit(struct cluster *c, const struct txn *t)
 static void go(struct cluster *c, struct txn *t, enum txn_state state)
 {
 	t->state = state;
+	t->updated_ms = instant_wall_ms(c->now);
 	emit(c, t);
 }
 
@@ -109,6 +125,8 @@ static struct txn *txn_new(struct cluster *c, struct str id)
 	t->prev_producer_id = t->next_producer_id = -1;
 	t->epoch = t->last_epoch = -1;
 	t->start_ms = -1;
+	t->updated_ms = instant_wall_ms(c->now);
+	expiry_arm_txns(c);
 	HASH_ADD_KEYPTR(by_id, c->txns.by_id, t->id.data, (unsigned)t->id.len, t);
 	return t;
 }
@@ -319,7 +337,7 @@ static void on_timeout(struct cluster *c, void *owner)
 /* Opens a transaction; out of time, it is found by the next scan. */
 static void open_txn(struct cluster *c, struct txn *t)
 {
-	int64_t scan = (int64_t)TXN_SCAN_MS * 1000;
+	int64_t scan = c->config.broker.txn_abort_check_ms * INT64_C(1000);
 	int64_t due = c->now.mono_us - c->started.mono_us + (int64_t)t->timeout_ms * 1000;
 
 	if (t->state == TXN_ONGOING)
@@ -399,7 +417,7 @@ int16_t txn_check_produce(struct cluster *c, struct str id, struct txn_claim cla
 		return ERROR_NOT_ENOUGH_REPLICAS; /* what old clients retry */
 	if (code)
 		return code;
-	if (!adds && !txn_has_partition(t, p))
+	if (!adds && !c->config.broker.no_verification && !txn_has_partition(t, p))
 		return abortable ? ERROR_TRANSACTION_ABORTABLE : ERROR_INVALID_TXN_STATE;
 	if (adds)
 		txn_add_partition(c, t, p);

@@ -10,8 +10,6 @@
 
 #include <uthash.h>
 
-#define TXN_SCAN_MS 10000 /* how often a coordinator looks for transactions out of time */
-
 enum txn_state {
 	TXN_EMPTY,
 	TXN_ONGOING,
@@ -45,7 +43,8 @@ struct txn {
 	int64_t next_producer_id;  /* once the epochs of this one are used up; -1 none */
 	int16_t epoch, last_epoch; /* -1 none */
 	int32_t timeout_ms;
-	int64_t start_ms; /* wall, of the open transaction or the last one; -1 none */
+	int64_t updated_ms; /* wall, of the last change of state */
+	int64_t start_ms;   /* wall, of the open transaction or the last one; -1 none */
 	struct txn_partition *partitions;
 	struct txn_group *groups;
 	struct timer timeout;
@@ -89,6 +88,9 @@ bool txn_has_group(const struct txn *t, struct str group);
  * end, and the markers carry the new one.
  */
 int16_t txn_end(struct cluster *c, struct txn *t, struct txn_claim claim, bool commit, bool bump);
+
+/* Forgets ids whose last transaction ended at that wall time or before. */
+void txns_expire(struct cluster *c, int64_t before_ms);
 
 /* Writes the markers that are due wherever there is a leader now. */
 void txns_push(struct cluster *c);
