@@ -174,6 +174,53 @@ int broker_config_set(struct broker_config *bc, struct topic_config *topics, str
 	return 0;
 }
 
+/* Keys that a topic inherits and that say nothing here: there is no disk, no tier, no jitter. */
+static bool is_shown_only(const char *key)
+{
+	static const char *const parts[] = {"remote",	    "local",	    "flush",
+					    "index",	    "preallocate",  "level",
+					    "delete.delay", "decompressed", "max.compaction"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(key, parts[i]))
+			return true;
+	return false;
+}
+
+const char *broker_config_key(size_t i)
+{
+	static const char *const words[] = {"node.id",
+					    "broker.id",
+					    "num.partitions",
+					    "default.replication.factor",
+					    "auto.create.topics.enable",
+					    "listeners",
+					    "advertised.listeners",
+					    "broker.rack",
+					    "replica.selector.class",
+					    "transaction.partition.verification.enable",
+					    "delete.topic.enable",
+					    "group.consumer.migration.policy"};
+	const size_t words_count = sizeof(words) / sizeof(words[0]);
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	if (i < words_count)
+		return words[i];
+	i -= words_count;
+	if (i < NUMBERS)
+		return numbers[i].key;
+	i -= NUMBERS;
+	if (i < UNITS)
+		return units[i].key;
+	i -= UNITS;
+	for (size_t k = 0; k < count; k++)
+		if (keys[k].synonym && !is_shown_only(keys[k].synonym) &&
+		    strcmp(keys[k].synonym, "log.retention.bytes") && i-- == 0)
+			return keys[k].synonym;
+	return NULL;
+}
+
 bool broker_config_number(const struct broker_config *bc, struct str key, int32_t *ret)
 {
 	struct broker_config copy = *bc;

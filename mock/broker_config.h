@@ -70,4 +70,8 @@ const char *broker_config_synonym(const struct config_key *key, size_t i);
  * log.retention.ms); NULL behind the last. */
 const char *broker_config_behind(struct str name, int i);
 
+/* The keys that take effect, one after the other; NULL behind the last. Those of a listener's and
+ * of topics' making, which belong to others, are among them. */
+const char *broker_config_key(size_t i);
+
 #endif

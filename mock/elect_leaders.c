@@ -27,7 +27,6 @@ static int16_t elect_preferred(struct cluster *c, struct partition *p)
 	return ERROR_NONE;
 }
 
-/* Replicas share their log, so one that is out of sync loses nothing here. */
 static int16_t elect_any(struct cluster *c, struct partition *p)
 {
 	if (p->leader >= 0)
@@ -35,9 +34,7 @@ static int16_t elect_any(struct cluster *c, struct partition *p)
 	for (int32_t i = 0; i < p->replicas_count; i++) {
 		if (!cluster_broker(c, p->replicas[i])->alive)
 			continue;
-		p->isr[0] = p->replicas[i];
-		p->isr_count = 1;
-		leader_set(c, p, p->replicas[i]);
+		leader_out_of_sync(c, p, p->replicas[i]);
 		return ERROR_NONE;
 	}
 	return ERROR_ELIGIBLE_LEADERS_NOT_AVAILABLE;

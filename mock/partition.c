@@ -3,6 +3,7 @@
 #include "mock/partition.h"
 
 #include "mock/cleaner.h"
+#include "mock/leadership.h"
 #include "mock/state.h"
 #include "protocol/records_bytes.h"
 
@@ -136,6 +137,7 @@ void partition_release(struct cluster *c, struct partition *p)
 	log_release(&p->log);
 	producers_release(&p->producers);
 	free(p->aborted);
+	leadership_forget(p);
 	free(p->replicas);
 	free(p->isr);
 	free(p->adding);

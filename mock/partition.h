@@ -14,6 +14,13 @@ struct partition_aborted {
 	int64_t producer_id, first_offset, last_offset;
 };
 
+/* A replica that fell out of sync, and where its log ends. */
+struct partition_behind {
+	int32_t node_id;
+	int64_t end;
+	struct partition_behind *next;
+};
+
 struct partition {
 	struct topic *topic;
 	int32_t index;
@@ -21,7 +28,8 @@ struct partition {
 	int32_t leader_epoch;
 	int32_t *replicas, *isr; /* node ids; the first replica is the preferred leader */
 	int32_t replicas_count, isr_count;
-	int32_t *adding, *removing; /* of a reassignment under way (mock/reassignment.h) */
+	struct partition_behind *behind; /* who fell out of sync (mock/leadership.h) */
+	int32_t *adding, *removing;	 /* of a reassignment under way (mock/reassignment.h) */
 	int32_t adding_count, removing_count;
 	struct log log;
 	struct producers producers;

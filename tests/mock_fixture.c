@@ -42,6 +42,8 @@ void mock_start_with(struct fixture *f, int32_t brokers, struct cluster_config c
 	for (int32_t i = 1; i <= brokers; i++) {
 		struct broker_address a = {.node_id = i, .port = 9092};
 
+		if (config.broker.has_node_id)
+			a.node_id = config.broker.first_node_id + i - 1;
 		snprintf(a.host, sizeof(a.host), "broker-%d.test", i);
 		cluster_set_address(f->c, &a);
 	}
