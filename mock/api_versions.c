@@ -70,7 +70,7 @@ static bool software_ok(struct str s)
 /* Cluster and broker are said together or not at all. */
 static bool half_said(const struct api_versions_request *q)
 {
-	return !q->cluster_id.data != (q->node_id < 0);
+	return !q->cluster_id.data != (q->node_id == -1);
 }
 
 /* A client that says which broker it expects is told to start over elsewhere (seen on 4.4.0). */
@@ -79,7 +79,7 @@ static bool elsewhere(const struct cluster *c, const struct call *call)
 	const struct api_versions_request *q = call->request;
 
 	return (q->cluster_id.data && !str_is(q->cluster_id, c->id_text)) ||
-	       (q->node_id >= 0 && q->node_id != call->broker);
+	       (q->node_id != -1 && q->node_id != call->broker);
 }
 
 enum call_result api_versions_work(struct cluster *c, struct call *call)

@@ -300,7 +300,7 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 	heartbeat q = *(const heartbeat *)call->request;
 	struct consumer_group_heartbeat_response *r =
 		call_response(call, &consumer_group_heartbeat_response_schema);
-	struct str made = {0};
+	char made[UUID_TEXT_SIZE];
 	struct group *g = NULL;
 	struct refusal no = feature_level(c, "group.version") > 0 ? check(call, &q) : not_spoken;
 
@@ -309,8 +309,8 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 	if (!no.code)
 		no = find_group(c, &q, &g);
 	if (!no.code && q.member_epoch == EPOCH_JOIN && !q.member_id.len) {
-		made = member_new_id(c, (struct str){"m", 1}, (struct str){0});
-		q.member_id = made;
+		uuid_text(rand_uuid(&c->rand), made);
+		q.member_id = str_of(made);
 	}
 	if (!no.code && q.member_epoch < EPOCH_JOIN) {
 		no = leave(c, g, &q);
@@ -319,7 +319,6 @@ enum call_result consumer_group_heartbeat_work(struct cluster *c, struct call *c
 	} else if (!no.code) {
 		no = beat(c, call, g, &q, r);
 	}
-	mem_str_free(made);
 	if (!no.code)
 		return CALL_ANSWER;
 	codec_init(&consumer_group_heartbeat_response_schema, r);

@@ -108,7 +108,9 @@ class Comparison:
 
 
 def sort_key(row, key):
-    return shown(row) if key == "." or not isinstance(row, dict) else shown(row.get(key))
+    if key == "." or not isinstance(row, dict):
+        return shown(row)
+    return shown(next((row[k] for k in key.split(",") if k in row), None))
 
 
 def shown(value, limit=400):

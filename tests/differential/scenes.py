@@ -701,7 +701,8 @@ def consumer_in_classic_group(s):
     s.ask("DeleteGroups", {"groupsNames": [s.name("g")]}, broken=0)
 
 
-@scene("DescribeConfigs", "IncrementalAlterConfigs", "AlterConfigs", sound=[("AlterConfigs", "resourceType"), (
+# A broker never answers an AlterConfigs that names a resource twice; ours refuses it.
+@scene("DescribeConfigs", "IncrementalAlterConfigs", "AlterConfigs", sound=[("AlterConfigs", "resources"), ("AlterConfigs", "resourceType"), (
        "AlterConfigs", "resourceName"), ("IncrementalAlterConfigs", "resourceType"), ("IncrementalAlterConfigs", "resourceName")])
 def configs(s):
     name = s.topic("t", 1, retention_ms="7000")
