@@ -17,11 +17,12 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define AGAIN_FIRST_US	 10000 /* pause before a question is asked again; doubles */
-#define AGAIN_MAX_US	 250000
-#define REBALANCE_GAP_US 5000 /* as much of the recorded pause is kept between members' words */
-#define JOBS_POOL_MAX	 256
-#define TURN_US		 100000
+#define AGAIN_FIRST_US	  10000 /* pause before a question is asked again; doubles */
+#define AGAIN_MAX_US	  250000
+#define REBALANCE_GAP_US  5000 /* as much of the recorded pause is kept between members' words */
+#define JOBS_POOL_MAX	  256
+#define LATER_ANSWERS_MAX 256
+#define TURN_US		  100000
 
 struct player;
 struct job;
@@ -89,8 +90,12 @@ struct player {
 	int32_t pool_count;
 	struct gather gather;
 	int32_t correlation_id;
+	const struct seen_topic *wanted;  /* to be made before the next request */
+	bool topics_left, no_more_topics; /* some are still to be made; one could not be made */
 	bool over;
 };
+
+static void make_named_topics(struct player *p, const struct session_exchange *x);
 
 /* ---- results ---- */
 
@@ -682,9 +687,9 @@ static void keep_common(const struct differences *before, struct differences *la
 }
 
 /* Answers of two versions meet in the older one: what only the newer one has is not compared. */
-static bool meet_versions(struct job *j, struct answer *recorded, struct answer *live)
+static bool meet_versions(struct job *j, const struct session_exchange *x, struct answer *recorded,
+			  struct answer *live)
 {
-	const struct session_exchange *x = j->x;
 	const struct schema *s = message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema;
 	struct bytes frame = x->response;
 	int32_t correlation_id;
@@ -711,37 +716,75 @@ static bool meet_versions(struct job *j, struct answer *recorded, struct answer 
 	return true;
 }
 
-static void conclude(struct job *j, const struct answer *recorded, const struct answer *live)
+/* Compares with the answer to the same question of one exchange; the number of differences, or -1:
+ * of two versions that can't meet. */
+static int32_t compare_with(struct job *j, const struct session_exchange *x, int version,
+			    void *body, struct differences *ret)
 {
-	int64_t now_us = clock_now().mono_us;
+	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
+		      live = {version, body, &j->live_request};
+	int32_t n;
 
-	if (j->until_us && now_us - j->until_us < REPLAY_SETTLE_US)
+	if (!meet_versions(j, x, &recorded, &live))
+		return -1;
+	n = compare_answers(j->p->compare, x->header.api_key, peer_of(j->x), &recorded, &live, ret);
+	if (n == 0)
+		learn(j, &recorded, &live);
+	return n;
+}
+
+/* A live cluster may be further on than the recorded one was: an answer that the same question got
+ * later is right as well. */
+static bool is_later_answer(struct job *j, int version, void *body)
+{
+	struct player *p = j->p;
+	struct differences found = {.arena = &j->found};
+	size_t i = j->x->index;
+
+	for (int n = 0; n < LATER_ANSWERS_MAX; n++) {
+		i = p->course.again[i];
+		if (i == SIZE_MAX)
+			return false;
+		if (version != p->o->session->exchanges[i]->response_version)
+			continue; /* it was converted once already */
+		if (compare_with(j, p->o->session->exchanges[i], version, body, &found) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* It differs to the end. */
+static void conclude(struct job *j, int version, void *body)
+{
+	const struct session_exchange *x = j->x;
+	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
+		      live = {version, body, &j->live_request};
+
+	if (j->until_us && clock_now().mono_us - j->until_us < REPLAY_SETTLE_US)
 		j->p->spent_us += REPLAY_SETTLE_US;
-	learn(j, recorded, live);
+	if (version == x->response_version)
+		learn(j, &recorded, &live);
 	decide(j, REPLAY_DIFFERING, NULL);
 }
 
 static void judge(struct job *j, int version, void *body)
 {
 	const struct session_exchange *x = j->x;
-	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
-		      live = {version, body, &j->live_request};
 	struct differences last = {.arena = &j->found};
 
-	if (!meet_versions(j, &recorded, &live)) {
+	if (compare_with(j, x, version, body, &last) < 0) {
 		decide(j, REPLAY_NOT_COMPARED, "answers of two versions that can't be compared");
 		return;
 	}
-	compare_answers(j->p->compare, x->header.api_key, peer_of(x), &recorded, &live, &last);
 	if (x->header.api_key == API_FETCH && j->tries > 1)
 		keep_common(&j->differences, &last);
 	j->differences = last;
-	if (last.count == 0) {
-		learn(j, &recorded, &live);
+	if (last.count == 0 || is_later_answer(j, version, body))
 		decide(j, REPLAY_EQUAL, NULL);
-	} else if (!repeat(j, version, body)) {
-		conclude(j, &recorded, &live);
-	}
+	else if (course_not_ready(j->p->o->session, x))
+		decide(j, REPLAY_NOT_COMPARED, "the recorded cluster was not ready to answer");
+	else if (!repeat(j, version, body))
+		conclude(j, version, body);
 }
 
 static int response_version(const struct job *j, struct bytes frame)
@@ -783,6 +826,12 @@ static void take(struct job *j)
 		judge(j, version, body);
 }
 
+static void note(const struct player *p, const char *text)
+{
+	if (p->o->on_note)
+		p->o->on_note(p->o->ctx, text);
+}
+
 /* ---- the course ---- */
 
 static void wait_until(struct player *p, int64_t mono_us)
@@ -822,6 +871,8 @@ static void send_step(struct player *p, const struct course_step *s)
 		p->rebalance_us = s->time_us;
 		p->rebalance_live_us = clock_now().mono_us;
 	}
+	if (p->topics_left && !p->no_more_topics)
+		make_named_topics(p, x);
 	send(new_job(p, x));
 }
 
@@ -900,39 +951,77 @@ static void on_patience(void *ctx, struct instant now)
 
 /* ---- the whole ---- */
 
-static void note(const struct player *p, const char *text)
+/* A topic that the session uses, does not create itself, and that the cluster lacks. */
+static bool is_missing(const struct player *p, const struct seen_topic *t)
 {
-	if (p->o->on_note)
-		p->o->on_note(p->o->ctx, text);
+	return !t->is_internal && !t->created && t->partitions_count &&
+	       !live_cluster_has_topic(p->cluster, t->name);
 }
 
-/* Topics that the session needs from its beginning and the cluster lacks. */
-static int make_topics(struct player *p, struct error *e)
+static int make_topic(struct player *p, const struct seen_topic *t, struct error *e)
 {
-	const struct seen *seen = p->o->seen;
 	char text[512];
 
-	for (size_t i = 0; i < seen->topics_count; i++) {
-		const struct seen_topic *t = &seen->topics[i];
+	if (live_cluster_create(p->cluster, t, e))
+		return e->code;
+	snprintf(text, sizeof(text), "topic " STR_FMT " made with %d partitions", STR_ARG(t->name),
+		 t->partitions_count);
+	note(p, text);
+	return 0;
+}
 
-		if (t->is_internal || t->created || !t->partitions_count ||
-		    live_cluster_has_topic(p->cluster, t->name))
+/* Topics that were there when the recording began. */
+static int make_topics(struct player *p, struct error *e)
+{
+	char text[512];
+
+	for (size_t i = 0; i < p->o->seen->topics_count; i++) {
+		const struct seen_topic *t = &p->o->seen->topics[i];
+
+		p->topics_left |= t->absent_until_us && p->o->create_topics;
+		if (!is_missing(p, t) || t->absent_until_us)
 			continue;
-		if (!p->o->create_topics) {
-			snprintf(text, sizeof(text),
-				 "topic " STR_FMT " is not there; --create-topics makes it with %d "
-				 "partitions",
-				 STR_ARG(t->name), t->partitions_count);
-			note(p, text);
-			continue;
-		}
-		if (live_cluster_create(p->cluster, t, e))
+		if (p->o->create_topics && make_topic(p, t, e))
 			return e->code;
-		snprintf(text, sizeof(text), "topic " STR_FMT " made with %d partitions",
+		if (p->o->create_topics)
+			continue;
+		snprintf(text, sizeof(text),
+			 "topic " STR_FMT " is not there; --create-topics makes it with %d "
+			 "partitions",
 			 STR_ARG(t->name), t->partitions_count);
 		note(p, text);
 	}
 	return 0;
+}
+
+static void name_topic(void *user, const struct leaf *l)
+{
+	struct player *p = user;
+	const struct seen_topic *t;
+
+	if (!l->field || l->role != ROLE_TOPIC || l->field->type != FIELD_STRING)
+		return;
+	t = seen_topic(p->o->seen, *(const struct str *)l->value);
+	if (t && t->absent_until_us && is_missing(p, t))
+		p->wanted = t;
+}
+
+/* A topic that came into being in the recording without a CreateTopics of its own is made when a
+ * request first names it. */
+static void make_named_topics(struct player *p, const struct session_exchange *x)
+{
+	struct error e = ERROR_INIT;
+	char text[700];
+
+	do {
+		p->wanted = NULL;
+		leaves_each(message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema,
+			    x->header.api_version, x->request_body, name_topic, p);
+	} while (p->wanted && make_topic(p, p->wanted, &e) == 0);
+	if (e.code)
+		note(p, error_text(&e, text, sizeof(text)));
+	if (e.code)
+		p->no_more_topics = true;
 }
 
 static void find_cluster(void *user, const struct leaf *l)
@@ -972,6 +1061,7 @@ static void know_names(struct player *p)
 		variables_bind_int(p->v, ROLE_BROKER, seen->brokers[i].node_id,
 				   live_cluster_node(p->cluster, i)->id);
 	know_cluster(p);
+	compare_set_session(p->compare, s);
 	compare_set_brokers(p->compare, (int32_t)n);
 	variables_set_suffix(p->v, p->o->suffix);
 }

@@ -4,11 +4,12 @@
  * Order: requests go out in the order of the recording, over all connections, and none before the
  * answers came that the recording had by then. Within that they are pipelined as recorded.
  *
- * A live cluster settles in its own time. A question (replay/nature.h) whose answer differs is
- * asked again until it does not, or until as much time has passed as the recording took and
- * SETTLE_US more; what changes something is sent again only where the answer said that nothing was
- * done and to try again, and the recorded one did not. A request that the recording refused with
- * "try again" and had again, word for word, is left to that later try. */
+ * A live cluster settles in its own time, and the recorded one did, too. A question
+ * (replay/nature.h) whose answer differs is asked again until it does not, or until as much time
+ * has passed as the recording took and REPLAY_SETTLE_US more; what the same question was answered
+ * later in the recording is right as well. What changes something is sent again only where the
+ * answer said that nothing was done and to try again, and the recorded one did not. A change that
+ * the recorded cluster was not ready for is not sent: the client's own next try stands for it. */
 #ifndef HARNESS_REPLAY_CLIENT_H
 #define HARNESS_REPLAY_CLIENT_H
 

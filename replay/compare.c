@@ -67,7 +67,8 @@ struct compare {
 	struct ignored ignored[IGNORED_MAX];
 	int32_t ignored_count;
 	int32_t brokers;
-	struct buf expanded[2]; /* records of compressed batches, by side */
+	const struct session *session; /* what it knows may be there sooner; NULL */
+	struct buf expanded[2];	       /* records of compressed batches, by side */
 	struct buf path;
 	struct arena arena; /* of the ignored paths */
 };
@@ -108,6 +109,11 @@ void compare_free(struct compare *c)
 void compare_set_brokers(struct compare *c, int32_t count)
 {
 	c->brokers = count;
+}
+
+void compare_set_session(struct compare *c, const struct session *s)
+{
+	c->session = s;
 }
 
 /* ---- paths ---- */
@@ -230,15 +236,6 @@ static void add_error(struct buf *b, int64_t code)
 		buf_printf(b, "%lld %s", (long long)code, name ? name : "?");
 }
 
-static bool is_error_code(const struct schema_field *f)
-{
-	size_t n = strlen(f->name);
-
-	return f->type == FIELD_INT16 && n >= 9 &&
-	       (strcmp(f->name + n - 9, "errorCode") == 0 ||
-		strcmp(f->name + n - 9, "ErrorCode") == 0);
-}
-
 static void add_value(struct buf *b, const struct schema_field *f, const void *value)
 {
 	char text[UUID_TEXT_SIZE];
@@ -267,7 +264,7 @@ static void add_value(struct buf *b, const struct schema_field *f, const void *v
 		buf_text(b, "there");
 		break;
 	default:
-		if (is_error_code(f))
+		if (leaf_is_error(f))
 			add_error(b, leaf_int(f, value));
 		else
 			buf_int(b, leaf_int(f, value));
@@ -556,6 +553,13 @@ static bool of_broker_config(const struct pair *p)
 	return f && variables_role(outer, f) == ROLE_BROKER;
 }
 
+/* A broker that does not speak the version: its client goes on with another one. */
+static bool other_version(const struct pair *p)
+{
+	return leaf_int(p->field, p->recorded) == ERROR_UNSUPPORTED_VERSION ||
+	       leaf_int(p->field, p->live) == ERROR_UNSUPPORTED_VERSION;
+}
+
 static enum treatment treatment_of(const struct comparing *g, const struct pair *p)
 {
 	enum role role = variables_role(p->recorded_in, p->field);
@@ -565,6 +569,8 @@ static enum treatment treatment_of(const struct comparing *g, const struct pair 
 		    strcmp(by_field[i].field, p->field->name) == 0)
 			return by_field[i].treatment;
 	if (role == ROLE_CONFIG_VALUE && of_broker_config(p))
+		return TREAT_NOT_AT_ALL;
+	if (g->api_key == API_API_VERSIONS && leaf_is_error(p->field) && other_version(p))
 		return TREAT_NOT_AT_ALL;
 	if (p->field->type == FIELD_RECORDS || p->field->type == FIELD_STRUCT)
 		return TREAT_SAME;
@@ -620,7 +626,8 @@ static void compare_value(struct comparing *g, const struct pair *p)
 
 /* ---- arrays ---- */
 
-/* An element of what every cluster has for itself, and may make at another time. */
+/* An element about what every cluster has for itself, made when it likes and as it is configured.
+ */
 static bool is_internal(const struct comparing *g, const struct pair *p)
 {
 	enum side side = p->recorded ? SIDE_RECORDED : SIDE_LIVE;
@@ -654,11 +661,28 @@ static bool no_news(const struct pair *p)
 	       leaf_int(f, (const uint8_t *)p->recorded + f->offset) == 0;
 }
 
+/* A topic, or a partition of it, that the recording saw later: the live cluster made it sooner. */
+static bool seen_later(const struct comparing *g, const struct pair *p)
+{
+	struct holder h = {p->field->child, p->live, p->live_in->version, p->live_in};
+	const struct session_topic *t;
+	const struct schema_field *f;
+	const void *partition;
+
+	if (p->kind != PAIR_NEW || p->field->type != FIELD_STRUCT || !g->c->session)
+		return false;
+	if (g->api_key != API_METADATA && g->api_key != API_DESCRIBE_TOPIC_PARTITIONS)
+		return false;
+	t = session_topic(g->c->session, variables_topic_around(g->c->v, SIDE_LIVE, &h));
+	partition = holder_value(&h, ROLE_PARTITION, &f);
+	return t && (!partition || leaf_int(f, partition) < t->partitions);
+}
+
 static void compare_absence(struct comparing *g, const struct pair *p)
 {
 	enum treatment treatment = treatment_of(g, p);
 
-	if (treatment == TREAT_NOT_AT_ALL || is_internal(g, p))
+	if (treatment == TREAT_NOT_AT_ALL || is_internal(g, p) || seen_later(g, p))
 		return;
 	if (treatment == TREAT_NEWS && (p->kind == PAIR_NEW || no_news(p)))
 		return;
@@ -709,7 +733,7 @@ static bool visit(void *user, const struct pair *p)
 			compare_nodes(g, p);
 		return p->role != ROLE_BROKER && !is_node(p->field->child);
 	case PAIR_STRUCT:
-		return p->step->index >= 0 || !is_node(p->field->child);
+		return p->step->index >= 0 ? !is_internal(g, p) : !is_node(p->field->child);
 	case PAIR_GONE:
 	case PAIR_NEW:
 		if (p->step->index >= 0 || !p->field->pointer)

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "replay/session.h"
 #include "replay/variables.h"
 
 #define DIFFERENCES_MAX 64  /* kept of one pair of answers; more are counted */
@@ -47,6 +48,10 @@ int compare_ignore(struct compare *c, struct str path, struct error *e);
 
 /* How many live brokers there are: a partition can't have more replicas. 0: not known. */
 void compare_set_brokers(struct compare *c, int32_t count);
+
+/* What the recording knows at some time may be there sooner live: topics and their partitions. The
+ * session must outlive c. */
+void compare_set_session(struct compare *c, const struct session *s);
 
 /* One of the two answers. */
 struct answer {

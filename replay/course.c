@@ -1,5 +1,5 @@
-/* What is left out is decided backwards, since a later request can stand for an earlier one; steps
- * are then sorted by time.
+/* What is left out is decided by each exchange and by its connection; steps are then sorted by
+ * time.
  *
  * Invariants: a request stands before its answer; at one moment answers stand before requests, so
  * that a client which acted on an answer at once does so again. */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-/* A request that was answered without "try again": what the same words before it may be left to. */
+/* A question, by its words: the latest exchange so far that asks it. */
 struct asked {
 	uint64_t hash;
 	const struct session_exchange *x;
@@ -29,7 +29,8 @@ const char *left_out_text(enum left_out why)
 		[LEFT_MALFORMED] = "a malformed request",
 		[LEFT_SECURITY] = "SASL: the live cluster is reached without",
 		[LEFT_BROKER] = "brokers speak to each other",
-		[LEFT_RETRIED] = "refused with a retriable error, and asked again word for word",
+		[LEFT_REFUSED] = "a change that the recorded cluster was not ready for and did not "
+				 "make",
 	};
 
 	return texts[why];
@@ -43,12 +44,9 @@ static struct bytes words_of(const struct session_exchange *x)
 static uint64_t hash_of(const struct session_exchange *x)
 {
 	struct bytes words = words_of(x);
-	uint64_t h = hash_u64((uint64_t)x->header.api_key << 16 | (uint16_t)x->header.api_version,
-			      (uint64_t)x->header.client_id.len);
 
-	if (x->header.client_id.data)
-		h = hash_bytes(h, x->header.client_id.data, (size_t)x->header.client_id.len);
-	return hash_bytes(h, words.data, (size_t)words.len);
+	return hash_bytes((uint64_t)x->header.api_key << 16 | (uint16_t)x->header.api_version,
+			  words.data, (size_t)words.len);
 }
 
 static bool same_words(const struct session_exchange *a, const struct session_exchange *b)
@@ -56,18 +54,56 @@ static bool same_words(const struct session_exchange *a, const struct session_ex
 	struct bytes x = words_of(a), y = words_of(b);
 
 	return a->header.api_key == b->header.api_key &&
-	       a->header.api_version == b->header.api_version &&
-	       str_eq(a->header.client_id, b->header.client_id) && x.len == y.len &&
+	       a->header.api_version == b->header.api_version && x.len == y.len &&
 	       memcmp(x.data, y.data, (size_t)x.len) == 0;
 }
 
-static bool try_again(const struct session_exchange *x)
+/* Whether an answer speaks of a topic that the session knows to be there, then or later. */
+struct knowing {
+	const struct session *session;
+	bool known;
+};
+
+static void look_for_topic(void *user, const struct leaf *l)
 {
-	return x->response_body &&
-	       answer_errors(x->header.api_key, x->response_version, x->response_body).retriable;
+	struct knowing *k = user;
+	const struct session_topic *t = NULL;
+
+	if (l->field && l->field->type == FIELD_STRING && l->role == ROLE_TOPIC)
+		t = session_topic(k->session, *(const struct str *)l->value);
+	else if (l->field && l->role == ROLE_TOPIC_ID)
+		t = session_topic_of_id(k->session, *(const struct uuid *)l->value);
+	k->known |= t && t->partitions;
 }
 
-static enum left_out by_itself(const struct session_exchange *x)
+bool course_not_ready(const struct session *s, const struct session_exchange *x)
+{
+	struct knowing k = {s, false};
+	struct answer_errors e;
+
+	if (!x->response_body)
+		return false;
+	e = answer_errors(x->header.api_key, x->response_version, x->response_body);
+	if (!e.retriable || e.retriable != e.count)
+		return false;
+	if (!e.no_topic)
+		return true;
+	leaves_each(message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema,
+		    x->response_version, x->response_body, look_for_topic, &k);
+	return k.known;
+}
+
+/* Of what was to be changed nothing was: a live cluster that is ready would change it twice, since
+ * the client asked again. */
+static bool refused(const struct session *s, const struct session_exchange *x)
+{
+	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
+
+	return !n.question && course_not_ready(s, x) &&
+	       !answer_errors(x->header.api_key, x->response_version, x->response_body).fine;
+}
+
+static enum left_out by_itself(const struct session *s, const struct session_exchange *x)
 {
 	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
 
@@ -84,7 +120,9 @@ static enum left_out by_itself(const struct session_exchange *x)
 	case FLAW_NONE:
 		break;
 	}
-	return n.security ? LEFT_SECURITY : LEFT_NOT;
+	if (n.security)
+		return LEFT_SECURITY;
+	return refused(s, x) ? LEFT_REFUSED : LEFT_NOT;
 }
 
 /* A connection over which something was said that only brokers say is a broker's. */
@@ -107,9 +145,10 @@ static void leave_out_brokers(struct course *c, const struct session *s)
 	free(broker);
 }
 
-static void leave_out_retried(struct course *c, const struct session *s)
+/* Chains questions of the same words. */
+static void find_again(struct course *c, const struct session *s)
 {
-	struct asked *settled = NULL, *a, *next;
+	struct asked *latest = NULL, *a, *next;
 	struct asked *room = calloc(s->exchanges_count + 1, sizeof(*room));
 
 	if (!room)
@@ -118,20 +157,23 @@ static void leave_out_retried(struct course *c, const struct session *s)
 		const struct session_exchange *x = s->exchanges[i];
 		uint64_t hash;
 
-		if (c->left_out[i] || !x->response_body)
+		c->again[i] = SIZE_MAX;
+		if (c->left_out[i] || !x->response_body ||
+		    !nature_of(x->header.api_key, x->header.api_version, x->request_body).question)
 			continue;
 		hash = hash_of(x);
-		HASH_FIND(hh, settled, &hash, sizeof(hash), a);
-		if (try_again(x)) {
-			if (a && same_words(a->x, x))
-				c->left_out[i] = LEFT_RETRIED;
-		} else if (!a) {
-			room[i] = (struct asked){.hash = hash, .x = x};
-			HASH_ADD(hh, settled, hash, sizeof(hash), &room[i]);
+		HASH_FIND(hh, latest, &hash, sizeof(hash), a);
+		if (a && same_words(a->x, x))
+			c->again[i] = a->x->index;
+		if (!a) {
+			a = &room[i];
+			a->hash = hash;
+			HASH_ADD(hh, latest, hash, sizeof(hash), a);
 		}
+		a->x = x;
 	}
-	HASH_ITER (hh, settled, a, next)
-		HASH_DELETE(hh, settled, a);
+	HASH_ITER (hh, latest, a, next)
+		HASH_DELETE(hh, latest, a);
 	free(room);
 }
 
@@ -192,12 +234,13 @@ void course_init(struct course *c, const struct session *s)
 	c->count = 0;
 	c->left_out = calloc(s->exchanges_count + 1, sizeof(*c->left_out));
 	c->steps = calloc(2 * s->exchanges_count + s->conns_count + 1, sizeof(*c->steps));
-	if (!c->left_out || !c->steps)
+	c->again = calloc(s->exchanges_count + 1, sizeof(*c->again));
+	if (!c->left_out || !c->steps || !c->again)
 		abort();
 	for (size_t i = 0; i < s->exchanges_count; i++)
-		c->left_out[i] = by_itself(s->exchanges[i]);
+		c->left_out[i] = by_itself(s, s->exchanges[i]);
 	leave_out_brokers(c, s);
-	leave_out_retried(c, s);
+	find_again(c, s);
 	add_steps(c, s);
 	if (c->count)
 		qsort(c->steps, c->count, sizeof(*c->steps), by_time);
@@ -206,5 +249,6 @@ void course_init(struct course *c, const struct session *s)
 void course_release(struct course *c)
 {
 	free(c->left_out);
+	free(c->again);
 	free(c->steps);
 }

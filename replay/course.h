@@ -13,7 +13,7 @@ enum left_out {
 	LEFT_MALFORMED,
 	LEFT_SECURITY, /* SASL: the live side is reached as itself */
 	LEFT_BROKER,   /* brokers speak to each other */
-	LEFT_RETRIED,  /* refused with "try again", and had again word for word */
+	LEFT_REFUSED,  /* it was to change something and was refused for the time being */
 	LEFT_COUNT,
 };
 
@@ -34,13 +34,18 @@ struct course {
 	struct course_step *steps;
 	size_t count;
 	enum left_out *left_out; /* by the exchange's index */
+	size_t *again; /* likewise: the next exchange that asks the same question; SIZE_MAX none */
 };
 
 /* The session must outlive it. */
 void course_init(struct course *c, const struct session *s);
 void course_release(struct course *c);
 
-/* "refused with a retriable error and asked again later": for people. */
+/* True if the recorded answer says nothing but that the cluster was not ready: to try again later.
+ * That a topic is not there says so only if the session knows it. */
+bool course_not_ready(const struct session *s, const struct session_exchange *x);
+
+/* "a malformed request": for people. */
 const char *left_out_text(enum left_out why);
 
 #endif

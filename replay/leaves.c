@@ -105,6 +105,15 @@ bool leaf_is_int(const struct schema_field *f)
 	return f->type <= FIELD_INT64;
 }
 
+bool leaf_is_error(const struct schema_field *f)
+{
+	size_t n = strlen(f->name);
+
+	return f->type == FIELD_INT16 && !f->array && n >= 9 &&
+	       strcmp(f->name + n - 8, "rrorCode") == 0 &&
+	       (f->name[n - 9] == 'e' || f->name[n - 9] == 'E');
+}
+
 int64_t leaf_int(const struct schema_field *f, const void *value)
 {
 	int64_t wide = 0;

@@ -47,4 +47,7 @@ int64_t leaf_int(const struct schema_field *f, const void *value);
 void leaf_set_int(const struct schema_field *f, void *value, int64_t n);
 bool leaf_is_int(const struct schema_field *f);
 
+/* True of "errorCode", "partitionErrorCode", ... */
+bool leaf_is_error(const struct schema_field *f);
+
 #endif

@@ -29,7 +29,7 @@ static const uint8_t natures[API_KEY_MAX + 1] = {
 	[API_JOIN_GROUP] = R | GRP,
 	[API_HEARTBEAT] = Q | R | GRP,
 	[API_LEAVE_GROUP] = R | GRP,
-	[API_SYNC_GROUP] = R | GRP,
+	[API_SYNC_GROUP] = Q | R | GRP, /* again it tells the same */
 	[API_DESCRIBE_GROUPS] = Q | GRP,
 	[API_LIST_GROUPS] = Q,
 	[API_SASL_HANDSHAKE] = S,
@@ -159,7 +159,7 @@ static void count_error(void *user, const struct leaf *l)
 	bool nested = l->in->outer != NULL;
 	int16_t code;
 
-	if (!l->field || l->field->type != FIELD_INT16 || strcmp(l->field->name, "errorCode") != 0)
+	if (!l->field || !leaf_is_error(l->field))
 		return;
 	code = (int16_t)leaf_int(l->field, l->value);
 	n->nested |= nested;
@@ -167,8 +167,9 @@ static void count_error(void *user, const struct leaf *l)
 		n->fine[nested]++;
 		return;
 	}
-	if (!n->errors.count++)
-		n->errors.first = code;
+	n->errors.count++;
+	n->errors.no_topic +=
+		code == ERROR_UNKNOWN_TOPIC_OR_PARTITION || code == ERROR_UNKNOWN_TOPIC_ID;
 	n->errors.retriable += kafka_error_retriable(code);
 	n->errors.stale += looks_again(code);
 }

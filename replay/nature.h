@@ -28,11 +28,11 @@ struct nature nature_of(int api_key, int version, const void *request);
 
 /* The errors in an answer. */
 struct answer_errors {
-	int32_t count;		  /* codes other than 0 */
-	int32_t retriable, stale; /* of them: Kafka's clients try again; refresh their metadata, or
-				     look for the coordinator again */
-	int32_t fine;		  /* codes that are 0, of the innermost structs that have one */
-	int16_t first;		  /* 0: none */
+	int32_t count;	   /* codes other than 0 */
+	int32_t retriable; /* of them: Kafka's clients try again */
+	int32_t no_topic;  /* of the retriable ones: that a topic or partition is not there */
+	int32_t stale;	   /* of them: they look for leader or coordinator again */
+	int32_t fine;	   /* codes that are 0, of the innermost structs that have one */
 };
 
 struct answer_errors answer_errors(int api_key, int version, const void *response);
