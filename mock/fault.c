@@ -6,6 +6,7 @@
 
 #include "mock/fields.h"
 #include "mock/state.h"
+#include "rules/possible.h"
 
 #define DEEPEST 99
 
@@ -58,6 +59,19 @@ static bool error_below(const struct schema *s, int version)
 	return false;
 }
 
+/* As deep as the place where brokers put the code; each leaf if they put it nowhere. */
+static int depth_listed(const struct call *call, int16_t code)
+{
+	const char *place = error_place(call->header.api_key, call->response_version, code);
+	int depth = 0;
+
+	if (!place)
+		return DEEPEST;
+	for (const char *p = place; (p = strstr(p, "[]")); p += 2)
+		depth++;
+	return depth ? DEEPEST : 0;
+}
+
 /* How deep a code belongs: 0 the answer as a whole, DEEPEST each leaf. */
 static int depth_of(const struct call *call, int16_t code)
 {
@@ -92,7 +106,7 @@ static int depth_of(const struct call *call, int16_t code)
 		return code == ERROR_UNKNOWN_MEMBER_ID || code == ERROR_FENCED_INSTANCE_ID ? DEEPEST
 											   : 0;
 	default:
-		return cluster_apis[call->header.api_key].by_topic ? DEEPEST : 0;
+		return cluster_apis[call->header.api_key].by_topic ? depth_listed(call, code) : 0;
 	}
 }
 
