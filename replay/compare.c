@@ -675,7 +675,7 @@ static bool seen_later(const struct comparing *g, const struct pair *p)
 		return false;
 	t = session_topic(g->c->session, variables_topic_around(g->c->v, SIDE_LIVE, &h));
 	partition = holder_value(&h, ROLE_PARTITION, &f);
-	return t && (!partition || leaf_int(f, partition) < t->partitions);
+	return t && (!partition || !t->partitions || leaf_int(f, partition) < t->partitions);
 }
 
 static void compare_absence(struct comparing *g, const struct pair *p)

@@ -73,7 +73,7 @@ static void look_for_topic(void *user, const struct leaf *l)
 		t = session_topic(k->session, *(const struct str *)l->value);
 	else if (l->field && l->role == ROLE_TOPIC_ID)
 		t = session_topic_of_id(k->session, *(const struct uuid *)l->value);
-	k->known |= t && t->partitions;
+	k->known |= t != NULL;
 }
 
 bool course_not_ready(const struct session *s, const struct session_exchange *x)
