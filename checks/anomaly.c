@@ -107,7 +107,7 @@ struct seen {
 	const struct history_partition *partition;
 	bool *given; /* by index of the record */
 	int64_t highest;
-	bool read;
+	bool read; /* somebody read its topic, this partition or another */
 };
 
 static void mark_given(struct check *c, struct seen *seen)
@@ -119,9 +119,11 @@ static void mark_given(struct check *c, struct seen *seen)
 			const struct history_read *r = &s->reads[i];
 			size_t at;
 
-			if (r->partition != p->partition || !str_eq(r->topic, p->topic))
+			if (!str_eq(r->topic, p->topic))
 				continue;
 			seen->read = true;
+			if (r->partition != p->partition)
+				continue;
 			seen->highest = r->offset > seen->highest ? r->offset : seen->highest;
 			at = history_record_from(p, r->offset);
 			if (at < p->records_count && p->records[at].offset == r->offset)
@@ -134,8 +136,11 @@ static void mark_given(struct check *c, struct seen *seen)
 static void judge_given(struct check *c, struct finding *f, const struct history_partition *p,
 			bool below, uint64_t *wrong)
 {
-	struct seen seen = {
-		.partition = p, .given = calloc(p->records_count + 1, sizeof(bool)), .highest = -1};
+	struct seen seen = {.partition = p,
+			    .given = calloc(p->records_count + 1, sizeof(bool)),
+			    .highest = -1,
+			    .read = c->scope.topic.data !=
+				    NULL}; /* who names a topic wants it read */
 
 	if (!seen.given)
 		abort();
@@ -143,7 +148,7 @@ static void judge_given(struct check *c, struct finding *f, const struct history
 	for (size_t i = 0; seen.read && i < p->records_count; i++) {
 		const struct history_record *r = &p->records[i];
 
-		if (!history_readable(r) || r->txn == TXN_OPEN ||
+		if (!history_readable(r) || r->txn == TXN_OPEN || p->replaced ||
 		    (below && r->offset > seen.highest))
 			continue;
 		f->judged++;
@@ -182,7 +187,7 @@ static void end_nothing_passed_over(struct check *c, struct finding *f)
 
 const struct check_type check_all_given = {
 	.name = "read.everything",
-	.claim = "by the end every record of a partition that was read has been given to somebody "
+	.claim = "by the end every record of a topic that was read has been given to somebody "
 		 "(unseen)",
 	.see = "Jepsen's Kafka workload",
 	.needs = NEEDS_LOG | NEEDS_REPORTS,
@@ -279,6 +284,18 @@ static void feed_aborted(struct check *c, const struct event *ev)
 	HASH_ADD_KEYPTR(hh, s->readers, r->client.data, (unsigned)client.len, r);
 }
 
+/* Whether a record's transaction had this outcome when it was given: what was committed later was
+ * open until its marker came. */
+static bool was_given_as(const struct history_record *record, const struct history_read *r,
+			 enum txn_outcome outcome)
+{
+	bool ended = record->ended_us && record->ended_us <= r->time_us;
+
+	if (outcome == TXN_OPEN && record->txn == TXN_COMMITTED)
+		return record->ended_us && !ended;
+	return record->txn == outcome;
+}
+
 /* Counts the reads of records whose transaction ended so, and tells the first. */
 static uint64_t judge_outcome(struct check *c, struct finding *f, enum txn_outcome outcome,
 			      const char *what)
@@ -297,7 +314,7 @@ static uint64_t judge_outcome(struct check *c, struct finding *f, enum txn_outco
 				p ? history_record(p, r->offset) : NULL;
 
 			f->judged += record != NULL;
-			if (!record || record->txn != outcome || wrong++)
+			if (!record || !was_given_as(record, r, outcome) || wrong++)
 				continue;
 			read_moment(f, s, r);
 			finding_set(f, FINDING_FAIL,
@@ -377,7 +394,7 @@ static void end_true_offsets(struct check *c, struct finding *f)
 				continue;
 			f->judged++;
 			record = history_record(p, send->offset);
-			if ((record && str_eq(record->value, send->value)) || wrong++)
+			if (history_held(p, send->offset, send->value) || wrong++)
 				continue;
 			finding_moment(f, send->end_us,
 				       STR_FMT " is told that " STR_FMT " is at " STR_FMT

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#define HINT_VERSION	  10 /* the first one that may name the leader (KIP-951) */
 #define BATCHES_ARENA_MAX ((size_t)512 << 20)
 
 void batches_init(struct batches *b)
@@ -21,9 +22,9 @@ void batches_release(struct batches *b)
 	*b = (struct batches){0};
 }
 
-/* The code that the answer has for a partition; false if it has none. */
-static bool code_of(const struct produce_response *response, const struct sent_batch *like,
-		    int16_t *ret_code)
+/* What the answer has for a partition. */
+static void take_answer(const struct produce_response *response, int version,
+			struct sent_batch *like)
 {
 	for (int32_t i = 0; response && i < response->responses_count; i++) {
 		const struct produce_response_responses *t = &response->responses[i];
@@ -33,11 +34,13 @@ static bool code_of(const struct produce_response *response, const struct sent_b
 			continue;
 		for (int32_t k = 0; k < t->partition_responses_count; k++)
 			if (t->partition_responses[k].index == like->partition) {
-				*ret_code = t->partition_responses[k].error_code;
-				return true;
+				like->code = t->partition_responses[k].error_code;
+				like->led = version >= HINT_VERSION &&
+					    t->partition_responses[k].current_leader.leader_id >= 0;
+				like->answered = true;
+				return;
 			}
 	}
-	return false;
 }
 
 static struct sent_batch *add(struct batches *b)
@@ -106,6 +109,7 @@ void batches_feed(struct batches *b, const struct event *ev)
 	response = exchange_response(x);
 	b->requests++;
 	like.conn = x->conn.conn;
+	like.broker = x->conn.broker;
 	like.client = x->header.client_id;
 	like.correlation_id = x->header.correlation_id;
 	like.request_us = x->request_us;
@@ -119,7 +123,8 @@ void batches_feed(struct batches *b, const struct event *ev)
 		for (int32_t k = 0; k < t->partition_data_count; k++) {
 			like.partition = t->partition_data[k].index;
 			like.code = 0;
-			like.answered = code_of(response, &like, &like.code);
+			like.answered = like.led = false;
+			take_answer(response, x->header.api_version, &like);
 			add_records(b, &like, t->partition_data[k].records);
 		}
 	}

@@ -13,10 +13,11 @@ struct sent_batch {
 	struct str client, topic; /* topic: null where only its id is known */
 	struct uuid topic_id;
 	int64_t producer_id;
-	int32_t correlation_id, partition, base_sequence, records;
+	int32_t broker, correlation_id, partition, base_sequence, records;
 	uint32_t crc;
 	int16_t producer_epoch, code; /* code of the answer */
 	bool answered, transactional;
+	bool led;	  /* the answer names the leader (KIP-951): no metadata or pause is due */
 	uint64_t request; /* number of the request that carried it, from 1 */
 };
 

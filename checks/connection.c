@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#define CROSSING_US 20000 /* an answer may be on its way while the next request leaves */
+#define CROSSING_US 100000 /* an answer may be on its way while the next request leaves */
 #define SECOND_US   1000000
 
 /* ---- silent while throttled ---- */
@@ -27,6 +27,47 @@ struct throttle {
 	struct str first;
 	int64_t first_us, from_us;
 };
+
+/* The first versions whose throttle time is the client's to keep; of older ones the broker has kept
+ * it before it answers. APIs that came after KIP-219 are not here: all of theirs are. */
+static const struct {
+	int16_t api_key, version;
+} client_keeps[] = {
+	{API_PRODUCE, 6},
+	{API_FETCH, 8},
+	{API_LIST_OFFSETS, 3},
+	{API_METADATA, 6},
+	{API_OFFSET_COMMIT, 4},
+	{API_OFFSET_FETCH, 4},
+	{API_FIND_COORDINATOR, 2},
+	{API_JOIN_GROUP, 3},
+	{API_HEARTBEAT, 2},
+	{API_LEAVE_GROUP, 2},
+	{API_SYNC_GROUP, 2},
+	{API_DESCRIBE_GROUPS, 2},
+	{API_LIST_GROUPS, 2},
+	{API_API_VERSIONS, 2},
+	{API_CREATE_TOPICS, 3},
+	{API_DELETE_TOPICS, 2},
+	{API_DELETE_RECORDS, 1},
+	{API_INIT_PRODUCER_ID, 1},
+	{API_ADD_PARTITIONS_TO_TXN, 1},
+	{API_ADD_OFFSETS_TO_TXN, 1},
+	{API_END_TXN, 1},
+	{API_TXN_OFFSET_COMMIT, 1},
+	{API_DESCRIBE_CONFIGS, 2},
+	{API_ALTER_CONFIGS, 1},
+	{API_CREATE_PARTITIONS, 1},
+	{API_DELETE_GROUPS, 1},
+};
+
+static bool is_for_client(const struct exchange *x)
+{
+	for (size_t i = 0; i < sizeof(client_keeps) / sizeof(client_keeps[0]); i++)
+		if (client_keeps[i].api_key == x->header.api_key)
+			return x->header.api_version >= client_keeps[i].version;
+	return true;
+}
 
 /* The answer's throttleTimeMs, where it has one. */
 static int32_t throttle_ms(struct exchange *x)
@@ -68,7 +109,7 @@ static void feed_throttle(struct check *c, const struct event *ev)
 	if (ev->kind != EVENT_EXCHANGE || !scope_has(c->scope.client, x->header.client_id))
 		return;
 	judge_silence(c, x);
-	ms = throttle_ms(x);
+	ms = is_for_client(x) ? throttle_ms(x) : 0;
 	if (ms <= 0)
 		return;
 	s->throttled++;
@@ -121,6 +162,115 @@ const struct check_type check_throttle = {
 	.feed = feed_throttle,
 	.end = end_throttle,
 	.release = release_throttle,
+};
+
+/* ---- a foreign answer ---- */
+
+#define MISMATCH_CROSSING_US 500000 /* to see it, and to close */
+
+/* A connection on which an answer came that nobody had asked for. */
+struct foreign {
+	int64_t conn, time_us, used_us;
+	struct str client, what;
+	UT_hash_handle hh;
+};
+
+static struct foreign *foreign_of(struct check *c, int64_t conn, bool add, int64_t time_us)
+{
+	struct foreign **all = c->state, *m;
+
+	HASH_FIND(hh, *all, &conn, sizeof(conn), m);
+	if (m || !add || !(m = arena_zalloc(c->arena, sizeof(*m))))
+		return m;
+	m->conn = conn;
+	m->time_us = time_us;
+	HASH_ADD(hh, *all, conn, sizeof(m->conn), m);
+	return m;
+}
+
+/* A rule that changes the correlation id of an answer, or an answer in a capture that no request
+ * awaits. */
+static bool is_foreign(const struct event *ev, int64_t *ret_conn)
+{
+	static const char action[] = "-> correlation";
+	const struct str *text = &ev->rule.text;
+
+	if (ev->kind == EVENT_RULE && text->data &&
+	    memmem(text->data, (size_t)text->len, action, sizeof(action) - 1)) {
+		*ret_conn = ev->rule.conn;
+		return true;
+	}
+	if (ev->kind == EVENT_EXCHANGE && ev->exchange->state == EXCHANGE_ORPHAN) {
+		*ret_conn = ev->exchange->conn.conn;
+		return true;
+	}
+	return false;
+}
+
+static void feed_mismatch(struct check *c, const struct event *ev)
+{
+	struct exchange *x = ev->exchange;
+	struct foreign *m;
+	int64_t conn;
+
+	if (is_foreign(ev, &conn)) {
+		foreign_of(c, conn, true, ev->time_us);
+		return;
+	}
+	if (ev->kind != EVENT_EXCHANGE || !scope_has(c->scope.client, x->header.client_id) ||
+	    !(m = foreign_of(c, x->conn.conn, false, 0)))
+		return;
+	if (m->used_us || x->request_us < m->time_us + MISMATCH_CROSSING_US)
+		return;
+	m->used_us = x->request_us;
+	m->client = arena_str(c->arena, x->header.client_id);
+	m->what = str_of(api_name(x->header.api_key) ? api_name(x->header.api_key) : "?");
+}
+
+static void end_mismatch(struct check *c, struct finding *f)
+{
+	struct foreign **all = c->state;
+
+	f->judged = HASH_COUNT(*all);
+	if (f->judged)
+		finding_set(f, FINDING_PASS, "%llu connections, not used after it",
+			    (unsigned long long)f->judged);
+	else
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "no answer had a correlation id that nobody awaits");
+	for (const struct foreign *m = *all; m; m = m->hh.next) {
+		if (!m->used_us)
+			continue;
+		finding_moment(f, m->time_us, "an answer with a foreign correlation id");
+		finding_moment(f, m->used_us, STR_FMT " on that connection", STR_ARG(m->what));
+		finding_set(f, FINDING_FAIL,
+			    "client '" STR_FMT "' sent " STR_FMT
+			    " on connection %lld %.0f ms after "
+			    "an answer there had a foreign correlation id",
+			    STR_ARG(m->client), STR_ARG(m->what), (long long)m->conn,
+			    (double)(m->used_us - m->time_us) / 1000);
+		return;
+	}
+}
+
+static void release_mismatch(struct check *c)
+{
+	struct foreign **all = c->state;
+
+	HASH_CLEAR(hh, *all);
+}
+
+const struct check_type check_mismatch = {
+	.name = "connection.dropped_when_confused",
+	.claim = "a connection on which an answer had a foreign correlation id is not used again",
+	.see = "the protocol guide: answers come in the order of requests",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT},
+	.timing = true,
+	.state_size = sizeof(struct foreign *),
+	.feed = feed_mismatch,
+	.end = end_mismatch,
+	.release = release_mismatch,
 };
 
 /* ---- attempts ---- */
@@ -194,6 +344,7 @@ const struct check_type check_attempts = {
 	.see = "reconnect.backoff.ms",
 	.needs = NEEDS_WIRE,
 	.args = {ARG_NUMBER},
+	.timing = true,
 	.state_size = sizeof(struct attempts),
 	.feed = feed_attempts,
 	.end = end_attempts,
@@ -212,13 +363,58 @@ struct stale {
 	struct stale *next;
 };
 
+/* When a client was heard last: whoever is gone asks no more. */
+struct heard {
+	struct str client;
+	int64_t last_us;
+	struct heard *next;
+};
+
 struct refresh {
 	struct stale *open;
+	struct heard *clients;
 	uint64_t judged, late;
 	int32_t open_count;
 	struct stale worst;
 	int64_t worst_took_us; /* -1: never asked */
 };
+
+#define HINT_PRODUCE 10 /* the first versions that may name the leader (KIP-951) */
+#define HINT_FETCH   12
+
+/* Whether an answer names the leader beside an error: then nothing has to be asked. */
+static bool names_leader(struct exchange *x)
+{
+	int key = x->header.api_key, version = x->header.api_version;
+	const struct produce_response *p =
+		key == API_PRODUCE && version >= HINT_PRODUCE ? exchange_response(x) : NULL;
+	const struct fetch_response *f =
+		key == API_FETCH && version >= HINT_FETCH ? exchange_response(x) : NULL;
+	bool named = false;
+
+	for (int32_t i = 0; p && i < p->responses_count; i++)
+		for (int32_t k = 0; k < p->responses[i].partition_responses_count; k++)
+			named |= p->responses[i].partition_responses[k].current_leader.leader_id >=
+				 0;
+	for (int32_t i = 0; f && i < f->responses_count; i++)
+		for (int32_t k = 0; k < f->responses[i].partitions_count; k++)
+			named |= f->responses[i].partitions[k].current_leader.leader_id >= 0;
+	return named;
+}
+
+static struct heard *heard_of(struct check *c, struct str client)
+{
+	struct refresh *s = c->state;
+	struct heard *k = s->clients;
+
+	while (k && !str_eq(k->client, client))
+		k = k->next;
+	if (!k && (k = arena_zalloc(c->arena, sizeof(*k)))) {
+		*k = (struct heard){.client = arena_str(c->arena, client), .next = s->clients};
+		s->clients = k;
+	}
+	return k;
+}
 
 static void note_stale(struct check *c, struct exchange *x)
 {
@@ -227,7 +423,7 @@ static void note_stale(struct check *c, struct exchange *x)
 	struct stale *n;
 
 	if (x->header.api_key == API_METADATA || !kafka_error_invalidates_metadata(code) ||
-	    s->open_count == STALE_MAX)
+	    s->open_count == STALE_MAX || names_leader(x))
 		return;
 	n = arena_zalloc(c->arena, sizeof(*n));
 	if (!n)
@@ -265,9 +461,13 @@ static void settle(struct check *c, struct str client, int64_t asked_us)
 static void feed_refresh(struct check *c, const struct event *ev)
 {
 	struct exchange *x = ev->exchange;
+	struct heard *k;
 
 	if (ev->kind != EVENT_EXCHANGE || !scope_has(c->scope.client, x->header.client_id))
 		return;
+	k = heard_of(c, x->header.client_id);
+	if (k && x->request_us > k->last_us)
+		k->last_us = x->request_us;
 	if (x->header.api_key == API_METADATA)
 		settle(c, x->header.client_id, x->request_us);
 	else
@@ -280,7 +480,9 @@ static void settle_rest(struct check *c, int64_t limit_us)
 	struct refresh *s = c->state;
 
 	for (struct stale *n = s->open; n; n = n->next) {
-		if (c->history->last_us - n->time_us <= limit_us)
+		const struct heard *k = heard_of(c, n->client);
+
+		if (!k || k->last_us - n->time_us <= limit_us)
 			continue;
 		s->judged++;
 		if (!s->late++) {
@@ -407,6 +609,7 @@ const struct check_type check_rate = {
 	.see = "retry.backoff.ms, metadata.max.age.ms",
 	.needs = NEEDS_WIRE,
 	.args = {ARG_CLIENT, ARG_NUMBER},
+	.timing = true,
 	.state_size = sizeof(struct rate),
 	.feed = feed_rate,
 	.end = end_rate,

@@ -15,6 +15,7 @@
 struct position {
 	const struct history_read *last;
 	struct history_partition *partition;
+	size_t resets;	   /* index of the first reset that no step was owed to */
 	UT_hash_handle hh; /* by topic and partition */
 };
 
@@ -96,23 +97,49 @@ static void note_read(struct finding *f, const struct history_subject *s, struct
 			    (long long)last->offset);
 }
 
-static void judge_read(struct finding *f, const struct history_subject *s, struct positions *all,
-		       struct position *p, const struct history_read *r)
+/* Whether a step follows from a position that the broker called gone; each such answer accounts for
+ * one. Back: by the policy "earliest". Over records: by "latest", to what was written afterwards;
+ * nothing below the lost position may be left out. What was fetched before is given after it. */
+static bool was_reset(const struct check *c, const struct history_subject *s, struct position *p,
+		      const struct history_read *r, const struct history_record *gap)
+{
+	const struct history_record *record =
+		p->partition ? history_record(p->partition, r->offset) : NULL;
+	const struct history_reset *reset;
+	size_t at = p->resets;
+
+	while ((reset = history_reset_next(c->history, s->name, r->topic, r->partition, r->time_us,
+					   &at))) {
+		if (gap ? gap->offset < reset->position || !record ||
+				    record->time_us < reset->time_us
+			: p->last->offset < reset->offset)
+			continue;
+		p->resets = at;
+		return true;
+	}
+	return false;
+}
+
+static void judge_read(const struct check *c, struct finding *f, const struct history_subject *s,
+		       struct positions *all, struct position *p, const struct history_read *r)
 {
 	const struct history_read *last = p->last;
-	bool within = r->poll == last->poll;
-	const struct history_record *gap;
+	bool within = r->poll == last->poll, back = r->offset <= last->offset;
+	const struct history_record *gap = NULL;
+	unsigned kind;
 
 	if (p->partition &&
 	    history_cut_between(p->partition, last->offset, last->time_us, r->time_us))
 		return; /* a cut log sets the reader back (KIP-320) */
-	if (r->offset <= last->offset) {
-		if (all->wanted & (within ? WRONG_BACK_WITHIN : WRONG_BACK))
-			note_read(f, s, all, last, r, NULL);
+	if (!back && p->partition)
+		gap = skipped_between(p->partition, last->offset + 1, r->offset);
+	if ((!back && !gap) || was_reset(c, s, p, r, gap))
 		return;
-	}
-	gap = p->partition ? skipped_between(p->partition, last->offset + 1, r->offset) : NULL;
-	if (gap && all->wanted & (within ? WRONG_SKIP_WITHIN : WRONG_SKIP))
+	if (back)
+		kind = within ? WRONG_BACK_WITHIN : WRONG_BACK;
+	else
+		kind = within ? WRONG_SKIP_WITHIN : WRONG_SKIP;
+	if (all->wanted & kind)
 		note_read(f, s, all, last, r, gap);
 }
 
@@ -144,7 +171,7 @@ static void judge_reads(struct check *c, struct finding *f, struct history_subje
 		f->judged++;
 		judge_control(f, s, all, p, r);
 		if (p->last && p->last->assignment == r->assignment)
-			judge_read(f, s, all, p, r);
+			judge_read(c, f, s, all, p, r);
 		p->last = r;
 	}
 	HASH_CLEAR(hh, all->by_key);
@@ -260,13 +287,20 @@ const struct check_type check_no_control = {
 /* The highest commit of a partition in a generation; the key is group, topic, partition,
  * generation. */
 struct commit {
-	struct str topic;
+	struct str topic, group;
 	int32_t partition, generation;
-	int64_t offset, time_us;
+	int64_t offset, time_us; /* when it arrived */
 	UT_hash_handle hh;
 };
 
+/* A client that committed for a group. */
+struct committer {
+	struct str client, group;
+	struct committer *next;
+};
+
 struct commits {
+	struct committer *committers;
 	struct commit *by_key;
 	uint64_t judged, back;
 	struct str first;
@@ -292,6 +326,7 @@ static struct commit *commit_of(struct check *c, const struct offset_commit_requ
 	if (!m)
 		return NULL;
 	m->topic = arena_str(c->arena, topic);
+	m->group = arena_str(c->arena, request->group_id);
 	m->partition = partition;
 	m->generation = request->generation_id_or_member_epoch;
 	m->offset = -1;
@@ -299,36 +334,68 @@ static struct commit *commit_of(struct check *c, const struct offset_commit_requ
 	return m;
 }
 
-static void commit_one(struct check *c, const struct offset_commit_request *request,
-		       struct str topic, const struct offset_commit_request_topics_partitions *p,
-		       int64_t time_us)
+static void note_committer(struct check *c, struct str client, struct str group)
+{
+	struct commits *s = c->state;
+	struct committer *k = s->committers;
+
+	while (k && !(str_eq(k->client, client) && str_eq(k->group, group)))
+		k = k->next;
+	if (k || !(k = arena_zalloc(c->arena, sizeof(*k))))
+		return;
+	*k = (struct committer){arena_str(c->arena, client), arena_str(c->arena, group),
+				s->committers};
+	s->committers = k;
+}
+
+/* What was committed last may have been delivered before the log was cut, the topic made anew or
+ * the position gone, and committed after it. */
+static bool may_go_back(const struct check *c, const struct commit *m, struct str client,
+			int64_t time_us)
+{
+	const struct history_partition *log = history_partition(c->history, m->topic, m->partition);
+	size_t at = 0;
+
+	return (log && (log->older || history_cut_between(log, m->offset - 1, 0, time_us))) ||
+	       history_reset_next(c->history, client, m->topic, m->partition, time_us, &at);
+}
+
+static void note_back(struct check *c, const struct commit *m, int64_t offset, int64_t time_us)
+{
+	struct commits *s = c->state;
+
+	if (s->back++)
+		return;
+	s->first = str_of(arena_printf(
+		c->arena, STR_FMT "-%d: offset %lld after %lld in generation %d of group " STR_FMT,
+		STR_ARG(m->topic), m->partition, (long long)offset, (long long)m->offset,
+		m->generation, STR_ARG(m->group)));
+	s->moments[0] = (struct finding_moment){
+		m->time_us,
+		str_of(arena_printf(c->arena, "OffsetCommit of %lld", (long long)m->offset))};
+	s->moments[1] = (struct finding_moment){
+		time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld", (long long)offset))};
+}
+
+/* Commits count in the order of their arrival: of two connections the later one may be answered
+ * first. */
+static void commit_one(struct check *c, const struct exchange *x,
+		       const struct offset_commit_request *request, struct str topic,
+		       const struct offset_commit_request_topics_partitions *p)
 {
 	struct commits *s = c->state;
 	struct commit *m = commit_of(c, request, topic, p->partition_index);
-	const struct history_partition *log;
 
 	if (!m)
 		return;
 	s->judged++;
-	log = history_partition(c->history, topic, p->partition_index);
-	/* What was committed last may have been delivered before the log was cut, and committed
-	 * after it. */
+	if (x->request_us < m->time_us)
+		return;
 	if (p->committed_offset < m->offset &&
-	    !(log && history_cut_between(log, m->offset - 1, 0, time_us)) && !s->back++) {
-		s->first = str_of(arena_printf(
-			c->arena,
-			STR_FMT "-%d: offset %lld after %lld in generation %d of group " STR_FMT,
-			STR_ARG(topic), p->partition_index, (long long)p->committed_offset,
-			(long long)m->offset, m->generation, STR_ARG(request->group_id)));
-		s->moments[0] = (struct finding_moment){
-			m->time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld",
-							(long long)m->offset))};
-		s->moments[1] = (struct finding_moment){
-			time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld",
-						     (long long)p->committed_offset))};
-	}
+	    !may_go_back(c, m, x->header.client_id, x->response_us))
+		note_back(c, m, p->committed_offset, x->request_us);
 	m->offset = p->committed_offset;
-	m->time_us = time_us;
+	m->time_us = x->request_us;
 }
 
 /* Whether the answer took this partition's commit. */
@@ -351,20 +418,33 @@ static void feed_u4(struct check *c, const struct event *ev)
 	response = exchange_response(ev->exchange);
 	if (!request || !response || request->generation_id_or_member_epoch < 0)
 		return;
+	note_committer(c, ev->exchange->header.client_id, request->group_id);
 	for (int32_t i = 0; i < request->topics_count; i++)
 		for (int32_t k = 0; k < request->topics[i].partitions_count; k++)
 			if (request->topics[i].name.len && committed(response, i, k))
-				commit_one(c, request, request->topics[i].name,
-					   &request->topics[i].partitions[k], ev->time_us);
+				commit_one(c, ev->exchange, request, request->topics[i].name,
+					   &request->topics[i].partitions[k]);
 }
 
-/* The highest offset of a partition that any subject was given; -1 if none, -2 if somebody who
- * reads it was cut off. */
+static bool is_committer(const struct check *c, struct str client, struct str group)
+{
+	const struct commits *s = c->state;
+	const struct committer *k = s->committers;
+
+	while (k && !(str_eq(k->client, client) && str_eq(k->group, group)))
+		k = k->next;
+	return k != NULL;
+}
+
+/* The highest offset of a partition that a subject who commits for that group was given; -1 if
+ * none, -2 if one that reads it was cut off. */
 static int64_t delivered(const struct check *c, const struct commit *m)
 {
 	int64_t highest = -1;
 
-	for (struct history_subject *s = c->history->subjects; s; s = s->next)
+	for (struct history_subject *s = c->history->subjects; s; s = s->next) {
+		if (!is_committer(c, s->name, m->group))
+			continue;
 		for (size_t i = 0; i < s->reads_count; i++) {
 			const struct history_read *r = &s->reads[i];
 
@@ -374,6 +454,7 @@ static int64_t delivered(const struct check *c, const struct commit *m)
 				return -2;
 			highest = r->offset > highest ? r->offset : highest;
 		}
+	}
 	return highest;
 }
 

@@ -64,8 +64,9 @@ static void tally_record(struct tally *t, struct history_partition *p, struct hi
 	if (!send)
 		return;
 	t->records++;
-	/* What was aborted may be sent again, in the next transaction. */
-	if (r->state != RECORD_LIVE || r->txn == TXN_ABORTED) {
+	/* What was aborted may be sent again, in the next transaction; what a topic held before it
+	 * was made anew is gone. */
+	if (r->state != RECORD_LIVE || r->txn == TXN_ABORTED || p->replaced) {
 		t->gone[send->index]++;
 		return;
 	}
@@ -270,7 +271,10 @@ static void judge_order_in(struct order *o, struct finding *f, const struct hist
 		struct history_send *send =
 			r->control ? NULL : history_send(o->subject, p->topic, r->value);
 
-		if (!send || send->number < 0 || o->seen[send->index])
+		/* What was reported as failed has no place in the order: a time-out may leave it at
+		 * the broker until later ones are written. */
+		if (!send || send->number < 0 || o->seen[send->index] ||
+		    (send->state == SEND_FAILED && r->producer_id < 0))
 			continue;
 		o->seen[send->index] = true;
 		o->judged++;
@@ -337,6 +341,99 @@ const struct check_type check_order = {
 	.end = end_order,
 };
 
+/* ---- order as acknowledged ---- */
+
+static int by_number(const void *a, const void *b)
+{
+	const struct history_send *x = *(const struct history_send *const *)a;
+	const struct history_send *y = *(const struct history_send *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The last send of each partition, while they are walked in their order. */
+struct sent_last {
+	const struct history_send *send;
+	UT_hash_handle hh; /* by partition's history */
+	const struct history_partition *partition;
+};
+
+static void judge_sent_pair(const struct check *c, struct finding *f,
+			    const struct history_subject *s, struct sent_last *last,
+			    const struct history_send *send, uint64_t *wrong)
+{
+	const struct history_send *before = last->send;
+
+	f->judged++;
+	if (!before || send->offset > before->offset ||
+	    history_cut_between(last->partition, before->offset, 0, send->end_us) || (*wrong)++)
+		return;
+	send_moments(f, s, before);
+	send_moments(f, s, send);
+	finding_fault_before(f, c->history, send->end_us);
+	finding_set(f, FINDING_FAIL,
+		    "value " STR_FMT " was sent after " STR_FMT " and is at " STR_FMT
+		    "-%d offset %lld, which is not behind %lld",
+		    STR_ARG(send->value), STR_ARG(before->value), STR_ARG(send->topic),
+		    send->partition, (long long)send->offset, (long long)before->offset);
+}
+
+static void judge_sent(const struct check *c, struct finding *f, const struct history_subject *s,
+		       uint64_t *wrong)
+{
+	struct history_send **list = zeroed(s->sends_count, sizeof(struct history_send *));
+	struct sent_last *all = NULL, *last, *next;
+
+	for (size_t i = 0; i < s->sends_count; i++)
+		list[i] = s->sends[i];
+	qsort(list, s->sends_count, sizeof(struct history_send *), by_number);
+	for (size_t i = 0; i < s->sends_count; i++) {
+		const struct history_send *send = list[i];
+		const struct history_partition *p =
+			history_partition(c->history, send->topic, send->partition);
+
+		if (send->state != SEND_ACKED || send->offset < 0 || send->number < 0 || !p ||
+		    p->older || !scope_has(c->scope.topic, send->topic))
+			continue;
+		HASH_FIND_PTR(all, &p, last);
+		if (!last && (last = arena_zalloc(f->arena, sizeof(*last)))) {
+			last->partition = p;
+			HASH_ADD_PTR(all, partition, last);
+		}
+		if (!last)
+			break;
+		judge_sent_pair(c, f, s, last, send, wrong);
+		if (!last->send || send->offset > last->send->offset)
+			last->send = send;
+	}
+	HASH_ITER (hh, all, last, next)
+		HASH_DELETE(hh, all, last);
+	free(list);
+}
+
+static void end_sent_offsets(struct check *c, struct finding *f)
+{
+	uint64_t wrong = 0;
+
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s))
+		judge_sent(c, f, s, &wrong);
+	if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE, "no subject was told an offset");
+	else if (!wrong)
+		finding_set(f, FINDING_PASS, "%llu offsets in the order of sending",
+			    (unsigned long long)f->judged);
+}
+
+const struct check_type check_sent_offsets = {
+	.name = "order.offsets",
+	.claim = "what is sent later to a partition is acknowledged at a higher offset "
+		 "(nonmonotonic-send)",
+	.see = "Jepsen's Kafka workload",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_sent_offsets,
+};
+
 /* ---- the universal two ---- */
 
 /* Acknowledged at an offset that another record has, or none yet. A value that is in no log is
@@ -349,12 +446,11 @@ static void judge_misplaced(const struct check *c, struct finding *f, const stru
 		const struct history_send *send = t->subject->sends[i];
 		struct history_partition *p =
 			history_partition(c->history, send->topic, send->partition);
-		const struct history_record *r;
 
 		if (send->state != SEND_ACKED || send->offset < 0 || !t->live[i] || !p || p->older)
 			continue;
-		r = history_record(p, send->offset);
-		if (r ? str_eq(r->value, send->value) : send->offset < p->end)
+		if (history_held(p, send->offset, send->value) ||
+		    (!history_record(p, send->offset) && send->offset < p->end))
 			continue;
 		if (misplaced->count < 2) {
 			send_moments(f, t->subject, send);

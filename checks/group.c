@@ -12,7 +12,7 @@
 
 /* Who owns a partition in a generation; the key is "group\0topic\0", generation, partition. */
 struct owner {
-	struct str member, instance; /* instance: null of a dynamic member */
+	struct str group, member, instance; /* instance: null of a dynamic member */
 	int64_t time_us;
 	UT_hash_handle hh;
 };
@@ -81,6 +81,7 @@ static void own(struct check *c, const struct sync_group_request *request, struc
 		o = arena_zalloc(c->arena, sizeof(*o));
 		if (!o)
 			return;
+		o->group = arena_str(c->arena, request->group_id);
 		o->member = arena_str(c->arena, request->member_id);
 		if (request->group_instance_id.data)
 			o->instance = arena_str(c->arena, request->group_instance_id);
@@ -93,6 +94,28 @@ static void own(struct check *c, const struct sync_group_request *request, struc
 	}
 }
 
+/* Who has left owns nothing. A group that all have left may begin again at its first generation. */
+static void left(struct check *c, struct str group, struct str member)
+{
+	struct one_owner *s = c->state;
+	struct owner *o, *next;
+
+	HASH_ITER (hh, s->owners, o, next)
+		if (str_eq(o->group, group) && str_eq(o->member, member))
+			HASH_DELETE(hh, s->owners, o);
+}
+
+static void feed_left(struct check *c, struct exchange *x)
+{
+	const struct leave_group_request *q = exchange_request(x);
+
+	if (!q || x->state != EXCHANGE_ANSWERED)
+		return;
+	left(c, q->group_id, q->member_id);
+	for (int32_t i = 0; i < q->members_count; i++)
+		left(c, q->group_id, q->members[i].member_id);
+}
+
 static void feed_one_owner(struct check *c, const struct event *ev)
 {
 	const struct sync_group_request *request;
@@ -100,6 +123,8 @@ static void feed_one_owner(struct check *c, const struct event *ev)
 	struct consumer_protocol_assignment assignment;
 	struct exchange *x = ev->exchange;
 
+	if (ev->kind == EVENT_EXCHANGE && x->header.api_key == API_LEAVE_GROUP)
+		feed_left(c, x);
 	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_SYNC_GROUP)
 		return;
 	request = exchange_request(x);

@@ -4,6 +4,7 @@
  * million records cost no more than their reading. Judging is left to the checks. */
 #include "checks/history.h"
 
+#include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
 
@@ -68,10 +69,12 @@ void history_free(struct history *h)
 		free(s->txns);
 		free(s);
 	}
+	HASH_CLEAR(hh, h->asked);
 	if (h->batches)
 		batches_release(h->batches);
 	free(h->batches);
 	free(h->faults);
+	free(h->resets);
 	buf_release(&h->scratch);
 	arena_release(&h->arena);
 	free(h);
@@ -156,8 +159,10 @@ static struct history_partition *partition_of(struct history *h, const struct ev
 	p->topic_id = log->topic_id;
 	p->partition = log->partition;
 	p->older = older;
-	if (older)
+	if (older) {
 		HASH_DELETE(hh, h->partitions_by_key, older);
+		older->replaced = true;
+	}
 	HASH_ADD_KEYPTR(hh, h->partitions_by_key, key.data, (unsigned)key.len, p);
 	while (*last)
 		last = &(*last)->next;
@@ -188,7 +193,8 @@ struct history_record *history_record(const struct history_partition *p, int64_t
 }
 
 /* A marker ends its producer's open transaction: all its records since the last marker. */
-static void end_transaction(struct history_partition *p, int64_t producer_id, bool commit)
+static void end_transaction(struct history_partition *p, int64_t producer_id, bool commit,
+			    int64_t time_us)
 {
 	for (size_t i = p->records_count; i-- > 0;) {
 		struct history_record *r = &p->records[i];
@@ -197,8 +203,10 @@ static void end_transaction(struct history_partition *p, int64_t producer_id, bo
 			continue;
 		if (r->control)
 			return;
-		if (r->txn == TXN_OPEN)
-			r->txn = commit ? TXN_COMMITTED : TXN_ABORTED;
+		if (r->txn != TXN_OPEN)
+			continue;
+		r->txn = commit ? TXN_COMMITTED : TXN_ABORTED;
+		r->ended_us = time_us;
 	}
 }
 
@@ -241,7 +249,8 @@ static void append(struct history *h, struct history_partition *p, const struct 
 	while ((rc = record_next(&it, &record, NULL)) > 0) {
 		if (batch.control && !control_record_read(&record, &control, NULL) &&
 		    control.type <= CONTROL_COMMIT)
-			end_transaction(p, batch.producer_id, control.type == CONTROL_COMMIT);
+			end_transaction(p, batch.producer_id, control.type == CONTROL_COMMIT,
+					time_us);
 		add_record(h, p, &like, &record);
 	}
 	if (rc < 0)
@@ -256,6 +265,18 @@ bool history_cut_between(const struct history_partition *p, int64_t offset, int6
 		    p->cuts[i].time_us <= to_us)
 			return true;
 	return false;
+}
+
+bool history_held(const struct history_partition *p, int64_t offset, struct str value)
+{
+	const struct history_record *r = history_record(p, offset);
+
+	if (r && str_eq(r->value, value))
+		return true;
+	for (size_t i = 0; i < p->removed_count; i++)
+		if (p->removed[i].offset == offset && str_eq(p->removed[i].value, value))
+			return true;
+	return p->older && history_held(p->older, offset, value);
 }
 
 static void truncate_to(struct history_partition *p, int64_t end, int64_t time_us)
@@ -383,16 +404,20 @@ static struct history_send *find_send(struct history *h, struct history_subject 
 
 struct history_send *history_send(struct history_subject *s, struct str topic, struct str value)
 {
-	char key[512];
+	char small[512], *key = small;
 	struct history_send *send = NULL;
 	size_t len = (size_t)topic.len + 1 + (size_t)value.len;
 
-	if (!topic.data || !value.data || len > sizeof(key))
+	if (!topic.data || !value.data)
 		return NULL;
+	if (len > sizeof(small) && !(key = malloc(len)))
+		abort();
 	memcpy(key, topic.data, (size_t)topic.len);
 	key[topic.len] = '\0';
 	memcpy(key + topic.len + 1, value.data, (size_t)value.len);
 	HASH_FIND(hh, s->by_value, key, (unsigned)len, send);
+	if (key != small)
+		free(key);
 	return send;
 }
 
@@ -411,6 +436,8 @@ static void feed_send(struct history *h, struct history_subject *s, const struct
 		return;
 	}
 	send->end_us = time_us;
+	if (!send->attempt_us) /* who does not tell attempts sends in the open transaction */
+		send->txn = (int32_t)s->txns_count - 1;
 	if (r->kind == REPORT_SEND_SUCCESS) {
 		send->state = SEND_ACKED;
 		send->acks++;
@@ -462,6 +489,8 @@ static void feed_read(struct history *h, struct history_subject *s, const struct
 				      .time_us = time_us,
 				      .poll = s->polls};
 	read->assignment = assignments_before(s, topic, r->partition);
+	read->txn =
+		(int32_t)s->txns_count - (s->txns_count && s->txns[s->txns_count - 1] == TXN_OPEN);
 }
 
 static void feed_owned(struct history *h, struct history_subject *s, const struct report *r,
@@ -541,6 +570,126 @@ static void feed_report(struct history *h, const struct event_report *ev, int64_
 	report_release(&r);
 }
 
+/* ---- positions that are gone ---- */
+
+static struct str topic_named(const struct history *h, struct str name, struct uuid id)
+{
+	const struct history_partition *p = h->partitions;
+
+	while (!name.len && p && !uuid_eq(p->topic_id, id))
+		p = p->next;
+	return name.len || !p ? name : p->topic;
+}
+
+static void add_reset(struct history *h, const struct exchange *x, struct history_reset reset)
+{
+	if (h->resets_count == HISTORY_RESETS_MAX || !reset.topic.len)
+		return;
+	reset.client = keep(h, x->header.client_id);
+	reset.topic = keep(h, reset.topic);
+	reset.time_us = x->response_us;
+	GROW(h->resets, h->resets_count, h->resets_cap);
+	h->resets[h->resets_count++] = reset;
+}
+
+static uint64_t hash_topic(struct str name, struct uuid id)
+{
+	const uint8_t *at = name.len ? (const uint8_t *)name.data : id.b;
+	size_t n = name.len ? (size_t)name.len : sizeof(id.b);
+	uint64_t hash = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ at[i]) * 1099511628211ULL;
+	return hash;
+}
+
+static struct history_asked *asked_of(struct history *h, int32_t session, struct str topic,
+				      struct uuid id, int32_t partition, bool add)
+{
+	struct history_asked like, *a;
+
+	memset(&like, 0, sizeof(like));
+	like.key.session = session;
+	like.key.partition = partition;
+	like.key.topic = hash_topic(topic, id);
+	HASH_FIND(hh, h->asked, &like.key, sizeof(like.key), a);
+	if (a || !add || !(a = arena_zalloc(&h->arena, sizeof(*a))))
+		return a;
+	a->key = like.key;
+	HASH_ADD(hh, h->asked, key, sizeof(a->key), a);
+	return a;
+}
+
+/* Remembers what a request asks for, under its session (0 of a request without one). */
+static void note_asked(struct history *h, const struct fetch_request *q, int32_t session)
+{
+	for (int32_t i = 0; i < q->topics_count; i++)
+		for (int32_t k = 0; k < q->topics[i].partitions_count; k++) {
+			struct history_asked *a =
+				asked_of(h, session, q->topics[i].topic, q->topics[i].topic_id,
+					 q->topics[i].partitions[k].partition, true);
+
+			if (a)
+				a->offset = q->topics[i].partitions[k].fetch_offset;
+		}
+}
+
+static void feed_fetch(struct history *h, struct exchange *x)
+{
+	const struct fetch_response *r = exchange_response(x);
+	const struct fetch_request *q = r ? exchange_request(x) : NULL;
+
+	if (!q)
+		return;
+	note_asked(h, q, r->session_id);
+	for (int32_t i = 0; i < r->responses_count; i++) {
+		const struct fetch_response_responses *t = &r->responses[i];
+
+		for (int32_t k = 0; k < t->partitions_count; k++) {
+			int32_t partition = t->partitions[k].partition_index;
+			const struct history_asked *a;
+
+			if (t->partitions[k].error_code != ERROR_OFFSET_OUT_OF_RANGE)
+				continue;
+			a = asked_of(h, r->session_id, t->topic, t->topic_id, partition, false);
+			add_reset(h, x,
+				  (struct history_reset){
+					  .topic = topic_named(h, t->topic, t->topic_id),
+					  .partition = partition,
+					  .position = a ? a->offset : -1});
+		}
+	}
+}
+
+static void feed_epoch_ends(struct history *h, struct exchange *x)
+{
+	const struct offset_for_leader_epoch_response *r = exchange_response(x);
+
+	for (int32_t i = 0; r && i < r->topics_count; i++)
+		for (int32_t k = 0; k < r->topics[i].partitions_count; k++)
+			if (!r->topics[i].partitions[k].error_code)
+				add_reset(h, x,
+					  (struct history_reset){
+						  .topic = r->topics[i].topic,
+						  .partition = r->topics[i].partitions[k].partition,
+						  .position = INT64_MAX,
+						  .offset = r->topics[i].partitions[k].end_offset});
+}
+
+const struct history_reset *history_reset_next(const struct history *h, struct str client,
+					       struct str topic, int32_t partition,
+					       int64_t until_us, size_t *at)
+{
+	while (*at < h->resets_count) {
+		const struct history_reset *r = &h->resets[(*at)++];
+
+		if (r->partition == partition && r->time_us <= until_us &&
+		    str_eq(r->topic, topic) && str_eq(r->client, client))
+			return r;
+	}
+	return NULL;
+}
+
 /* ---- faults ---- */
 
 static void add_fault(struct history *h, int64_t time_us, const char *text)
@@ -605,6 +754,10 @@ void history_feed(struct history *h, const struct event *ev)
 	case EVENT_EXCHANGE:
 		h->unacknowledged |= ev->exchange->state == EXCHANGE_NO_ANSWER &&
 				     ev->exchange->header.api_key == API_PRODUCE;
+		if (ev->exchange->header.api_key == API_FETCH)
+			feed_fetch(h, ev->exchange);
+		else if (ev->exchange->header.api_key == API_OFFSET_FOR_LEADER_EPOCH)
+			feed_epoch_ends(h, ev->exchange);
 		break;
 	default:
 		break;

@@ -15,6 +15,7 @@
 #define HISTORY_FAULTS_MAX 4096 /* faults kept with their texts; later ones are counted */
 
 #define HISTORY_CUTS_MAX   64
+#define HISTORY_RESETS_MAX 4096
 
 enum record_state { RECORD_LIVE, RECORD_TRUNCATED, RECORD_COMPACTED, RECORD_EXPIRED };
 enum txn_outcome { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED };
@@ -22,6 +23,7 @@ enum txn_outcome { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED };
 /* One record of a partition's log. */
 struct history_record {
 	int64_t offset, time_us, producer_id, conn;
+	int64_t ended_us; /* when its transaction's marker came; 0: not, or there is none */
 	struct str key, value;
 	int32_t sequence, correlation_id, leader_epoch;
 	int16_t producer_epoch;
@@ -45,6 +47,7 @@ struct history_partition {
 		int64_t time_us, end;
 	} cuts[HISTORY_CUTS_MAX]; /* truncations; the first ones */
 	int32_t cuts_count;
+	bool replaced;			 /* the topic was made anew after this one */
 	struct history_partition *older; /* incarnation */
 	struct history_partition *next;	 /* in order of appearance, all incarnations */
 	UT_hash_handle hh; /* by topic and partition; the newest incarnation alone is in the hash */
@@ -72,6 +75,7 @@ struct history_read {
 	int64_t offset, time_us;
 	int32_t poll,
 		assignment; /* number of the poll and of the assignment of this partition, from 0 */
+	int32_t txn;	    /* the subject's transaction that is open, or the next one to begin */
 };
 
 enum owned_how { OWNED_ASSIGNED, OWNED_REVOKED, OWNED_LOST };
@@ -110,18 +114,41 @@ struct history_subject {
 	struct history_subject *next;
 };
 
+/* A broker told a client that its position is not in the log: OFFSET_OUT_OF_RANGE, or an
+ * OffsetForLeaderEpoch whose answer ends below it. */
+struct history_reset {
+	struct str client, topic;
+	int32_t partition;
+	int64_t position; /* that was asked for; -1 unknown */
+	int64_t offset;	  /* from here on records may be given again */
+	int64_t time_us;
+};
+
 /* A rule that fired, a connection that broke, a cluster that changed. */
 struct history_fault {
 	int64_t time_us;
 	struct str text;
 };
 
+/* What a fetch session was last asked for (KIP-227): later requests leave it out. */
+struct history_asked {
+	struct {
+		int32_t session, partition;
+		uint64_t topic; /* hash of its name or id */
+	} key;
+	int64_t offset;
+	UT_hash_handle hh;
+};
+
 struct history {
 	struct arena arena;
+	struct history_asked *asked;
 	struct history_partition *partitions, *partitions_by_key;
 	struct history_subject *subjects;
 	struct history_fault *faults;
 	size_t faults_count, faults_cap;
+	struct history_reset *resets; /* in the order of their answers; the first ones */
+	size_t resets_count, resets_cap;
 	uint64_t log_events, report_events,
 		unreadable;	 /* unreadable: batches whose records do not parse */
 	int64_t last_us;	 /* time of the last event */
@@ -150,6 +177,16 @@ size_t history_record_from(const struct history_partition *p, int64_t offset);
 /* Whether the log was cut, at or below that offset, between two moments. */
 bool history_cut_between(const struct history_partition *p, int64_t offset, int64_t from_us,
 			 int64_t to_us);
+
+/* Whether that value stands at that offset, or stood there until the log was cut or the topic made
+ * anew. */
+bool history_held(const struct history_partition *p, int64_t offset, struct str value);
+
+/* The next time, up to a moment, that a client was told that its position is gone, from the index
+ * *at on, which is set behind it; NULL if there is none. */
+const struct history_reset *history_reset_next(const struct history *h, struct str client,
+					       struct str topic, int32_t partition,
+					       int64_t until_us, size_t *at);
 
 /* How many records of a topic somebody was given, each counted once. */
 int64_t history_records_given(const struct history *h, struct str topic);

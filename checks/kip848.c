@@ -13,7 +13,7 @@
 #include <uthash.h>
 
 #define KEY_MAX	      400
-#define GIVEN_MAX     4096  /* partitions of one member that are compared */
+#define GIVEN_MAX     4096 /* partitions of one member that are compared */
 #define EPOCH_JOIN    0
 #define EPOCH_LEAVE   (-1)
 #define EPOCH_LEFT_AS (-2) /* a static member's */
@@ -34,8 +34,10 @@ struct member848 {
 	int32_t epoch; /* as told last; -1: not told */
 	int32_t refusals, after_leave;
 	int16_t refused_code;
-	struct given *given; /* may be owned: as assigned last, and what was owned before */
-	int32_t given_count;
+	struct given_list {
+		struct given *list;
+		int32_t count;
+	} assigned, owned, before; /* as it was told last; as it said last, and before that */
 	UT_hash_handle hh;
 };
 
@@ -95,55 +97,60 @@ static struct member848 *member_of(struct check *c, const struct exchange *x,
 	return m;
 }
 
-static bool is_given(const struct member848 *m, struct uuid topic, int32_t partition)
+static bool is_in(const struct given_list *l, struct uuid topic, int32_t partition)
 {
-	for (int32_t i = 0; i < m->given_count; i++)
-		if (m->given[i].partition == partition &&
-		    !memcmp(&m->given[i].topic, &topic, sizeof(topic)))
+	for (int32_t i = 0; i < l->count; i++)
+		if (l->list[i].partition == partition &&
+		    !memcmp(&l->list[i].topic, &topic, sizeof(topic)))
 			return true;
 	return false;
 }
 
-static void give(struct check *c, struct member848 *m, struct uuid topic, int32_t partition)
+static void put(struct check *c, struct given_list *l, struct uuid topic, int32_t partition)
 {
-	if (!m->given)
-		m->given = arena_zalloc(c->arena, GIVEN_MAX * sizeof(*m->given));
-	if (!m->given || m->given_count == GIVEN_MAX || is_given(m, topic, partition))
+	if (!l->list)
+		l->list = arena_zalloc(c->arena, GIVEN_MAX * sizeof(*l->list));
+	if (!l->list || l->count == GIVEN_MAX)
 		return;
-	m->given[m->given_count++] = (struct given){topic, partition};
+	l->list[l->count++] = (struct given){topic, partition};
 }
 
-/* What the member says that it owns must have been given to it; the rest is given no more. */
+/* What the member says that it owns must have been given to it, or be what it said before and has
+ * not given back yet: heartbeats leave out what did not change. */
 static void judge_owned(struct check *c, struct member848 *m, struct exchange *x,
 			const struct consumer_group_heartbeat_request *q)
 {
+	struct given_list swap = m->before;
 	bool foreign = false;
 
-	if (!q->topic_partitions || q->member_epoch < 0 || m->given_count == GIVEN_MAX)
+	if (!q->topic_partitions || q->member_epoch < 0 || m->assigned.count == GIVEN_MAX ||
+	    m->owned.count == GIVEN_MAX)
 		return;
+	m->before = m->owned;
+	m->owned = swap;
+	m->owned.count = 0;
 	for (int32_t i = 0; i < q->topic_partitions_count; i++)
-		for (int32_t k = 0; k < q->topic_partitions[i].partitions_count; k++)
-			foreign |= !is_given(m, q->topic_partitions[i].topic_id,
-					     q->topic_partitions[i].partitions[k]);
+		for (int32_t k = 0; k < q->topic_partitions[i].partitions_count; k++) {
+			struct uuid topic = q->topic_partitions[i].topic_id;
+			int32_t partition = q->topic_partitions[i].partitions[k];
+
+			foreign |= !is_in(&m->assigned, topic, partition) &&
+				   !is_in(&m->before, topic, partition);
+			put(c, &m->owned, topic, partition);
+		}
 	judge(c, OWNS, foreign, x, "it says that it owns what it was not given");
 }
 
 static void take_assignment(struct check *c, struct member848 *m,
-			    const struct consumer_group_heartbeat_request *q,
 			    const struct consumer_group_heartbeat_response *r)
 {
 	if (!r->assignment)
 		return;
-	/* What it owned a moment ago it may name until it has given it back. */
-	m->given_count = 0;
-	for (int32_t i = 0; i < q->topic_partitions_count; i++)
-		for (int32_t k = 0; k < q->topic_partitions[i].partitions_count; k++)
-			give(c, m, q->topic_partitions[i].topic_id,
-			     q->topic_partitions[i].partitions[k]);
+	m->assigned.count = 0;
 	for (int32_t i = 0; i < r->assignment->topic_partitions_count; i++)
 		for (int32_t k = 0; k < r->assignment->topic_partitions[i].partitions_count; k++)
-			give(c, m, r->assignment->topic_partitions[i].topic_id,
-			     r->assignment->topic_partitions[i].partitions[k]);
+			put(c, &m->assigned, r->assignment->topic_partitions[i].topic_id,
+			    r->assignment->topic_partitions[i].partitions[k]);
 }
 
 static bool is_refusal(int16_t code)
@@ -170,7 +177,7 @@ static void judge_join(struct check *c, struct member848 *m, struct exchange *x,
 	      !named || q->rebalance_timeout_ms <= 0 || q->topic_partitions_count > 0 ||
 		      (x->header.api_version > 0 && !q->member_id.len),
 	      x, "it joins without all of its fields");
-	m->given_count = 0;
+	m->assigned.count = m->owned.count = 0;
 	while ((l = *at) &&
 	       !(str_eq(l->client, x->header.client_id) && str_eq(l->group, q->group_id)))
 		at = &l->next;
@@ -216,7 +223,7 @@ static void take_answer(struct check *c, struct member848 *m, const struct excha
 		*l = (struct lost848){m->client, m->group, m->id, s->lost};
 		s->lost = l;
 		m->fenced = true;
-		m->given_count = 0;
+		m->assigned.count = m->owned.count = 0;
 	}
 	if (r->error_code || q->member_epoch < 0)
 		return;
@@ -224,7 +231,7 @@ static void take_answer(struct check *c, struct member848 *m, const struct excha
 	m->fenced = m->left = false;
 	m->refused_code = 0;
 	m->epoch = r->member_epoch;
-	take_assignment(c, m, q, r);
+	take_assignment(c, m, r);
 }
 
 static void feed_kip848(struct check *c, const struct event *ev)

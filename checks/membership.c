@@ -13,7 +13,7 @@
 #include <uthash.h>
 
 #define KEY_MAX	    400
-#define CROSSING_US 20000 /* an answer may be on its way while the next request leaves */
+#define CROSSING_US 250000 /* an answer may be on its way while the next request leaves */
 
 /* One member id of one group. */
 struct member {
@@ -42,7 +42,8 @@ struct members {
 	struct str wrong;
 	int64_t wrong_us;
 	struct pending {
-		struct str client, group, told;
+		struct str group, told;
+		int64_t conn;
 		struct pending *next;
 	} * pending;
 	struct joining {
@@ -137,17 +138,33 @@ static void note_overlap(struct check *c, const struct exchange *x,
 	s->joining = j;
 }
 
-/* After MEMBER_ID_REQUIRED the next JoinGroup of that client must carry the id that it was told. */
+/* The id that this JoinGroup answers to: its own, or one that was told on its connection. Members
+ * may share a client id, and one that starts anew comes on a connection of its own. */
+static struct pending **pending_of(struct members *s, const struct exchange *x,
+				   const struct join_group_request *q)
+{
+	struct pending **same = NULL;
+
+	for (struct pending **at = &s->pending; *at; at = &(*at)->next) {
+		if (!str_eq((*at)->group, q->group_id))
+			continue;
+		if (str_eq((*at)->told, q->member_id))
+			return at;
+		if (!same && (*at)->conn == x->conn.conn)
+			same = at;
+	}
+	return same;
+}
+
+/* After MEMBER_ID_REQUIRED the next JoinGroup there must carry the id that was told. */
 static void note_required(struct check *c, const struct exchange *x,
 			  const struct join_group_request *q, const struct join_group_response *r)
 {
 	struct members *s = c->state;
-	struct pending **at = &s->pending, *p;
+	struct pending **at = pending_of(s, x, q), *p;
 
-	while ((p = *at) &&
-	       !(str_eq(p->client, x->header.client_id) && str_eq(p->group, q->group_id)))
-		at = &p->next;
-	if (p) {
+	if (at) {
+		p = *at;
 		*at = p->next;
 		s->required++;
 		if (!str_eq(p->told, q->member_id) && !s->wrong_id++) {
@@ -162,9 +179,8 @@ static void note_required(struct check *c, const struct exchange *x,
 	p = arena_zalloc(c->arena, sizeof(*p));
 	if (!p)
 		return;
-	*p = (struct pending){arena_str(c->arena, x->header.client_id),
-			      arena_str(c->arena, q->group_id), arena_str(c->arena, r->member_id),
-			      s->pending};
+	*p = (struct pending){arena_str(c->arena, q->group_id), arena_str(c->arena, r->member_id),
+			      x->conn.conn, s->pending};
 	s->pending = p;
 }
 
@@ -216,12 +232,9 @@ static void feed_commit(struct check *c, struct exchange *x)
 {
 	const struct offset_commit_request *q = exchange_request(x);
 	struct member *m = q ? member_of(c, q->group_id, q->member_id) : NULL;
-	int64_t before = m ? m->contact_us : 0;
 
-	if (!m)
-		return;
-	contact(m, x, q->generation_id_or_member_epoch, exchange_error(x));
-	m->contact_us = before; /* a commit is no heartbeat */
+	if (m) /* for the broker a commit is a sign of life, too */
+		contact(m, x, q->generation_id_or_member_epoch, exchange_error(x));
 }
 
 static void leave(struct check *c, struct str group, struct str id, const struct exchange *x)

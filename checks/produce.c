@@ -129,6 +129,27 @@ static const struct sent_batch *seen_at(const struct lane *l, int32_t sequence)
 	return NULL;
 }
 
+/* An answer that says for good that nothing was written: the sequence is free again. A batch that
+ * was too large comes again in parts, one that could not be had at all leaves its place to the
+ * next (KIP-126, KIP-360). */
+static bool is_free_again(const struct sent_batch *before, const struct sent_batch *b)
+{
+	return before->answered && before->end_us < b->request_us && before->code &&
+	       before->code != ERROR_DUPLICATE_SEQUENCE_NUMBER &&
+	       !kafka_error_retriable(before->code);
+}
+
+/* Whether a batch of the lane was answered UNKNOWN_PRODUCER_ID before this one: the broker has
+ * forgotten the producer, and its sequences begin anew. */
+static bool was_forgotten(const struct lane *l, const struct sent_batch *b)
+{
+	for (size_t i = l->count; i-- > 0;)
+		if (l->seen[i]->code == ERROR_UNKNOWN_PRODUCER_ID &&
+		    l->seen[i]->end_us < b->request_us)
+			return true;
+	return false;
+}
+
 /* True if the batch is what must come, or one again that came. */
 static bool judge_sequence(struct finding *f, struct lane *l, const struct sent_batch *b, bool tell)
 {
@@ -136,7 +157,8 @@ static bool judge_sequence(struct finding *f, struct lane *l, const struct sent_
 
 	if (before && before->records == b->records && before->crc == b->crc)
 		return true;
-	if (!before && b->base_sequence == l->next) {
+	if ((!before && b->base_sequence == l->next) || (before && is_free_again(before, b)) ||
+	    (!b->base_sequence && was_forgotten(l, b))) {
 		remember(l, b);
 		return true;
 	}
@@ -285,8 +307,9 @@ static void end_backoff(struct check *c, struct finding *f)
 			 (long long)backoff_us / 1000);
 	while ((b = next_batch(c, &at))) {
 		before = before_this(c->history->batches, b);
-		if (!before || !before->answered || !kafka_error_retriable(before->code))
-			continue;
+		if (!before || !before->answered || !kafka_error_retriable(before->code) ||
+		    before->broker != b->broker || before->led)
+			continue; /* a new leader needs no pause */
 		f->judged++;
 		if (b->request_us - before->end_us >= backoff_us * RETRY_EARLY_PERCENT / 100 ||
 		    wrong++)
@@ -309,6 +332,60 @@ const struct check_type check_backoff = {
 	.batches = true,
 	.timing = true,
 	.end = end_backoff,
+};
+
+#define GROWS_FROM    4	  /* sendings of one batch that show whether the pauses grow */
+#define GROWS_PERCENT 150 /* the last pause, of the first: doubled twice, with jitter of 20 % */
+
+/* How often a batch was sent before this time, and the pauses before the second sending and this
+ * one. */
+static int32_t pauses(const struct batches *all, const struct sent_batch *b, int64_t *ret_first_us,
+		      int64_t *ret_last_us)
+{
+	const struct sent_batch *later = b, *before;
+	int32_t n = 1;
+
+	while ((before = before_this(all, later))) {
+		*ret_first_us = later->request_us - before->end_us;
+		if (n++ == 1)
+			*ret_last_us = *ret_first_us;
+		if (!before->answered || !kafka_error_retriable(before->code) || before->led)
+			return 0;
+		later = before;
+	}
+	return n;
+}
+
+static void end_backoff_grows(struct check *c, struct finding *f)
+{
+	const struct sent_batch *b;
+	int64_t first_us = 0, last_us = 0;
+	uint64_t wrong = 0;
+	size_t at = 0;
+
+	while ((b = next_batch(c, &at))) {
+		if (pauses(c->history->batches, b, &first_us, &last_us) != GROWS_FROM)
+			continue;
+		f->judged++;
+		if (last_us * 100 >= first_us * GROWS_PERCENT || wrong++)
+			continue;
+		moment(f, b, "");
+		finding_set(f, FINDING_FAIL,
+			    "sent for the %d. time after %.0f ms; the first pause was %.0f ms",
+			    GROWS_FROM, (double)last_us / 1000, (double)first_us / 1000);
+	}
+	sum_up(f, wrong, "nothing was sent so often after retriable errors");
+}
+
+const struct check_type check_backoff_grows = {
+	.name = "produce.backoff_grows",
+	.claim = "the pauses between the sendings of one batch grow",
+	.see = "KIP-580",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.batches = true,
+	.timing = true,
+	.end = end_backoff_grows,
 };
 
 /* Time that an answer may be on its way while the next request leaves. */

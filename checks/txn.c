@@ -30,6 +30,7 @@ struct moment {
 	int64_t time_us, producer_id;
 	enum moment_kind kind;
 	int32_t partition, version;
+	struct uuid topic_id;	   /* of a batch whose topic has no name */
 	int16_t epoch, next_epoch; /* next: of END_DONE, as the answer has it; -1 none */
 	bool committed, named;	   /* of an EndTxn; of OFFSETS: member and generation are there */
 	struct str topic;
@@ -43,6 +44,7 @@ struct writer {
 	uint64_t transaction;
 	int32_t open_failures; /* batches of this transaction that failed and did not come again */
 	const struct sent_batch *failed;
+	int16_t epoch;	   /* the newest that was used: a transaction begins with it */
 	int16_t epoch_due; /* what the last EndTxn returned; -1 */
 	bool modern, adds; /* it ends transactions with EndTxn v5; it adds partitions */
 	UT_hash_handle hh;
@@ -204,6 +206,7 @@ static void take_batches(struct check *c)
 			m->producer_id = b->producer_id;
 			m->epoch = b->producer_epoch;
 			m->topic = b->topic;
+			m->topic_id = b->topic_id;
 			m->partition = b->partition;
 			m->batch = b;
 		}
@@ -230,7 +233,8 @@ static struct writer *writer_of(struct check *c, int64_t producer_id)
 	w = arena_zalloc(c->arena, sizeof(*w));
 	if (!w)
 		abort();
-	*w = (struct writer){.producer_id = producer_id, .transaction = 1, .epoch_due = -1};
+	*w = (struct writer){
+		.producer_id = producer_id, .transaction = 1, .epoch = -1, .epoch_due = -1};
 	HASH_ADD(hh, s->writers, producer_id, sizeof(w->producer_id), w);
 	return w;
 }
@@ -246,6 +250,8 @@ static struct touched *touched_of(struct check *c, const struct moment *m, int32
 	like.key.sequence = sequence;
 	for (int32_t i = 0; i < m->topic.len; i++)
 		like.key.topic = like.key.topic * 31 + (uint8_t)m->topic.data[i];
+	for (size_t i = 0; !m->topic.len && i < sizeof(m->topic_id.b); i++)
+		like.key.topic = like.key.topic * 31 + m->topic_id.b[i];
 	HASH_FIND(hh, s->touched, &like.key, sizeof(like.key), t);
 	if (t)
 		return t;
@@ -281,10 +287,22 @@ static void settle(struct check *c, struct writer *w, const struct moment *m)
 	w->failed = good ? w->failed : b;
 }
 
+/* A newer epoch is a new life of the producer, or its next transaction: what failed before was
+ * aborted by the coordinator. */
+static void take_epoch(struct writer *w, const struct moment *m)
+{
+	if (m->kind == MOMENT_END_DONE || m->epoch <= w->epoch)
+		return;
+	w->transaction += w->epoch >= 0;
+	w->open_failures = 0;
+	w->epoch = m->epoch;
+}
+
 static void step(struct check *c, const struct moment *m, struct judged out[WRONG_KINDS])
 {
 	struct writer *w = writer_of(c, m->producer_id);
 
+	take_epoch(w, m);
 	switch (m->kind) {
 	case MOMENT_ADDED:
 		touched_of(c, m, -1)->transaction = w->transaction;
@@ -297,7 +315,8 @@ static void step(struct check *c, const struct moment *m, struct judged out[WRON
 			note(&out[OLD_EPOCH], m->epoch < w->epoch_due, m);
 		break;
 	case MOMENT_SETTLED:
-		settle(c, w, m);
+		if (m->epoch == w->epoch)
+			settle(c, w, m);
 		break;
 	case MOMENT_END_ASKED:
 		if (m->committed)

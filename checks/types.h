@@ -8,12 +8,13 @@
 extern const struct check_type check_no_loss, check_no_duplicates, check_order, check_u1, check_u2;
 /* produce.c */
 extern const struct check_type check_sequences, check_in_flight, check_backoff, check_no_resend,
-	check_no_send_after_fatal;
+	check_no_send_after_fatal, check_backoff_grows;
 /* membership.c */
 extern const struct check_type check_one_join, check_member_id, check_fenced, check_heartbeats,
 	check_quiet, check_leaves;
 /* connection.c */
-extern const struct check_type check_throttle, check_attempts, check_refresh, check_rate;
+extern const struct check_type check_throttle, check_attempts, check_refresh, check_rate,
+	check_mismatch;
 /* txn.c */
 extern const struct check_type check_txn_added, check_txn_no_commit, check_txn_epoch,
 	check_txn_member, check_txn_told;
@@ -28,8 +29,16 @@ extern const struct check_type check_no_step_back, check_no_step_back_within, ch
 	check_no_skip_within, check_no_control;
 /* anomaly.c */
 extern const struct check_type check_consistent, check_all_given, check_nothing_passed_over,
-	check_once, check_aborted, check_open;
+	check_once, check_aborted, check_open, check_sent_offsets;
 extern const struct check_type check_true_offsets, check_no_error, check_all_answered;
+/* fetch.c */
+extern const struct check_type check_moves_on, check_sessions, check_fetch_epochs, check_followers,
+	check_looks_once;
+/* assignment.c */
+extern const struct check_type check_assigns_all, check_hands_over, check_own_commits;
+/* transactions.c */
+extern const struct check_type check_txn_order, check_txn_alone, check_write_cycles,
+	check_read_cycles;
 /* wire.c */
 extern const struct check_type check_u5, check_u6, check_u7, check_u8;
 

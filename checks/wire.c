@@ -283,6 +283,7 @@ const struct check_type check_u6 = {
 	.needs = NEEDS_WIRE,
 	.universal = true,
 	.should = true,
+	.timing = true,
 	.state_size = sizeof(struct storm),
 	.feed = feed_u6,
 	.end = end_u6,
@@ -292,6 +293,7 @@ const struct check_type check_u6 = {
 /* ---- U7 ---- */
 
 #define PROGRESS_FACTOR 3
+#define TRYING_GAP_US	(5 * (int64_t)SECOND_US) /* more between two requests is no trying */
 #define PROGRESS_FLOOR_US \
 	(5 * (int64_t)SECOND_US) /* backoff and metadata refresh after an error, generously */
 
@@ -299,6 +301,7 @@ struct progress {
 	int64_t fault_us;   /* the last fault */
 	int64_t resumed_us; /* the first good exchange that began after it; 0 none yet */
 	int64_t asked_us;   /* the last request after it that did not get on */
+	int64_t tried_us;   /* time in which requests came and none got on */
 	int64_t session_us; /* the largest session time-out that a JoinGroup asked for */
 	struct str fault;
 };
@@ -311,30 +314,69 @@ static bool is_work(int api_key)
 	       api_key == API_CONSUMER_GROUP_HEARTBEAT || api_key == API_END_TXN;
 }
 
+static void note_fault(struct check *c, const struct event *ev)
+{
+	struct progress *s = c->state;
+
+	s->fault_us = ev->time_us;
+	s->resumed_us = s->asked_us = s->tried_us = 0;
+	s->fault = str_of(arena_printf(c->arena, "rule " STR_FMT " " STR_FMT,
+				       STR_ARG(ev->rule.name), STR_ARG(ev->rule.what)));
+}
+
+/* A request that began after the fault. A client with nothing to do asks for nothing, or now and
+ * then for metadata; one that wants to get on and can't sends, fails and sends again. */
+static void note_request(struct progress *s, struct exchange *x, int64_t time_us)
+{
+	bool failed = x->state == EXCHANGE_LOST || exchange_error(x);
+	int64_t gap_us = s->asked_us ? time_us - s->asked_us : 0;
+
+	if (s->resumed_us)
+		return;
+	if (is_work(x->header.api_key) && !failed) {
+		s->resumed_us = time_us;
+	} else if (is_work(x->header.api_key) || failed ||
+		   x->header.api_key == API_FIND_COORDINATOR ||
+		   x->header.api_key == API_JOIN_GROUP ||
+		   x->header.api_key == API_INIT_PRODUCER_ID) {
+		s->tried_us += gap_us < TRYING_GAP_US ? gap_us : TRYING_GAP_US;
+		s->asked_us = time_us;
+	}
+}
+
 static void feed_u7(struct check *c, const struct event *ev)
 {
 	struct progress *s = c->state;
 	const struct join_group_request *join;
 	struct exchange *x = ev->exchange;
 
-	if (ev->kind == EVENT_RULE) {
-		s->fault_us = ev->time_us;
-		s->resumed_us = s->asked_us = 0;
-		s->fault = str_of(arena_printf(c->arena, "rule " STR_FMT " " STR_FMT,
-					       STR_ARG(ev->rule.name), STR_ARG(ev->rule.what)));
-	}
+	if (ev->kind == EVENT_RULE)
+		note_fault(c, ev);
 	if (ev->kind != EVENT_EXCHANGE)
 		return;
 	if (x->header.api_key == API_JOIN_GROUP && (join = exchange_request(x)) &&
 	    join->session_timeout_ms * (int64_t)1000 > s->session_us)
 		s->session_us = join->session_timeout_ms * (int64_t)1000;
-	if (!s->fault_us || x->request_us <= s->fault_us)
-		return;
-	if (!s->resumed_us && is_work(x->header.api_key) && x->state != EXCHANGE_LOST &&
-	    !exchange_error(x))
-		s->resumed_us = ev->time_us;
-	else if (!s->resumed_us)
-		s->asked_us = ev->time_us;
+	if (s->fault_us && x->request_us > s->fault_us)
+		note_request(s, x, ev->time_us);
+}
+
+/* A send that waited for longer than the limit, all the while that nothing got on; NULL if there
+ * was none. */
+static const struct history_send *waiting_send(const struct check *c, int64_t limit_us)
+{
+	const struct progress *s = c->state;
+	int64_t until_us = s->resumed_us ? s->resumed_us : c->history->last_us;
+
+	for (const struct history_subject *who = c->history->subjects; who; who = who->next)
+		for (size_t i = 0; i < who->sends_count; i++) {
+			const struct history_send *send = who->sends[i];
+
+			if (send->attempt_us && until_us - send->attempt_us > limit_us &&
+			    (send->state == SEND_OPEN || send->end_us >= until_us))
+				return send;
+		}
+	return NULL;
 }
 
 static void end_u7(struct check *c, struct finding *f)
@@ -350,7 +392,7 @@ static void end_u7(struct check *c, struct finding *f)
 	f->judged = s->fault_us != 0;
 	if (!s->fault_us) {
 		finding_set(f, FINDING_NOT_APPLICABLE, "no rule fired");
-	} else if (took_us > limit_us && (s->resumed_us || s->asked_us)) {
+	} else if (took_us > limit_us && (s->tried_us > limit_us || waiting_send(c, limit_us))) {
 		finding_moment(f, s->fault_us, STR_FMT, STR_ARG(s->fault));
 		finding_moment(f, s->resumed_us, "the first request that succeeds after it");
 		finding_moment(f, s->asked_us, "the last request that does not");
@@ -359,6 +401,9 @@ static void end_u7(struct check *c, struct finding *f)
 			    (double)took_us / SECOND_US);
 	} else if (!s->resumed_us) {
 		finding_set(f, FINDING_NOT_APPLICABLE, "the run ended before progress was due");
+	} else if (took_us > limit_us) {
+		finding_set(f, FINDING_NOT_APPLICABLE, "nobody had anything to do for %.1f s",
+			    (double)took_us / SECOND_US);
 	} else {
 		finding_set(f, FINDING_PASS, "progress %.3f s after the last fault",
 			    (double)took_us / SECOND_US);

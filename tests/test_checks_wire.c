@@ -781,7 +781,14 @@ TEST(a_generation_that_is_over_is_not_used)
 	begin("group.fenced_stays_out", -1);
 	join("m", 0, "m", 1);
 	heartbeat("m", 1, 22);
-	wait_ms(100);
+	wait_ms(100); /* the answer may be on its way still */
+	heartbeat("m", 1, 22);
+	CHECK_EQ(verdict(), FINDING_PASS);
+
+	begin("group.fenced_stays_out", -1);
+	join("m", 0, "m", 1);
+	heartbeat("m", 1, 22);
+	wait_ms(300);
 	heartbeat("m", 1, 22);
 	CHECK_EQ(verdict(), FINDING_FAIL);
 }
@@ -811,7 +818,7 @@ TEST(who_has_left_is_quiet_and_who_closes_leaves)
 	begin("group.quiet_after_leave", -1);
 	join("m", 0, "m", 1);
 	leave("m");
-	wait_ms(50);
+	wait_ms(300);
 	heartbeat("m", 1, 25);
 	CHECK_EQ(verdict(), FINDING_FAIL);
 
@@ -844,8 +851,8 @@ TEST(a_throttled_connection_is_silent)
 	CHECK_EQ(verdict(), FINDING_PASS);
 
 	begin("connection.silent_when_throttled", -1);
-	throttled(200);
-	wait_ms(100);
+	throttled(600);
+	wait_ms(300);
 	throttled(0);
 	CHECK_EQ(verdict(), FINDING_FAIL);
 }

@@ -309,17 +309,19 @@ class Producer:
             try:
                 answer = connection.poll(0)
                 while answer:
-                    self.take_answer(answer)
+                    self.take_answer(answer, connection.version(wire.PRODUCE) >= 5)
                     connection.muted_until_s = max(connection.muted_until_s, time.monotonic() + answer.i32() / 1000)
                     answer = connection.poll(0)
             except wire.Broken as e:
                 self.lost(broker, e)
 
-    def take_answer(self, r):
-        """One Produce v3 answer up to its throttle time; the oldest batch in flight of its partition is meant."""
-        answers = r.array(lambda: (r.string(), r.array(lambda: (r.i32(), r.i16(), r.i64(), r.i64()))))
+    def take_answer(self, r, starts):
+        """One Produce answer up to its throttle time; the oldest batch in flight of its partition is meant.
+        starts: each partition's log start is told, too."""
+        answers = r.array(lambda: (r.string(), r.array(lambda: (
+            r.i32(), r.i16(), r.i64(), r.i64(), r.i64() if starts else -1))))
         for _topic, partitions in answers:
-            for index, code, base_offset, _append_time in partitions:
+            for index, code, base_offset, _append_time, _start in partitions:
                 lane = next(lane for lane in self.lanes if lane.index == index)
                 _, batch = lane.flying.pop(0)
                 self.judge(lane, batch, code, base_offset)

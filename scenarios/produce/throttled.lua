@@ -6,7 +6,7 @@ scenario {
 }
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1 })
-local p = lib.producer(t, { args = { throughput = 200 } })
+local p = lib.producer(t, { args = { max_messages = 80, throughput = 40 } })
 local quiet = rule("quiet", "Produce topic=orders nth=3 -> throttle 1s")
 timeline(function()
   p:start()

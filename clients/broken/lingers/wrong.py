@@ -6,7 +6,7 @@ class Consumer(raw_consumer.Consumer):
     def leave(self):
         super().leave()
         self.stop.give(5)
-        for _ in range(2):
+        for _ in range(4):  # no answer is on its way any more
             self.stop.asked.clear()
             self.back_off()
-            self.send_heartbeat()
+        self.send_heartbeat()

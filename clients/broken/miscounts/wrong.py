@@ -17,9 +17,9 @@ class Producer(raw_producer.Producer):
         super().__init__(options)
         self.cluster.connect = Anything
 
-    def take_answer(self, r):
+    def take_answer(self, r, starts):
         try:
-            super().take_answer(r)
+            super().take_answer(r, starts)
         except IndexError:  # nothing was due
             pass
 
