@@ -361,8 +361,7 @@ static void feed_u7(struct check *c, const struct event *ev)
 		note_request(s, x, ev->time_us);
 }
 
-/* A send that waited for longer than the limit, all the while that nothing got on; NULL if there
- * was none. */
+/* A send that waited for longer than the limit while nothing got on; NULL if there was none. */
 static const struct history_send *waiting_send(const struct check *c, int64_t limit_us)
 {
 	const struct progress *s = c->state;
@@ -371,9 +370,13 @@ static const struct history_send *waiting_send(const struct check *c, int64_t li
 	for (const struct history_subject *who = c->history->subjects; who; who = who->next)
 		for (size_t i = 0; i < who->sends_count; i++) {
 			const struct history_send *send = who->sends[i];
+			int64_t from_us =
+				send->attempt_us > s->fault_us ? send->attempt_us : s->fault_us;
+			int64_t to_us = send->state == SEND_OPEN || send->end_us > until_us
+						? until_us
+						: send->end_us;
 
-			if (send->attempt_us && until_us - send->attempt_us > limit_us &&
-			    (send->state == SEND_OPEN || send->end_us >= until_us))
+			if (send->attempt_us && to_us - from_us > limit_us)
 				return send;
 		}
 	return NULL;

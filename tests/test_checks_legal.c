@@ -505,14 +505,6 @@ TEST(who_has_nothing_to_do_need_not_get_on)
 	fault();
 	checks_say("p", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\"}");
 	checks_wait_ms(60000);
-	checks_acked("p", "0", 0);
-	beat(0);
-	CHECK_EQ(checks_verdict(), FINDING_NOT_APPLICABLE);
-
-	checks_begin("U7", -1);
-	fault();
-	checks_say("p", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\"}");
-	checks_wait_ms(60000);
 	beat(0); /* it sleeps on what it has to send */
 	CHECK_EQ(checks_verdict(), FINDING_FAIL);
 }
