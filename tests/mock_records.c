@@ -180,7 +180,7 @@ void mock_topic_with(struct fixture *f, const char *name, const char *configs)
 {
 	struct create_topics_request q = DEFAULTS_create_topics_request;
 	struct create_topics_request_topics t = {
-		.name = str_of(name), .num_partitions = 1, .replication_factor = 1};
+		.name = str_of(name), .num_partitions = 1, .replication_factor = -1};
 	struct create_topics_request_topics_configs list[8] = {0};
 	char words[8][64];
 	const struct create_topics_response *r;

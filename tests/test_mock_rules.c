@@ -161,6 +161,59 @@ TEST(rule_16_a_repeat_tells_the_batchs_time_as_append_time)
 	mock_end(&f);
 }
 
+TEST(rule_17_below_min_insync_replicas_nothing_is_appended)
+{
+	struct fixture f;
+	struct error e = ERROR_INIT;
+
+	mock_start(&f, 3);
+	CHECK_EQ(cluster_create_topic(f.c, str_of("r"), 1, 3, 1, f.now, &e), 0);
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=2"), "");
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=3"), "");
+	CHECK_EQ(mock_produce(&f, "r", 0, -1, mock_batch(&f, 1, NULL))->error_code, 0);
+	mock_end(&f);
+	mock_start_with(&f, 3, (struct cluster_config){.default_replication = 3});
+	mock_topic_with(&f, "r", "min.insync.replicas=2");
+	CHECK_TEXT(mock_happen(&f, "leader-move topic=r partition=0 to=1"), "");
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=2"), "");
+	CHECK_EQ(mock_produce(&f, "r", 0, -1, mock_batch(&f, 1, NULL))->error_code, 0);
+	CHECK_TEXT(mock_happen(&f, "broker-down broker=3"), "");
+	CHECK_EQ(mock_produce(&f, "r", 0, -1, mock_batch(&f, 1, NULL))->error_code,
+		 ERROR_NOT_ENOUGH_REPLICAS);
+	CHECK_EQ(mock_produce(&f, "r", 0, 1, mock_batch(&f, 1, NULL))->base_offset, 1);
+	mock_end(&f);
+}
+
+TEST(rule_20_a_broker_keeps_a_thousand_sessions)
+{
+	struct fixture f;
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	int32_t first = 0;
+
+	start(&f);
+	mock_fetch_one(&one, "t", 0, 0, 0);
+	one.q.session_epoch = 0;
+	for (int i = 0; i < 1000; i++) {
+		r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+		CHECK(r->session_id > 0);
+		first = first ? first : r->session_id;
+	}
+	CHECK_EQ(
+		((const struct fetch_response *)mock_ask(&f, 1, API_FETCH, 12, &one.q))->session_id,
+		0);
+	mock_advance(&f, MS(121000)); /* the one that is idle longest makes room */
+	CHECK(((const struct fetch_response *)mock_ask(&f, 1, API_FETCH, 12, &one.q))->session_id >
+	      0);
+	one.q.session_id = first;
+	one.q.session_epoch = 1;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->error_code, ERROR_FETCH_SESSION_ID_NOT_FOUND);
+	CHECK_EQ(r->session_id, 0);
+	CHECK_EQ(r->responses_count, 0);
+	mock_end(&f);
+}
+
 TEST(rule_19_one_partition_with_an_error_answers_for_all)
 {
 	struct fixture f;

@@ -189,7 +189,7 @@ static bool hears(struct place *p, const char *words)
 	return strstr(buf_cstr(&p->heard.text), words) != NULL;
 }
 
-TEST(requests_sent_together_are_answered_in_order)
+TEST(rule_3_requests_sent_together_are_answered_in_order)
 {
 	struct place p;
 	int fd;
@@ -242,7 +242,7 @@ TEST(a_client_that_closed_its_side_still_gets_its_answers)
 }
 
 /* semantics: rule 1 */
-TEST(what_no_broker_would_read_ends_its_connection_and_no_other)
+TEST(rule_1_what_no_broker_would_read_ends_its_connection_and_no_other)
 {
 	static const struct {
 		const char *hex, *why;
@@ -289,7 +289,7 @@ TEST(what_no_broker_would_read_ends_its_connection_and_no_other)
 }
 
 /* semantics: rules 2 and 4 */
-TEST(trailing_bytes_are_ignored_and_an_unknown_api_versions_is_answered)
+TEST(rule_2_trailing_bytes_are_ignored_and_an_unknown_api_versions_is_answered)
 {
 	struct place p;
 	size_t len;
@@ -577,7 +577,7 @@ TEST(an_unknown_tag_goes_into_versions_that_have_tags)
 	close_place(&p);
 }
 
-TEST(a_throttled_connection_is_muted_for_that_time)
+TEST(rule_7_a_throttled_connection_is_muted_for_that_time)
 {
 	struct place p;
 	int64_t start;
