@@ -42,10 +42,37 @@ static const char help[] =
 	"  -v                   also what is equal, not compared or left out\n"
 	"  --yes-really         write to a cluster that is not on loopback\n"
 	"\n"
+	"usage: ktrial replay FILE --as broker [OPTION...]\n"
+	"\n"
+	"Plays the brokers' side: a live client connects, and the recorded session answers, until "
+	"SIGINT or SIGTERM. Requests are\n"
+	"matched by what they ask, not by order or bytes; each recorded broker has a port of its "
+	"own. Prints one line once it can\n"
+	"be used:\n"
+	"  ready bootstrap=HOST:PORT[,...] control=off\n"
+	"\n"
+	"  --listen HOST:PORT   of the first broker, the others' follow; 127.0.0.1:9092. Port 0: "
+	"free ones\n"
+	"  --on-miss mock|error|close   what a request gets that nothing recorded fits: the answer "
+	"of a mock cluster filled with\n"
+	"                       what the recording shows (the default), an error, or the end of "
+	"its connection. What was asked\n"
+	"                       and what comes nearest is told on stderr\n"
+	"  --speed F|max        1 as recorded (the default), 10 ten times as fast; max answers at "
+	"once\n"
+	"  --capture FILE       what is on the wire now, as pcapng\n"
+	"  --strict             exit status 1 at the end if there was a miss\n"
+	"  --with-parent        ends when the process that started it does\n"
+	"  -Y, --port           as above\n"
+	"  -v                   decode's line per exchange, and what is answered otherwise than "
+	"recorded\n"
+	"\n"
 	"FILE is pcap, pcapng or evidence, also .gz and .zst; - is standard input. "
 	"docs/replay.md says what is compared and how.\n"
 	"\n"
-	"Exit status: 0 equal, 1 something differs or was not answered, 2 wrong use, 4 a file "
+	"Exit status: 0 equal (as broker: ended), 1 something differs or was not answered (as "
+	"broker: a miss, with --strict),\n"
+	"2 wrong use, 4 a file "
 	"can't "
 	"be read or a cluster not\n"
 	"be reached.\n";
@@ -63,6 +90,11 @@ enum {
 	OPT_JUNIT,
 	OPT_VERBOSE,
 	OPT_YES_REALLY,
+	OPT_LISTEN,
+	OPT_ON_MISS,
+	OPT_CAPTURE,
+	OPT_STRICT,
+	OPT_WITH_PARENT,
 };
 
 static const struct cmd_option options[] = {{"--as", OPT_AS, true},
@@ -77,6 +109,11 @@ static const struct cmd_option options[] = {{"--as", OPT_AS, true},
 					    {"--junit", OPT_JUNIT, true},
 					    {"-v", OPT_VERBOSE, false},
 					    {"--yes-really", OPT_YES_REALLY, false},
+					    {"--listen", OPT_LISTEN, true},
+					    {"--on-miss", OPT_ON_MISS, true},
+					    {"--capture", OPT_CAPTURE, true},
+					    {"--strict", OPT_STRICT, false},
+					    {"--with-parent", OPT_WITH_PARENT, false},
 					    {NULL, 0, false}};
 
 /* Who plays which side. */
@@ -85,6 +122,7 @@ static const struct {
 	int (*play)(const struct replay_job *job);
 } sides[] = {
 	{"client", replay_as_client},
+	{"broker", replay_as_broker},
 };
 
 #define SIDES (sizeof(sides) / sizeof(sides[0]))
@@ -156,6 +194,27 @@ static int set_output(struct replay_job *j, const char *value)
 	return cmd_usage(&cmd_replay, "-o %s: text or json", value);
 }
 
+static int set_listen(struct replay_job *j, const char *value)
+{
+	struct error e = ERROR_INIT;
+
+	if (!service_address_parse(str_of(value), DEFAULT_PORT, &j->listen, &e))
+		return 0;
+	return cmd_usage(&cmd_replay, "--listen %s: %s", value, e.text);
+}
+
+static int set_on_miss(struct replay_job *j, const char *value)
+{
+	static const char *const words[] = {"mock", "error", "close"};
+
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(value, words[i]) == 0) {
+			j->on_miss = (enum on_miss)i;
+			return 0;
+		}
+	return cmd_usage(&cmd_replay, "--on-miss %s: mock, error or close", value);
+}
+
 static int set_word(struct replay_job *j, const char *word)
 {
 	if (j->file)
@@ -198,6 +257,19 @@ static int take_option(struct replay_job *j, int id, const char *value)
 	case OPT_YES_REALLY:
 		j->yes_really = true;
 		return 0;
+	case OPT_LISTEN:
+		return set_listen(j, value);
+	case OPT_ON_MISS:
+		return set_on_miss(j, value);
+	case OPT_CAPTURE:
+		j->capture = value;
+		return 0;
+	case OPT_STRICT:
+		j->strict = true;
+		return 0;
+	case OPT_WITH_PARENT:
+		j->with_parent = true;
+		return 0;
 	default:
 		return set_word(j, value);
 	}
@@ -222,13 +294,13 @@ static int check(const struct replay_job *j)
 	if (!j->file)
 		return cmd_usage(&cmd_replay, "name the capture, or - for standard input");
 	if (!j->as)
-		return cmd_usage(&cmd_replay, "say which side to play: --as client");
+		return cmd_usage(&cmd_replay, "say which side to play: --as client or --as broker");
 	if (strcmp(j->as, "client") == 0)
 		return check_client(j);
 	for (size_t i = 0; i < SIDES; i++)
 		if (strcmp(j->as, sides[i].name) == 0)
 			return 0;
-	return cmd_usage(&cmd_replay, "--as %s: client is what can be played", j->as);
+	return cmd_usage(&cmd_replay, "--as %s: client and broker can be played", j->as);
 }
 
 static int read_options(struct replay_job *j, int argc, char **argv)
@@ -253,7 +325,11 @@ static int run(int argc, char **argv)
 	if (!j)
 		abort();
 	j->decode = (struct decode_options){.memory_max = MEMORY_MAX, .show_secrets = true};
+	j->listen = (struct service_address){"127.0.0.1", DEFAULT_PORT};
+	j->speed = -1;
 	status = read_options(j, argc, argv);
+	if (!status && j->speed < 0)
+		j->speed = strcmp(j->as, "broker") == 0 ? 1 : 0;
 	for (size_t i = 0; i < SIDES && !status; i++) {
 		if (strcmp(j->as, sides[i].name))
 			continue;

@@ -6,14 +6,14 @@
 #include "cli/cmd.h"
 #include "decoder/decode.h"
 #include "replay/session.h"
-#include "service/service.h"
+#include "service/replayed.h"
 
 #define REPLAY_IGNORED_MAX 256
 #define REPLAY_TO_MAX	   2
 
 struct replay_job {
 	const char *file;   /* "-": standard input */
-	const char *as;	    /* "client" */
+	const char *as;	    /* "client", "broker" */
 	const char *filter; /* of -Y; NULL: none */
 	double speed;	    /* as in struct replay_client_options */
 	struct decode_options decode;
@@ -24,6 +24,11 @@ struct replay_job {
 	size_t ignored_count;
 	const char *suffix, *junit;
 	bool create_topics, yes_really, json, verbose;
+	/* as broker */
+	struct service_address listen;
+	enum on_miss on_miss;
+	const char *capture; /* NULL: none */
+	bool strict, with_parent;
 };
 
 /* Reads a capture into memory. filter may be NULL; where it asks for topics, a file is read twice,
@@ -32,7 +37,11 @@ struct replay_job {
 struct session *replay_load(const struct command *command, const char *file, const char *filter,
 			    const struct decode_options *decode, int *ret_status);
 
-/* Plays the client's side; returns the exit status. */
+/* Tells on stderr what of the capture is not whole and so not replayed. */
+void replay_tell_flaws(const struct command *command, const struct session *s);
+
+/* Each plays its side; returns the exit status. */
 int replay_as_client(const struct replay_job *job);
+int replay_as_broker(const struct replay_job *job);
 
 #endif

@@ -91,6 +91,26 @@ static struct session *load(struct loading *l, const char *file,
 	return NULL;
 }
 
+static void tell(const struct command *command, uint64_t n, const char *what)
+{
+	if (n)
+		fprintf(stderr, "ktrial %s: %llu %s\n", command->name, (unsigned long long)n, what);
+}
+
+void replay_tell_flaws(const struct command *command, const struct session *s)
+{
+	const struct session_totals *t = &s->totals;
+
+	tell(command, t->midway,
+	     "connections were open before the capture began: what came earlier is not known");
+	tell(command, t->cut, "messages lack bytes and are left out");
+	tell(command, t->unknown,
+	     "messages of an API or version that ktrial does not know are left out");
+	tell(command, t->malformed, "messages are malformed and left out");
+	tell(command, t->orphans, "answers lack their request and are left out");
+	tell(command, t->unmatched_bytes, "bytes belong to no message and are left out");
+}
+
 struct session *replay_load(const struct command *command, const char *file, const char *filter,
 			    const struct decode_options *decode, int *ret_status)
 {

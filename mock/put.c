@@ -50,6 +50,49 @@ static void note_marker(struct partition *p, const struct batch *b, int64_t at)
 	marker_note(p, &m, at, b->max_timestamp);
 }
 
+static void lead(struct cluster *c, struct partition *p, int32_t leader, int32_t epoch)
+{
+	int32_t i = 0;
+
+	if (epoch > 0) {
+		p->leader_epoch = epoch;
+		log_start_epoch(&p->log, epoch);
+	}
+	if (!cluster_broker(c, leader))
+		return;
+	while (i < p->replicas_count - 1 && p->replicas[i] != leader)
+		i++;
+	p->replicas[i] = p->replicas[0];
+	p->replicas[0] = leader;
+	memcpy(p->isr, p->replicas, (size_t)p->replicas_count * sizeof(*p->isr));
+	p->isr_count = p->replicas_count;
+	p->leader = leader;
+}
+
+int cluster_put_topic(struct cluster *c, const struct put_topic *t, struct instant now,
+		      struct error *e)
+{
+	struct topic *made;
+	int code;
+
+	if (!uuid_is_zero(t->id) && topic_by_id(c, t->id))
+		return error_set(e, ERR_USAGE, "there is a topic with the id of '" STR_FMT "'",
+				 STR_ARG(t->name));
+	code = cluster_create_topic(c, t->name, t->partitions, t->replication, -1, now, e);
+	if (code)
+		return code;
+	made = topic_find(c, t->name);
+	made->internal = t->internal;
+	if (!uuid_is_zero(t->id)) {
+		HASH_DELETE(by_id, c->topics.by_id, made);
+		made->id = t->id;
+		HASH_ADD(by_id, c->topics.by_id, id, sizeof(made->id), made);
+	}
+	for (int32_t i = 0; i < t->partitions; i++)
+		lead(c, made->partitions[i], t->leaders[i], t->epochs[i]);
+	return 0;
+}
+
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
 		      int64_t gap, struct instant now, struct error *e)
 {

@@ -6,6 +6,21 @@
 
 #include "mock/cluster.h"
 
+/* A topic as somebody saw it on another cluster. */
+struct put_topic {
+	struct str name;
+	struct uuid id;	     /* zero: one of our own */
+	int32_t partitions;  /* > 0 */
+	int16_t replication; /* at most the brokers' number */
+	bool internal;
+	const int32_t *leaders; /* of each partition; -1, or no broker of ours: by us */
+	const int32_t *epochs;	/* their epochs, from 0 */
+};
+
+/* Makes it. ERR_USAGE: there is one of that name or id, or it can't be one. */
+int cluster_put_topic(struct cluster *c, const struct put_topic *t, struct instant now,
+		      struct error *e);
+
 /*
  * Appends a batch as it is, but for base offset and leader epoch; gap: offsets that are left out
  * before it. A batch with a producer id counts as that producer's, if it can be read at all: more

@@ -6,17 +6,13 @@
 #include "replay/compare.h"
 
 #include "base/buf.h"
-#include "base/hex.h"
-#include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
-#include "replay/pairs.h"
+#include "replay/pair_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEXT_MAX  120 /* characters of a value that are shown */
-#define BYTES_MAX 24  /* bytes likewise */
 #define PATH_MAX_ ((size_t)4096)
 
 /* How much of a value must be the same. */
@@ -130,51 +126,6 @@ static void add_names(struct buf *b, const struct pair_step *step)
 	buf_text(b, step->field->name);
 }
 
-static void add_value(struct buf *b, const struct schema_field *f, const void *value);
-
-/* What identifies an element: its first key that says something. */
-static bool add_key(const struct comparing *g, struct buf *b, const struct pair_step *step)
-{
-	const struct schema *s = step->field->child;
-	struct holder h = {s, (void *)step->holder, s->until, NULL};
-	struct str topic;
-
-	for (uint16_t i = 0; i < s->field_count; i++) {
-		const struct schema_field *f = &s->fields[i];
-		const uint8_t *value = (const uint8_t *)step->holder + f->offset;
-		const struct str *text = (const void *)value;
-
-		if (!pairs_is_key(s, f) || (f->type == FIELD_STRING && !text->data))
-			continue;
-		topic = role_of(s, f) == ROLE_TOPIC_ID || role_of(s, f) == ROLE_TOPIC
-				? variables_topic_around(g->c->v, step->side, &h)
-				: (struct str){NULL, 0};
-		if (topic.data)
-			buf_add(b, topic.data, (size_t)topic.len);
-		else if (f->type == FIELD_STRING)
-			buf_add(b, text->data, (size_t)text->len);
-		else
-			add_value(b, f, value);
-		return true;
-	}
-	return false;
-}
-
-static void add_path(const struct comparing *g, struct buf *b, const struct pair_step *step)
-{
-	if (step->up) {
-		add_path(g, b, step->up);
-		buf_byte(b, '.');
-	}
-	buf_text(b, step->field->name);
-	if (step->index < 0)
-		return;
-	buf_byte(b, '[');
-	if (!step->holder || !add_key(g, b, step))
-		buf_int(b, step->index);
-	buf_byte(b, ']');
-}
-
 static struct str path_of(const struct comparing *g, const struct pair_step *step, bool names,
 			  const char *behind)
 {
@@ -186,89 +137,10 @@ static struct str path_of(const struct comparing *g, const struct pair_step *ste
 		buf_byte(b, '.');
 		add_names(b, step);
 	} else {
-		add_path(g, b, step);
+		pair_path(b, g->c->v, step);
 		buf_text(b, behind);
 	}
 	return (struct str){arena_copy(g->ret->arena, b->data, b->len), (int32_t)b->len};
-}
-
-/* ---- values as text ---- */
-
-static void add_bytes(struct buf *b, struct bytes data)
-{
-	char hex[2 * BYTES_MAX];
-	size_t n = data.len < BYTES_MAX ? (size_t)data.len : BYTES_MAX;
-
-	if (!data.data) {
-		buf_text(b, "null");
-		return;
-	}
-	hex_encode(data.data, n, hex);
-	buf_printf(b, "%d bytes", data.len);
-	if (n)
-		buf_printf(b, " %.*s%s", (int)(2 * n), hex, data.len > BYTES_MAX ? "..." : "");
-}
-
-static void add_quoted(struct buf *b, struct str s)
-{
-	int32_t n = s.len < TEXT_MAX ? s.len : TEXT_MAX;
-
-	if (!s.data) {
-		buf_text(b, "null");
-		return;
-	}
-	buf_byte(b, '"');
-	for (int32_t i = 0; i < n; i++)
-		if ((uint8_t)s.data[i] < 0x20 || s.data[i] == 0x7f)
-			buf_printf(b, "\\x%02x", (uint8_t)s.data[i]);
-		else
-			buf_byte(b, (uint8_t)s.data[i]);
-	buf_text(b, s.len > TEXT_MAX ? "...\"" : "\"");
-}
-
-static void add_error(struct buf *b, int64_t code)
-{
-	const char *name = kafka_error_name((int)code);
-
-	if (code == 0)
-		buf_text(b, "0");
-	else
-		buf_printf(b, "%lld %s", (long long)code, name ? name : "?");
-}
-
-static void add_value(struct buf *b, const struct schema_field *f, const void *value)
-{
-	char text[UUID_TEXT_SIZE];
-	double real;
-
-	switch ((enum field_type)f->type) {
-	case FIELD_BOOL:
-		buf_text(b, *(const bool *)value ? "true" : "false");
-		break;
-	case FIELD_UUID:
-		uuid_text(*(const struct uuid *)value, text);
-		buf_text(b, text);
-		break;
-	case FIELD_STRING:
-		add_quoted(b, *(const struct str *)value);
-		break;
-	case FIELD_BYTES:
-		add_bytes(b, *(const struct bytes *)value);
-		break;
-	case FIELD_FLOAT64:
-		memcpy(&real, value, sizeof(real));
-		buf_printf(b, "%g", real);
-		break;
-	case FIELD_RECORDS:
-	case FIELD_STRUCT:
-		buf_text(b, "there");
-		break;
-	default:
-		if (leaf_is_error(f))
-			add_error(b, leaf_int(f, value));
-		else
-			buf_int(b, leaf_int(f, value));
-	}
 }
 
 /* ---- telling ---- */
@@ -295,7 +167,7 @@ static struct str text_of(struct comparing *g, const struct schema_field *f, con
 	struct buf *b = &g->c->path;
 
 	buf_reset(b);
-	add_value(b, f, value);
+	pair_value(b, f, value);
 	return (struct str){arena_copy(g->ret->arena, b->data, b->len), (int32_t)b->len};
 }
 
