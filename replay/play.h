@@ -86,6 +86,14 @@ struct name_entry {
 	UT_hash_handle hh;
 };
 
+/* What members of a group said that changes it, in recorded order. */
+struct words {
+	char *group;
+	const struct session_exchange **list;
+	size_t count, cap;
+	UT_hash_handle hh;
+};
+
 /* A live connection and the recorded one that it is most likely. */
 struct live_conn {
 	int64_t conn;
@@ -100,6 +108,7 @@ struct playback {
 	struct place *places;
 	struct name_entry *taken, *clients, *absent;
 	struct live_conn *conns;
+	struct words *words;
 	bool *touched;		    /* by index of the exchange: something of it was given */
 	bool apis[API_KEY_MAX + 1]; /* that the recording has */
 	bool *noted;		    /* by API and pair of versions */
@@ -126,6 +135,11 @@ int64_t play_latency(const struct playback *p, const struct session_exchange *x)
  * same live; others are what they are bound to. */
 struct pair;
 bool play_same(struct playback *p, const struct pair *pair);
+
+/* Whether a live client is waited for to do what was recorded of it, before what came after it is
+ * given; *ret_until becomes the end of that wait if it was later. */
+bool play_awaited(struct playback *p, const struct session_exchange *x, int64_t now_us,
+		  int64_t *ret_until);
 
 enum outcome play_outcome(const struct session_exchange *x);
 

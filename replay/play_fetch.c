@@ -175,44 +175,6 @@ struct fetch {
 	int64_t ask_us;	    /* earliest moment at which something may have changed */
 };
 
-/* Until when the writer of those records is awaited: where time counts, until it wrote when it was
- * recorded, and a while longer unless it is known not to be there. Where it does not, a writer that
- * was never seen is awaited for that while alone. */
-static int64_t awaited_until(const struct fetch *f, const struct session_exchange *x)
-{
-	const struct playback *p = f->p;
-	struct str client = x->header.client_id;
-	bool absent = play_name_known(p->absent, client);
-	int64_t since_start = x->request_us - p->recorded_start_us;
-
-	if (p->config.speed > 0)
-		return p->live_start_us + play_scaled(p, since_start) +
-		       (absent ? 0 : PLAYBACK_WRITER_US);
-	if (absent)
-		return 0;
-	if (!play_name_known(p->clients, client) || since_start < 0)
-		since_start = 0;
-	return p->live_start_us + since_start + PLAYBACK_WRITER_US;
-}
-
-static bool awaited(struct fetch *f, const struct session_exchange *x)
-{
-	struct playback *p = f->p;
-	struct str client = x->header.client_id;
-	int64_t until = awaited_until(f, x);
-
-	if (f->now.mono_us < until) {
-		f->ask_us = until < f->ask_us ? until : f->ask_us;
-		return true;
-	}
-	if (!play_name_known(p->absent, client))
-		play_note(p,
-			  "client '" STR_FMT "' does not write its records: they come as recorded",
-			  STR_ARG(client));
-	play_name_add(&p->absent, client);
-	return false;
-}
-
 /* The recorded batch that holds an offset, or the first behind it. */
 static size_t batch_from(const struct seen_partition *s, int64_t offset)
 {
@@ -253,7 +215,8 @@ static bool awaits_batch(struct fetch *f, const struct place *place, const struc
 {
 	if (to > b->last_offset)
 		to = b->last_offset;
-	return b->produced && taken_until(place, b) <= to && awaited(f, b->produced);
+	return b->produced && taken_until(place, b) <= to &&
+	       play_awaited(f->p, b->produced, f->now.mono_us, &f->ask_us);
 }
 
 /* Whether a writer of something in [from, to] is awaited. */

@@ -70,6 +70,44 @@ int64_t play_latency(const struct playback *p, const struct session_exchange *x)
 	return play_scaled(p, end - x->request_us);
 }
 
+/* Where time counts: until it was done when it was recorded, and a while longer unless the client
+ * is known not to be there. Where it does not, a client that was never seen is awaited for that
+ * while alone. */
+static int64_t awaited_until(const struct playback *p, const struct session_exchange *x)
+{
+	struct str client = x->header.client_id;
+	bool absent = play_name_known(p->absent, client);
+	int64_t since_start = x->request_us - p->recorded_start_us;
+
+	if (p->config.speed > 0)
+		return p->live_start_us + play_scaled(p, since_start) +
+		       (absent ? 0 : PLAYBACK_WRITER_US);
+	if (absent)
+		return 0;
+	if (!play_name_known(p->clients, client) || since_start < 0)
+		since_start = 0;
+	return p->live_start_us + since_start + PLAYBACK_WRITER_US;
+}
+
+bool play_awaited(struct playback *p, const struct session_exchange *x, int64_t now_us,
+		  int64_t *ret_until)
+{
+	struct str client = x->header.client_id;
+	int64_t until = awaited_until(p, x);
+
+	if (now_us < until) {
+		*ret_until = until < *ret_until ? until : *ret_until;
+		return true;
+	}
+	if (!play_name_known(p->absent, client))
+		play_note(p,
+			  "client '" STR_FMT "' does not come to its recorded %s: what followed it "
+			  "comes as recorded",
+			  STR_ARG(client), api_name(x->header.api_key));
+	play_name_add(&p->absent, client);
+	return false;
+}
+
 enum outcome play_outcome(const struct session_exchange *x)
 {
 	if (x->state == EXCHANGE_NO_ANSWER)
@@ -160,6 +198,34 @@ static void add_candidate(struct playback *p, const struct session_exchange *x,
 	p->totals.parts++;
 }
 
+/* A word of a group's member, other than that it is there. */
+static void add_word(struct playback *p, const struct session_exchange *x)
+{
+	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
+	struct holder in = {message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema,
+			    x->request_body, x->header.api_version, NULL};
+	const struct str *group = holder_value(&in, ROLE_GROUP, NULL);
+	struct words *w;
+
+	if (!n.rebalance || n.question || !group || !group->data)
+		return;
+	HASH_FIND(hh, p->words, group->data, (size_t)group->len, w);
+	if (!w) {
+		w = alloc(p, sizeof(*w));
+		w->group = arena_copy(&p->arena, group->data, (size_t)group->len);
+		if (!w->group)
+			abort();
+		HASH_ADD_KEYPTR(hh, p->words, w->group, (size_t)group->len, w);
+	}
+	if (w->count == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 8;
+		w->list = realloc(w->list, w->cap * sizeof(*w->list));
+		if (!w->list)
+			abort();
+	}
+	w->list[w->count++] = x;
+}
+
 /* Produce and Fetch have indexes of their own. */
 static void index_exchange(struct playback *p, const struct session_exchange *x)
 {
@@ -173,6 +239,7 @@ static void index_exchange(struct playback *p, const struct session_exchange *x)
 	if (!x->request_body || play_outcome(x) == OUTCOME_UNKNOWN)
 		return;
 	p->apis[x->header.api_key] = true;
+	add_word(p, x);
 	if (x->header.api_key == API_PRODUCE || x->header.api_key == API_FETCH)
 		return;
 	parts = alloc(p, sizeof(*parts));
@@ -232,6 +299,7 @@ void playback_free(struct playback *p)
 {
 	struct keyed *k, *next_k;
 	struct live_conn *c, *next_c;
+	struct words *w, *next_w;
 
 	if (!p)
 		return;
@@ -242,6 +310,10 @@ void playback_free(struct playback *p)
 	HASH_ITER (hh, p->conns, c, next_c) {
 		HASH_DELETE(hh, p->conns, c);
 		free(c);
+	}
+	HASH_ITER (hh, p->words, w, next_w) {
+		HASH_DELETE(hh, p->words, w);
+		free(w->list);
 	}
 	places_free(p);
 	names_clear(&p->taken);
@@ -295,6 +367,7 @@ struct likeness {
 	int api_key;
 	int cost;
 	bool unfit;
+	bool stranger; /* another member, or another generation */
 };
 
 static bool same_value(const struct pair *pair)
@@ -335,6 +408,7 @@ static bool compare(void *user, const struct pair *pair)
 			return true;
 		l->cost += weight_of(s, pair->field);
 		l->unfit |= weight_decides(s, pair->field, pair->recorded, pair->live);
+		l->stranger |= pair->role == ROLE_MEMBER || pair->role == ROLE_GENERATION;
 		return true;
 	case PAIR_ARRAY:
 		if (parts_in(l->api_key, s, pair->field))
@@ -385,6 +459,8 @@ static void compare_parts(struct likeness *l, const struct part *recorded, const
 struct choosing {
 	struct playback *p;
 	const struct playback_request *q;
+	int64_t now_us;
+	bool beats; /* a member says it is there, and hears whether its group has changed */
 	const struct live_conn *conn;
 	const struct session_exchange *other; /* that another part of the request was found in */
 	bool repeats;
@@ -413,15 +489,52 @@ static int cost_of_place(const struct choosing *c, const struct session_exchange
 	return cost;
 }
 
+/* Whether an answer to a heartbeat says more than that all is well. */
+static bool is_news(const struct session_exchange *x)
+{
+	const struct schema *q = message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema;
+	const struct schema *r = message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema;
+	struct holder asked = {q, x->request_body, x->header.api_version, NULL};
+	struct holder answered = {r, x->response_body, x->response_version, NULL};
+	const struct schema_field *f, *g;
+	const void *before = holder_value(&asked, ROLE_GENERATION, &f);
+	const void *after = holder_value(&answered, ROLE_GENERATION, &g);
+
+	if (!x->response_body)
+		return false;
+	if (answer_errors(x->header.api_key, x->response_version, x->response_body).count)
+		return true;
+	return before && after && leaf_int(f, before) != leaf_int(g, after);
+}
+
+/* What changed a group has to happen live before its members hear of it. */
+static bool is_early(const struct choosing *c, const struct session_exchange *x)
+{
+	struct holder in = {message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema,
+			    x->request_body, x->header.api_version, NULL};
+	const struct str *group = holder_value(&in, ROLE_GROUP, NULL);
+	int64_t until = INT64_MAX;
+	struct words *w = NULL;
+
+	if (!c->beats || !group || !group->data || !is_news(x))
+		return false;
+	HASH_FIND(hh, c->p->words, group->data, (size_t)group->len, w);
+	for (size_t i = 0; w && i < w->count && w->list[i]->request_us < x->response_us; i++)
+		if (!c->p->touched[w->list[i]->index] &&
+		    play_awaited(c->p, w->list[i], c->now_us, &until))
+			return true;
+	return false;
+}
+
 static int cost_of(const struct choosing *c, const struct candidate *k, const struct part *live)
 {
-	struct likeness l = {c->p, c->q->header->api_key, 0, false};
+	struct likeness l = {.p = c->p, .api_key = c->q->header->api_key};
 
-	if (k->given && !c->repeats)
+	if ((k->given && !c->repeats) || (!k->given && is_early(c, k->x)))
 		return UNFIT;
 	compare_parts(&l, k->part, live);
-	if (l.unfit)
-		return UNFIT;
+	if (l.unfit || (c->beats && l.stranger && is_news(k->x)))
+		return UNFIT; /* what one member heard is not for others */
 	return -(l.cost + cost_of_place(c, k->x) + (k->given ? AGAIN_COSTS : 0));
 }
 
@@ -443,15 +556,27 @@ static void look(const struct choosing *c, struct keyed *keyed, size_t from, siz
 	}
 }
 
+static bool same_member(const struct choosing *c, const struct holder *recorded,
+			const struct holder *live)
+{
+	const struct str *a = holder_value(recorded, ROLE_MEMBER, NULL);
+	const struct str *b = holder_value(live, ROLE_MEMBER, NULL);
+
+	return a && b &&
+	       str_eq(variables_str(c->p->config.variables, SIDE_RECORDED, ROLE_MEMBER, *a), *b);
+}
+
 /* A member that only says it is there: where no such word of it is recorded, what it was told last
  * still holds. */
-static struct candidate *choose_last(const struct choosing *c, struct keyed *k)
+static struct candidate *choose_last(const struct choosing *c, struct keyed *k,
+				     const struct part *live)
 {
-	struct nature n = nature_of(c->q->header->api_key, c->q->header->api_version, c->q->body);
 	struct candidate *last = NULL;
 
-	for (size_t i = 0; n.rebalance && n.question && i < k->count; i++)
-		if (k->list[i].given && play_outcome(k->list[i].x) == OUTCOME_ANSWER)
+	/* a classic heartbeat is answered without any */
+	for (size_t i = 0; c->beats && c->q->header->api_key != API_HEARTBEAT && i < k->count; i++)
+		if (k->list[i].given && play_outcome(k->list[i].x) == OUTCOME_ANSWER &&
+		    same_member(c, k->list[i].part->in, live->in))
 			last = &k->list[i];
 	return last;
 }
@@ -474,7 +599,7 @@ static struct candidate *choose(const struct choosing *c, const struct part *liv
 		look(c, k, 0, from, live, &best, &cost);
 		look(c, k, to, k->count, live, &best, &cost);
 	}
-	return best ? best : choose_last(c, k);
+	return best ? best : choose_last(c, k, live);
 }
 
 /* ---- what live values are learned ---- */
@@ -486,7 +611,9 @@ static bool learn(void *user, const struct pair *pair)
 
 	if (pair->kind != PAIR_VALUE)
 		return pair->kind == PAIR_ARRAY || pair->kind == PAIR_STRUCT;
-	if (pair->role == ROLE_MEMBER && pair->field->type == FIELD_STRING && a->len && b->len)
+	if (pair->role == ROLE_MEMBER && pair->field->type == FIELD_STRING && a->len && b->len &&
+	    variables_same(p->config.variables, 0, pair->recorded_in, pair->field, a, b) ==
+		    SAME_UNKNOWN)
 		variables_bind_str(p->config.variables, ROLE_MEMBER, *a, *b);
 	return true;
 }
@@ -577,6 +704,25 @@ static int version_for(const struct playback_request *q, const void *body)
 	return refused ? 0 : q->header->api_version;
 }
 
+/* Members' and producers' ids that an answer hands out are the same live, unless they are others'
+ * already. */
+static void hand_out(void *user, const struct leaf *l)
+{
+	struct variables *v = user;
+	const struct str *member = l->value;
+	int64_t id;
+
+	if (!l->field)
+		return;
+	if (l->role == ROLE_MEMBER && l->field->type == FIELD_STRING && member->len &&
+	    str_eq(variables_str(v, SIDE_RECORDED, ROLE_MEMBER, *member), *member))
+		variables_bind_str(v, ROLE_MEMBER, *member, *member);
+	else if (l->role == ROLE_PRODUCER_ID && leaf_int(l->field, l->value) >= 0 &&
+		 !variables_int(v, SIDE_RECORDED, ROLE_PRODUCER_ID, leaf_int(l->field, l->value),
+				&id))
+		variables_bind_int(v, ROLE_PRODUCER_ID, id, id);
+}
+
 void *play_answer(struct playback *p, const struct playback_request *q, const struct holder *live,
 		  const struct session_exchange *x, int *ret_version)
 {
@@ -603,8 +749,12 @@ void *play_answer(struct playback *p, const struct playback_request *q, const st
 		return NULL;
 	bytes = (struct bytes){x->response.data + at, x->response.len - (int32_t)at};
 	if (frame_decode(q->header->api_key, x->response_version, MESSAGE_RESPONSE, bytes, q->arena,
-			 &body, NULL) < 0 ||
-	    !variables_apply(p->config.variables, SIDE_RECORDED, &place, s, x->response_version,
+			 &body, NULL) < 0)
+		return NULL;
+	if (nature_of(q->header->api_key, q->header->api_version, NULL).rebalance ||
+	    q->header->api_key == API_INIT_PRODUCER_ID)
+		leaves_each(s, x->response_version, body, hand_out, p->config.variables);
+	if (!variables_apply(p->config.variables, SIDE_RECORDED, &place, s, x->response_version,
 			     body, q->arena))
 		return NULL;
 	buf_init(&by_default, NOTE_MAX);
@@ -758,7 +908,7 @@ static bool answer_beat(struct playback *p, const struct playback_request *q,
 	return true;
 }
 
-static void answer_generic(struct playback *p, const struct playback_request *q,
+static void answer_generic(struct playback *p, const struct playback_request *q, struct instant now,
 			   struct playback_answer *ret)
 {
 	static const enum playback_what whats[] = {[OUTCOME_ANSWER] = PLAYBACK_ANSWER,
@@ -767,9 +917,10 @@ static void answer_generic(struct playback *p, const struct playback_request *q,
 						   [OUTCOME_RESET] = PLAYBACK_RESET,
 						   [OUTCOME_UNKNOWN] = PLAYBACK_MISS};
 	struct live_conn *conn = conn_of(p, q->conn);
-	struct choosing c = {.p = p, .q = q, .conn = conn};
+	struct choosing c = {.p = p, .q = q, .conn = conn, .now_us = now.mono_us};
 	struct candidate **chosen;
 	enum outcome outcome = OUTCOME_ANSWER;
+	struct nature n;
 	struct parts asked;
 	int64_t due;
 
@@ -782,6 +933,8 @@ static void answer_generic(struct playback *p, const struct playback_request *q,
 	chosen = arena_zalloc(q->arena, asked.count * sizeof(struct candidate *));
 	if (!chosen)
 		return;
+	n = nature_of(q->header->api_key, q->header->api_version, q->body);
+	c.beats = n.rebalance && n.question;
 	c.repeats = weight_repeats(q->header->api_key, q->header->api_version, q->body);
 	for (size_t i = 0; i < asked.count; i++) {
 		chosen[i] = choose(&c, &asked.list[i]);
@@ -819,7 +972,7 @@ void playback_ask(struct playback *p, const struct playback_request *q, struct i
 	else if (q->header->api_key == API_FETCH)
 		play_fetch(p, q, now, ret);
 	else
-		answer_generic(p, q, ret);
+		answer_generic(p, q, now, ret);
 	p->totals.answered += ret->what < PLAYBACK_WAIT;
 }
 
