@@ -6,6 +6,7 @@
 #include "replay/compare.h"
 
 #include "base/buf.h"
+#include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
 #include "replay/pair_text.h"
