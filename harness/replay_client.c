@@ -819,9 +819,10 @@ static void take(struct job *j)
 	live_cluster_learn(j->p->cluster, x->header.api_key, j->live_body, body);
 	if (x->header.api_key == API_FETCH)
 		note_session(j, body);
-	if (x->state != EXCHANGE_ANSWERED || !x->response_body)
-		decide(j, REPLAY_NOT_COMPARED,
-		       x->response_body ? NULL : session_flaw_text(x->response_flaw));
+	if (x->state != EXCHANGE_ANSWERED || x->response_flaw == FLAW_ABSENT)
+		decide(j, REPLAY_NOT_COMPARED, NULL);
+	else if (!x->response_body)
+		decide(j, REPLAY_NOT_COMPARED, session_flaw_text(x->response_flaw));
 	else
 		judge(j, version, body);
 }

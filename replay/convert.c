@@ -37,6 +37,7 @@ struct converting {
 	int from, to;
 	const struct holder *request; /* of an answer */
 	struct arena *arena;
+	bool last; /* the message has its new form */
 	bool full;
 };
 
@@ -267,7 +268,8 @@ static const struct schema_field *by_role(const struct schema *s, enum role role
 	return NULL;
 }
 
-/* Both ways to name a topic, where one is known; what the version lacks is taken away. */
+/* Both ways to name a topic, where one is known; in the end what the version lacks is taken away.
+ */
 static void name_topic(void *user, const struct leaf *l)
 {
 	struct converting *c = user;
@@ -283,15 +285,15 @@ static void name_topic(void *user, const struct leaf *l)
 		return;
 	name = (void *)((uint8_t *)l->holder + name_field->offset);
 	id = (void *)((uint8_t *)l->holder + id_field->offset);
-	if (!name->len && !uuid_is_zero(*id) && field_in(name_field, c->to))
+	if (!name->len && !uuid_is_zero(*id) && (!c->last || field_in(name_field, c->to)))
 		*name = variables_topic_name(c->v, c->side, *id);
-	else if (name->len && uuid_is_zero(*id) && !field_in(name_field, c->to))
+	else if (name->len && uuid_is_zero(*id) && (!c->last || !field_in(name_field, c->to)))
 		*id = variables_id_of_topic(c->v, c->side, *name);
 	if (!name->data && !field_nullable(name_field, c->to))
 		*name = str_of("");
-	if (!field_in(name_field, c->to))
+	if (c->last && !field_in(name_field, c->to))
 		set_default(l->schema, name_field, l->holder);
-	if (!field_in(id_field, c->to))
+	if (c->last && !field_in(id_field, c->to))
 		set_default(l->schema, id_field, l->holder);
 }
 
@@ -299,7 +301,7 @@ int convert_message(const struct schema *s, int from, int to, const struct varia
 		    enum side side, const struct holder *request, void *msg, struct arena *arena,
 		    struct error *e)
 {
-	struct converting c = {v, side, from, to, request, arena, false};
+	struct converting c = {v, side, from, to, request, arena, false, false};
 	struct gather g;
 	int rc;
 
@@ -311,6 +313,7 @@ int convert_message(const struct schema *s, int from, int to, const struct varia
 		rc = error_set(e, ERR_LIMIT, "no room to say it in version %d", to);
 	if (rc)
 		return rc;
+	c.last = true;
 	leaves_each(s, to, msg, name_topic, &c);
 	gather_init(&g, (size_t)256 << 20);
 	rc = codec_encode(s, to, msg, &g, e);
