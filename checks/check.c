@@ -27,6 +27,9 @@ static const struct check_type *const types[] = {
 	&check_backoff_grows,
 	&check_no_resend,
 	&check_no_send_after_fatal,
+	&check_wire_sequences,
+	&check_wire_order,
+	&check_wire_once,
 	/* consumers */
 	&check_consistent,
 	&check_all_given,
@@ -56,6 +59,7 @@ static const struct check_type *const types[] = {
 	&check_read_cycles,
 	/* groups */
 	&check_one_owner,
+	&check_wire_read_on,
 	&check_one_join,
 	&check_member_id,
 	&check_fenced,
@@ -74,6 +78,7 @@ static const struct check_type *const types[] = {
 	/* connections */
 	&check_throttle,
 	&check_mismatch,
+	&check_wire_answered,
 	&check_attempts,
 	&check_refresh,
 	&check_rate,
@@ -177,6 +182,13 @@ void checks_add_universal(struct checks *set)
 {
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (types[i]->universal)
+			checks_add(set, types[i], &(struct check_scope){.number = -1});
+}
+
+void checks_add_capture(struct checks *set)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i]->capture)
 			checks_add(set, types[i], &(struct check_scope){.number = -1});
 }
 
@@ -297,7 +309,7 @@ static void insert_moment(struct finding *f, int64_t time_us, struct str text)
 		f->moments[at] = f->moments[at - 1];
 		at--;
 	}
-	f->moments[at] = (struct finding_moment){time_us, text};
+	f->moments[at] = (struct finding_moment){.time_us = time_us, .text = text};
 	f->moments_count++;
 }
 

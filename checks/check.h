@@ -34,6 +34,7 @@ enum finding_result {
 struct finding_moment {
 	int64_t time_us;
 	struct str text;
+	uint64_t packet; /* of a capture, with that time; 0: not known */
 };
 
 struct finding {
@@ -59,9 +60,10 @@ struct check_type {
 	enum check_arg args[CHECK_ARGS_MAX];
 	const char *kin; /* universal: names of checks that begin so tell the same story; or NULL */
 	bool universal;	 /* looked at in every run, with the whole run as scope */
-	bool should;	 /* universal: SHOULD, not MUST */
-	bool timing;	 /* judges by times: inconclusive when our own loop stalled */
-	bool batches;	 /* judges history->batches: they are kept if somebody asks */
+	bool capture; /* looked at in captures that no run made, where the wire is all there is */
+	bool should;  /* universal: SHOULD, not MUST */
+	bool timing;  /* judges by times: inconclusive when our own loop stalled */
+	bool batches; /* judges history->batches: they are kept if somebody asks */
 	size_t state_size;
 	/* Any may be NULL. Judging by log and reports needs no feed: the history has it. */
 	void (*feed)(struct check *c, const struct event *ev);
@@ -105,6 +107,8 @@ int32_t checks_add(struct checks *set, const struct check_type *type,
 		   const struct check_scope *scope);
 /* Adds every universal check, with the whole run as its scope. */
 void checks_add_universal(struct checks *set);
+/* Adds what a capture that no run made is judged by, beside those. */
+void checks_add_capture(struct checks *set);
 void checks_feed(struct checks *set, const struct event *ev);
 /* Fills every check's finding. sources: enum check_needs that this source of events can give. */
 void checks_end(struct checks *set, unsigned sources);

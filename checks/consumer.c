@@ -371,10 +371,12 @@ static void note_back(struct check *c, const struct commit *m, int64_t offset, i
 		STR_ARG(m->topic), m->partition, (long long)offset, (long long)m->offset,
 		m->generation, STR_ARG(m->group)));
 	s->moments[0] = (struct finding_moment){
-		m->time_us,
-		str_of(arena_printf(c->arena, "OffsetCommit of %lld", (long long)m->offset))};
+		.time_us = m->time_us,
+		.text = str_of(
+			arena_printf(c->arena, "OffsetCommit of %lld", (long long)m->offset))};
 	s->moments[1] = (struct finding_moment){
-		time_us, str_of(arena_printf(c->arena, "OffsetCommit of %lld", (long long)offset))};
+		.time_us = time_us,
+		.text = str_of(arena_printf(c->arena, "OffsetCommit of %lld", (long long)offset))};
 }
 
 /* Commits count in the order of their arrival: of two connections the later one may be answered

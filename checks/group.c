@@ -51,9 +51,10 @@ static void note_conflict(struct check *c, const struct sync_group_request *requ
 	if (s->moments_count > 2)
 		return;
 	s->moments[s->moments_count++] = (struct finding_moment){
-		o->time_us, told_text(c, request, topic, partition, o->member)};
+		.time_us = o->time_us, .text = told_text(c, request, topic, partition, o->member)};
 	s->moments[s->moments_count++] = (struct finding_moment){
-		time_us, told_text(c, request, topic, partition, request->member_id)};
+		.time_us = time_us,
+		.text = told_text(c, request, topic, partition, request->member_id)};
 }
 
 /* A static member comes back under a new member id, into the same generation (KIP-814). */
@@ -174,6 +175,7 @@ const struct check_type check_one_owner = {
 	.claim = "in one generation of a group a partition belongs to one member",
 	.see = "KIP-62; the leader's assignment",
 	.needs = NEEDS_WIRE,
+	.capture = true,
 	.args = {ARG_GROUP},
 	.state_size = sizeof(struct one_owner),
 	.feed = feed_one_owner,

@@ -30,6 +30,8 @@ struct member {
 	UT_hash_handle hh;
 };
 
+#define JOINS_LOOK_BACK 1000 /* JoinGroups among which one may still be open */
+
 struct members {
 	struct member *by_key;
 	uint64_t requests;
@@ -109,9 +111,10 @@ static void note_overlap(struct check *c, const struct exchange *x,
 	struct members *s = c->state;
 	int64_t to_us = x->response_us ? x->response_us : x->request_us;
 	struct joining *j;
+	int back = 0;
 
 	s->joins++;
-	for (j = s->joining; j; j = j->next)
+	for (j = s->joining; j && back < JOINS_LOOK_BACK; j = j->next, back++)
 		if (q->member_id.len && str_eq(j->client, x->header.client_id) &&
 		    str_eq(j->group, q->group_id) && str_eq(j->member, q->member_id) &&
 		    x->request_us < j->to_us - CROSSING_US && j->from_us < to_us &&
@@ -332,6 +335,7 @@ const struct check_type check_one_join = {
 	.claim = "a member has one JoinGroup open at a time",
 	.see = "the group protocol",
 	.needs = NEEDS_WIRE,
+	.capture = true,
 	.args = {ARG_GROUP},
 	.state_size = sizeof(struct members),
 	.feed = feed_members,
@@ -395,6 +399,7 @@ const struct check_type check_fenced = {
 	.claim = "a member that was told that its generation is over sends nothing more with it",
 	.see = "KIP-62, KIP-345",
 	.needs = NEEDS_WIRE,
+	.capture = true,
 	.args = {ARG_GROUP},
 	.state_size = sizeof(struct members),
 	.feed = feed_members,
@@ -462,6 +467,7 @@ const struct check_type check_quiet = {
 	.claim = "a member that has left sends nothing more under its id",
 	.see = "the group protocol",
 	.needs = NEEDS_WIRE,
+	.capture = true,
 	.args = {ARG_GROUP},
 	.state_size = sizeof(struct members),
 	.feed = feed_members,

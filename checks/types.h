@@ -9,6 +9,10 @@ extern const struct check_type check_no_loss, check_no_duplicates, check_order, 
 /* produce.c */
 extern const struct check_type check_sequences, check_in_flight, check_backoff, check_no_resend,
 	check_no_send_after_fatal, check_backoff_grows;
+/* stored.c: of captures */
+extern const struct check_type check_wire_sequences, check_wire_order, check_wire_once;
+/* reading.c: of captures */
+extern const struct check_type check_wire_read_on, check_wire_answered;
 /* membership.c */
 extern const struct check_type check_one_join, check_member_id, check_fenced, check_heartbeats,
 	check_quiet, check_leaves;

@@ -45,10 +45,13 @@ static void text_head(const struct report_context *c, struct buf *out)
 
 static void text_moments(const struct trial *t, const struct finding *f, struct buf *out)
 {
-	for (int32_t i = 0; i < f->moments_count; i++)
-		buf_printf(out, "      %s %+10.6f s  " STR_FMT "\n", i ? "         " : "events   ",
-			   seconds(f->moments[i].time_us - t->started_us),
-			   STR_ARG(f->moments[i].text));
+	for (int32_t i = 0; i < f->moments_count; i++) {
+		buf_printf(out, "      %s %+10.6f s  ", i ? "         " : "events   ",
+			   seconds(f->moments[i].time_us - t->started_us));
+		if (f->moments[i].packet)
+			buf_printf(out, "packet %llu: ", (unsigned long long)f->moments[i].packet);
+		buf_printf(out, STR_FMT "\n", STR_ARG(f->moments[i].text));
+	}
 }
 
 static void text_judgement(const struct trial *t, const struct judgement *j, struct buf *out)

@@ -8,6 +8,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define VERIFY_RULES_MAX 1000
 
@@ -17,6 +19,9 @@ struct verify {
 	struct event_sink marks;
 	struct str failed; /* what the run itself failed by, beside checks */
 	bool by_name;
+	bool of_a_run;	   /* what is read is evidence: marks or a log are in it */
+	int32_t universal; /* judgements of those; behind them the ones of captures, up to */
+	int32_t capture;
 };
 
 static struct judgement *add(struct trial *t, const struct check_type *type,
@@ -53,6 +58,7 @@ static void on_event(void *ctx, const struct event *ev)
 
 	if (!v->trial->started_us)
 		v->trial->started_us = ev->time_us;
+	v->of_a_run |= ev->kind == EVENT_MARK || ev->kind == EVENT_LOG || ev->kind == EVENT_REPORT;
 	if (ev->kind == EVENT_RULE)
 		count_hit(v->trial, &ev->rule);
 	if (ev->kind != EVENT_MARK || v->by_name)
@@ -85,13 +91,123 @@ static int add_named(struct verify *v, const char *name, struct error *e)
 	return 0;
 }
 
-static void add_universal(struct trial *t)
+/* Whether what is read is a run's evidence shows only while it is read: till then it is judged as
+ * any capture, too. */
+static void add_all(struct verify *v)
 {
+	struct trial *t = v->trial;
+
 	checks_add_universal(&t->checks);
+	v->universal = t->checks.count;
+	checks_add_capture(&t->checks);
+	v->capture = t->checks.count;
 	t->judgements_count = t->checks.count;
 	for (int32_t i = 0; i < t->checks.count; i++)
 		t->judgements[i].severity =
 			t->checks.list[i].type->should ? SEVERITY_SHOULD : SEVERITY_MUST;
+}
+
+/* A run's evidence is judged as the run judged it. */
+static void drop_capture(struct verify *v)
+{
+	struct trial *t = v->trial;
+	int32_t rest = t->judgements_count - v->capture;
+
+	memmove(&t->judgements[v->universal], &t->judgements[v->capture],
+		(size_t)rest * sizeof(*t->judgements));
+	t->judgements_count = v->universal + rest;
+}
+
+/* ---- packets ---- */
+
+/* Moments by their time, to be found again in the capture. */
+struct finding_places {
+	struct finding_moment **list;
+	size_t count;
+	bool *ambiguous;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct finding_moment *const *x = a, *const *y = b;
+
+	return ((*x)->time_us > (*y)->time_us) - ((*x)->time_us < (*y)->time_us);
+}
+
+static void collect(struct trial *t, struct finding_places *p)
+{
+	for (int32_t i = 0; i < t->checks.count; i++) {
+		struct finding *f = &t->checks.list[i].finding;
+
+		for (int32_t k = 0; k < f->moments_count; k++)
+			p->list[p->count++] = &f->moments[k];
+	}
+	if (p->count)
+		qsort(p->list, p->count, sizeof(struct finding_moment *), by_time);
+}
+
+/* Messages of the same microsecond can't be told apart: then no packet is named. */
+static void place(const struct finding_places *p, int64_t time_us, uint64_t packet)
+{
+	size_t low = 0, high = p->count, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (p->list[middle]->time_us < time_us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; packet && low < p->count && p->list[low]->time_us == time_us; low++) {
+		p->ambiguous[low] |= p->list[low]->packet && p->list[low]->packet != packet;
+		p->list[low]->packet = packet;
+	}
+}
+
+static void on_placed(void *ctx, const struct event *ev)
+{
+	if (ev->kind != EVENT_EXCHANGE)
+		return;
+	place(ctx, ev->exchange->request_us, ev->exchange->request_packet_last);
+	place(ctx, ev->exchange->response_us, ev->exchange->response_packet_last);
+}
+
+static bool can_be_read_again(const struct verify_config *config)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < config->files_count; i++)
+		if (stat(config->files[i], &st) || !S_ISREG(st.st_mode))
+			return false;
+	return true;
+}
+
+/* The numbers of the packets that findings speak of: nobody keeps them for all exchanges, so files
+ * are read once more where something was found. */
+static void find_packets(const struct verify_config *config, struct trial *t)
+{
+	struct finding_places p = {0};
+	struct event_sink sink = {.on_event = on_placed, .ctx = &p};
+	struct event_bus bus = {0};
+	struct decode *decode;
+
+	p.list = calloc((size_t)t->checks.count * FINDING_MOMENTS_MAX + 1,
+			sizeof(struct finding_moment *));
+	p.ambiguous = calloc((size_t)t->checks.count * FINDING_MOMENTS_MAX + 1, sizeof(bool));
+	if (!p.list || !p.ambiguous)
+		abort();
+	collect(t, &p);
+	if (p.count && can_be_read_again(config)) {
+		event_bus_add(&bus, &sink);
+		decode = decode_new(&(struct decode_options){.thin = true}, &bus);
+		decode_files(decode, config->files, config->files_count, NULL);
+		decode_free(decode);
+	}
+	for (size_t i = 0; i < p.count; i++)
+		if (p.ambiguous[i])
+			p.list[i]->packet = 0;
+	free(p.list);
+	free(p.ambiguous);
 }
 
 static void finish(struct verify *v)
@@ -104,6 +220,8 @@ static void finish(struct verify *v)
 
 	for (int32_t i = 0; i < t->judgements_count; i++)
 		t->judgements[i].check = &t->checks.list[i];
+	if (v->of_a_run)
+		drop_capture(v);
 	checks_end(&t->checks, sources);
 	t->exchanges = t->checks.exchanges;
 	verdict_reach(t->judgements, t->judgements_count, t->rules, t->rules_count, &c,
@@ -130,7 +248,7 @@ int verify_run(const struct verify_config *config, struct trial *ret_trial, stru
 	if (rc)
 		return rc;
 	if (!v.by_name)
-		add_universal(ret_trial);
+		add_all(&v);
 	v.marks = (struct event_sink){.on_event = on_event, .ctx = &v};
 	event_bus_add(&v.bus, &v.marks);
 	event_bus_add(&v.bus, &ret_trial->checks.sink);
@@ -138,5 +256,7 @@ int verify_run(const struct verify_config *config, struct trial *ret_trial, stru
 	rc = decode_files(decode, config->files, config->files_count, e);
 	decode_free(decode);
 	finish(&v);
+	if (!v.of_a_run)
+		find_packets(config, ret_trial);
 	return rc;
 }

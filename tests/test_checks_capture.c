@@ -1,0 +1,334 @@
+/* The checks of captures that no run made: each seen to pass and to fail, from exchanges made by
+ * hand. */
+#include "checks/check.h"
+#include "protocol/batch_builder.h"
+#include "protocol/messages.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+
+#define START_US 1700000000000000
+
+static struct {
+	struct checks set;
+	struct arena arena;
+	int64_t now_us, conn, timestamp;
+	int32_t correlation_id;
+	const char *client;
+	enum exchange_state state;
+	struct finding *finding;
+} run;
+
+static void begin(const char *name)
+{
+	memset(&run, 0, sizeof(run));
+	arena_init(&run.arena, 1 << 20);
+	checks_init(&run.set);
+	run.now_us = START_US;
+	run.client = "c";
+	run.conn = 1;
+	checks_add(&run.set, check_type_find(str_of(name)), &(struct check_scope){.number = -1});
+}
+
+/* Its verdict, and a part of what it says. */
+static void check_verdict(enum finding_result want, const char *part)
+{
+	struct finding *f;
+
+	checks_end(&run.set, NEEDS_WIRE);
+	f = &run.set.list[0].finding;
+	CHECK_EQ(f->result, want);
+	CHECK(part ? strstr(arena_printf(&run.arena, STR_FMT, STR_ARG(f->actual)), part) != NULL
+		   : true);
+	if (want == FINDING_FAIL)
+		CHECK(f->moments_count > 0);
+	checks_release(&run.set);
+	arena_release(&run.arena);
+}
+
+static void exchange(int api_key, const void *request, const void *response)
+{
+	struct exchange x = {.conn = {.conn = run.conn, .broker = 1},
+			     .state = run.state,
+			     .arena = &run.arena,
+			     .request_us = run.now_us,
+			     .request_decoded = true,
+			     .response_decoded = true,
+			     .request_body = (void *)(uintptr_t)request};
+	struct event ev = {.kind = EVENT_EXCHANGE, .exchange = &x};
+
+	x.header = (struct frame_header){.api_key = (int16_t)api_key,
+					 .api_version = 8,
+					 .correlation_id = run.correlation_id++,
+					 .client_id = str_of(run.client)};
+	if (x.state == EXCHANGE_ANSWERED) {
+		x.response_us = run.now_us + 500;
+		x.response_body = (void *)(uintptr_t)response;
+	}
+	ev.time_us = run.now_us + 500;
+	checks_feed(&run.set, &ev);
+	run.now_us += 1000;
+}
+
+static void lost_bytes(void)
+{
+	checks_feed(&run.set, &(struct event){.kind = EVENT_UNMATCHED, .time_us = run.now_us});
+}
+
+static void closed(enum close_how how)
+{
+	checks_feed(&run.set, &(struct event){.kind = EVENT_CONN_CLOSED,
+					      .time_us = run.now_us,
+					      .conn = {.conn = run.conn, .how = how}});
+}
+
+/* Two records of value, as producer id sends them from that sequence on. */
+static void make_batch(struct buf *out, int64_t producer_id, int32_t sequence, const char *value)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+	struct bytes v = {(const uint8_t *)value, (int32_t)strlen(value)};
+
+	options.producer_id = producer_id;
+	options.producer_epoch = producer_id < 0 ? -1 : 0;
+	options.base_sequence = producer_id < 0 ? -1 : sequence;
+	buf_init(out, 100000);
+	batch_builder_init(&b, &options, out);
+	for (int i = 0; i < 2; i++)
+		batch_builder_add(&b, 1000 + run.timestamp, (struct bytes){0}, v, NULL, 0);
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+}
+
+/* code 0: stored at offset; -1: no answer. */
+static void produce(int64_t producer_id, int32_t sequence, const char *value, int code,
+		    int64_t offset)
+{
+	struct produce_request_topic_data_partition_data p = {0};
+	struct produce_request_topic_data t = {
+		.name = {"t", 1}, .partition_data = &p, .partition_data_count = 1};
+	struct produce_request q = {.acks = -1, .topic_data = &t, .topic_data_count = 1};
+	struct produce_response_responses_partition_responses rp = {.error_code = (int16_t)code,
+								    .base_offset = offset};
+	struct produce_response_responses rt = {
+		.name = {"t", 1}, .partition_responses = &rp, .partition_responses_count = 1};
+	struct produce_response r = {.responses = &rt, .responses_count = 1};
+	struct buf out;
+
+	make_batch(&out, producer_id, sequence, value);
+	p.records = (struct records){out.data, (int32_t)out.len, 0};
+	run.state = code < 0 ? EXCHANGE_LOST : EXCHANGE_ANSWERED;
+	exchange(API_PRODUCE, &q, &r);
+	run.state = EXCHANGE_ANSWERED;
+	buf_release(&out);
+}
+
+/* Asks from an offset on; the answer has a batch of two records at it, or none. */
+static void fetch(int64_t from, const char *value)
+{
+	struct fetch_request_topics_partitions qp = {.fetch_offset = from};
+	struct fetch_request_topics qt = {
+		.topic = {"t", 1}, .partitions = &qp, .partitions_count = 1};
+	struct fetch_request q = {.max_wait_ms = 500, .topics = &qt, .topics_count = 1};
+	struct fetch_response_responses_partitions rp = {0};
+	struct fetch_response_responses rt = {
+		.topic = {"t", 1}, .partitions = &rp, .partitions_count = 1};
+	struct fetch_response r = {.responses = &rt, .responses_count = 1};
+	struct buf out;
+
+	buf_init(&out, 1);
+	if (value) {
+		make_batch(&out, -1, 0, value);
+		batch_set_base_offset(out.data, from);
+		rp.records = (struct records){out.data, (int32_t)out.len, 0};
+	}
+	exchange(API_FETCH, &q, &r);
+	buf_release(&out);
+}
+
+TEST(a_gap_in_sequences_is_found_but_not_where_bytes_are_missing)
+{
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0); /* the capture begins here */
+	produce(7, 42, "b", -1, 0);
+	produce(7, 42, "b", 0, 2); /* again */
+	produce(7, 44, "c", 0, 4);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0);
+	produce(7, 44, "c", 0, 4);
+	check_verdict(FINDING_FAIL, "t-0: producer 7 epoch 0 sends sequence 44 where 42 is due");
+
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0);
+	lost_bytes();
+	produce(7, 44, "c", 0, 4);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.sequences");
+	produce(-1, -1, "a", 0, 0);
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+}
+
+TEST(what_is_sent_first_and_stored_last_is_out_of_order)
+{
+	begin("wire.order");
+	produce(-1, -1, "a", 0, 0);
+	produce(-1, -1, "b", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.order");
+	produce(-1, -1, "a", 6, 0); /* NOT_LEADER_OR_FOLLOWER */
+	produce(-1, -1, "b", 0, 0);
+	produce(-1, -1, "a", 0, 2);
+	check_verdict(FINDING_FAIL, "t-0: what was sent first is at offset 2, what was sent after "
+				    "it at 0");
+
+	/* Of two connections nobody can tell. */
+	begin("wire.order");
+	produce(-1, -1, "a", 6, 0);
+	run.conn = 2;
+	produce(-1, -1, "b", 0, 0);
+	run.conn = 1;
+	produce(-1, -1, "a", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+}
+
+TEST(a_batch_that_stands_twice_is_found_by_answers_and_by_reading)
+{
+	begin("wire.stored_once");
+	produce(-1, -1, "a", 0, 0);
+	produce(-1, -1, "b", 6, 0);
+	produce(-1, -1, "b", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.stored_once");
+	produce(-1, -1, "a", 0, 0);
+	produce(-1, -1, "a", 0, 2);
+	check_verdict(FINDING_FAIL, "t-0: a batch of 2 records stands at offset 0 and at 2");
+
+	/* The first one had no answer; what came next tells that it was stored. */
+	begin("wire.stored_once");
+	produce(-1, -1, "a", 0, 0);
+	produce(-1, -1, "b", -1, 0);
+	produce(-1, -1, "b", 0, 4);
+	check_verdict(FINDING_FAIL, "stands at offset 2 and at 4");
+
+	begin("wire.stored_once");
+	fetch(0, "a");
+	fetch(2, "b");
+	fetch(2, "b"); /* read again, not stored again */
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+
+	begin("wire.stored_once");
+	produce(-1, -1, "c", 0, 9);
+	fetch(0, "a");
+	fetch(2, "a");
+	check_verdict(FINDING_FAIL, "stands at offset 0 and at 2, as they were read");
+}
+
+TEST(a_retry_without_idempotence_may_stand_twice_and_one_with_it_does_not)
+{
+	begin("wire.stored_once");
+	produce(-1, -1, "b", -1, 0);
+	produce(-1, -1, "b", 0, 2);
+	check_verdict(FINDING_INCONCLUSIVE, "sent again, without idempotence");
+
+	/* Made anew, with another time. */
+	begin("wire.stored_once");
+	produce(-1, -1, "b", -1, 0);
+	run.timestamp = 300;
+	produce(-1, -1, "b", 0, 2);
+	check_verdict(FINDING_INCONCLUSIVE, "sent again, without idempotence");
+
+	begin("wire.stored_once");
+	produce(-1, -1, "b", -1, 0);
+	run.timestamp = 300;
+	produce(-1, -1, "c", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.stored_once");
+	produce(7, 0, "b", -1, 0);
+	produce(7, 0, "b", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+}
+
+static void join(int32_t generation)
+{
+	struct join_group_request q = {.group_id = {"g", 1}};
+	struct join_group_response r = {.generation_id = generation};
+
+	exchange(API_JOIN_GROUP, &q, &r);
+}
+
+static void commit(int32_t generation, int64_t offset)
+{
+	struct offset_commit_request_topics_partitions qp = {.committed_offset = offset};
+	struct offset_commit_request_topics qt = {
+		.name = {"t", 1}, .partitions = &qp, .partitions_count = 1};
+	struct offset_commit_request q = {.group_id = {"g", 1},
+					  .generation_id_or_member_epoch = generation,
+					  .topics = &qt,
+					  .topics_count = 1};
+	struct offset_commit_response_topics_partitions rp = {0};
+	struct offset_commit_response_topics rt = {
+		.name = {"t", 1}, .partitions = &rp, .partitions_count = 1};
+	struct offset_commit_response r = {.topics = &rt, .topics_count = 1};
+
+	exchange(API_OFFSET_COMMIT, &q, &r);
+}
+
+/* One member reads two records of which it commits one or two; then another goes on from there. */
+static void two_readers(int64_t committed)
+{
+	begin("wire.read_on");
+	join(1);
+	fetch(0, "a");
+	commit(1, committed);
+	run.client = "other";
+	join(2);
+	fetch(committed, "a");
+}
+
+TEST(what_is_fetched_again_after_a_rebalance_is_told_with_the_commit_before_it)
+{
+	two_readers(2);
+	check_verdict(FINDING_PASS, NULL);
+
+	two_readers(1);
+	check_verdict(FINDING_FAIL, "t-0: offsets 1 to 1 are fetched again in generation 2; the "
+				    "last commit before was 1");
+
+	/* Within a generation a reader may go back. */
+	begin("wire.read_on");
+	join(1);
+	fetch(0, "a");
+	fetch(0, "a");
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+}
+
+TEST(a_request_that_a_broker_leaves_without_an_answer_is_found)
+{
+	begin("wire.answered");
+	fetch(0, NULL);
+	run.state = EXCHANGE_LOST;
+	fetch(0, NULL);
+	run.now_us += 400000;
+	closed(CLOSE_BY_CLIENT); /* who closes does not wait for what it asked */
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.answered");
+	run.state = EXCHANGE_LOST;
+	fetch(0, NULL);
+	closed(CLOSE_BY_BROKER);
+	check_verdict(FINDING_FAIL, "Fetch v8 (connection 1 correlation 0) had no answer when the "
+				    "broker closed the connection");
+
+	begin("wire.answered");
+	run.state = EXCHANGE_LOST;
+	fetch(0, NULL);
+	run.now_us += 30000000;
+	closed(CLOSE_BY_CLIENT);
+	check_verdict(FINDING_FAIL, "when the client closed the connection, 30.001 s later");
+}
