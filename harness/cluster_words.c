@@ -23,6 +23,8 @@ const struct key cluster_keys[] = {
 	{"like", KEY_TEXT, 0, 0, "a release, such as kafka-2.3: its versions and ways"},
 	{"advertise", KEY_TABLE, 0, 0,
 	 "versions by API, less than there are: Produce = \"0-3\"; \"none\" leaves the API out"},
+	{"config", KEY_TABLE, 0, 0,
+	 "settings of the brokers by Kafka's names: [\"broker.rack\"] = \"a,b,c\""},
 	{"auto_create", KEY_FLAG, 0, 0, "topics are made when somebody asks for them; no"},
 	{"default_partitions", KEY_NUMBER, 1, 10000, "of a topic that is made without a number; 1"},
 	{0},
@@ -145,6 +147,43 @@ static void read_advertise(const struct call_site *c)
 	lua_pop(c->lua, 1);
 }
 
+/* One pair of config: the setting's name below the top, its value at the top. */
+static void read_setting(const struct call_site *c)
+{
+	const char *key = lua_type(c->lua, -2) == LUA_TSTRING ? lua_tostring(c->lua, -2) : "";
+	struct case_plan *p = c->script->plan;
+	const char *nearest;
+	struct str value;
+	int rc;
+
+	value = str_of(luaL_tolstring(c->lua, -1, NULL));
+	rc = broker_config_set(&p->broker, &p->topic_defaults, str_of(key), value);
+	if (!rc || p->broker.has_node_id) {
+		nearest = broker_config_nearest(str_of(key));
+		script_complain(c->script, call_key_place(c, 1, "config", key, false),
+				"a broker here has no setting '%s'%s%s%s", key,
+				nearest ? "; did you mean '" : "", nearest ? nearest : "",
+				nearest ? "'?" : "");
+	}
+	if (rc < 0)
+		script_complain(c->script, call_key_place(c, 1, "config", key, true),
+				"%s can't be '" STR_FMT "'", key, STR_ARG(value));
+	p->broker.has_node_id = false;
+	lua_pop(c->lua, 1);
+}
+
+static void read_config(const struct call_site *c)
+{
+	if (lua_getfield(c->lua, 1, "config") == LUA_TTABLE) {
+		lua_pushnil(c->lua);
+		while (lua_next(c->lua, -2)) {
+			read_setting(c);
+			lua_pop(c->lua, 1);
+		}
+	}
+	lua_pop(c->lua, 1);
+}
+
 static int word_cluster(lua_State *lua)
 {
 	struct call_site c = case_site(lua, "cluster");
@@ -160,6 +199,7 @@ static int word_cluster(lua_State *lua)
 	p->auto_create = call_flag(&c, 1, "auto_create");
 	read_like(&c);
 	read_advertise(&c);
+	read_config(&c);
 	script_push(lua, OBJECT_CLUSTER, 0);
 	return 1;
 }

@@ -173,6 +173,9 @@ struct case_plan *plan_load(const struct scenario *s, int32_t case_index, uint64
 	p->seed = seed;
 	p->brokers = 1;
 	p->default_partitions = 1;
+	topic_config_init(&p->topic_defaults, NULL);
+	p->topic_defaults.source = CONFIG_SOURCE_BROKER;
+	p->broker.topics = &p->topic_defaults;
 	p->case_name = scenario_case_name(s, case_index, &p->arena);
 	p->script = script_new(&s->source, out);
 	p->script->plan = p;
@@ -187,6 +190,7 @@ void plan_free(struct case_plan *p)
 	if (!p)
 		return;
 	script_free(p->script);
+	topic_config_release(&p->topic_defaults);
 	arena_release(&p->arena);
 	free(p);
 }

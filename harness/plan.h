@@ -8,6 +8,7 @@
 #include "checks/check.h"
 #include "harness/source.h"
 #include "mock/cluster.h"
+#include "mock/topic_config.h"
 
 #define PLAN_SIZE_MAX	 ((size_t)16 << 20) /* bytes of one plan's data */
 #define PLAN_ITEMS_MAX	 256		    /* clients, rules, topics, checks: of each */
@@ -125,6 +126,8 @@ struct case_plan {
 	const struct profile *like;   /* a release; NULL: the newest */
 	struct version_limit *limits; /* of what is advertised */
 	int32_t limits_count;
+	struct broker_config broker; /* settings of the brokers; its topics are these: */
+	struct topic_config topic_defaults;
 	int32_t default_partitions;
 	struct plan_topic *topics;
 	struct plan_client *clients;

@@ -182,5 +182,6 @@ struct cluster_config preload_config(const struct case_plan *plan)
 				       .default_partitions = plan->default_partitions,
 				       .like = plan->like,
 				       .limits = plan->limits,
-				       .limits_count = plan->limits_count};
+				       .limits_count = plan->limits_count,
+				       .broker = plan->broker};
 }

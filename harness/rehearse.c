@@ -3,6 +3,7 @@
  * is taken as it is. */
 #include "harness/rehearse.h"
 
+#include "harness/preload.h"
 #include "harness/timeline.h"
 #include "mock/happen.h"
 
@@ -83,13 +84,7 @@ static void rehearse_mark(struct stage *stage, struct str text)
 
 static void set_up(struct rehearsal *r, struct case_plan *p)
 {
-	struct cluster_config config = {.brokers = p->brokers,
-					.seed = p->seed,
-					.auto_create = p->auto_create,
-					.default_partitions = p->default_partitions,
-					.like = p->like,
-					.limits = p->limits,
-					.limits_count = p->limits_count};
+	struct cluster_config config = preload_config(p);
 	struct error e = ERROR_INIT;
 
 	r->plan = p;

@@ -221,6 +221,21 @@ const char *broker_config_key(size_t i)
 	return NULL;
 }
 
+const char *broker_config_nearest(struct str key)
+{
+	const char *name, *best = NULL;
+	int distance, best_distance = 5;
+
+	for (size_t i = 0; (name = broker_config_key(i)); i++) {
+		distance = str_distance(key, str_of(name));
+		if (distance >= best_distance || distance * 2 > key.len)
+			continue;
+		best_distance = distance;
+		best = name;
+	}
+	return best;
+}
+
 bool broker_config_number(const struct broker_config *bc, struct str key, int32_t *ret)
 {
 	struct broker_config copy = *bc;

@@ -59,6 +59,9 @@ void broker_config_fill(struct broker_config *bc);
 int broker_config_set(struct broker_config *bc, struct topic_config *topics, struct str key,
 		      struct str value);
 
+/* The key that is nearest to a mistyped one, or NULL. */
+const char *broker_config_nearest(struct str key);
+
 /* A number as broker_config_set takes it; false for a key that is none. */
 bool broker_config_number(const struct broker_config *bc, struct str key, int32_t *ret);
 
