@@ -165,13 +165,40 @@ static void judge_given(struct check *c, struct finding *f, const struct history
 	free(seen.given);
 }
 
+/* What can't be read ends the way: who was given something behind it has left it out in silence. */
+static void judge_holes(struct check *c, struct finding *f, const struct history_partition *p,
+			uint64_t *wrong)
+{
+	struct seen seen = {
+		.partition = p, .given = calloc(p->records_count + 1, sizeof(bool)), .highest = -1};
+
+	if (!seen.given)
+		abort();
+	mark_given(c, &seen);
+	free(seen.given);
+	for (int32_t i = 0; i < p->holes_count; i++) {
+		f->judged += seen.read;
+		if (seen.highest < p->holes[i].to || p->holes[i].to <= p->start || (*wrong)++)
+			continue;
+		finding_set(f, FINDING_FAIL,
+			    STR_FMT "-%d offsets %lld to %lld can't be read, and offset %lld "
+				    "behind them was given",
+			    STR_ARG(p->topic), p->partition, (long long)p->holes[i].from,
+			    (long long)p->holes[i].to - 1, (long long)seen.highest);
+	}
+}
+
 static void end_given(struct check *c, struct finding *f, bool below)
 {
 	uint64_t wrong = 0;
 
-	for (struct history_partition *p = c->history->partitions; p; p = p->next)
-		if (scope_has(c->scope.topic, p->topic))
-			judge_given(c, f, p, below, &wrong);
+	for (struct history_partition *p = c->history->partitions; p; p = p->next) {
+		if (!scope_has(c->scope.topic, p->topic))
+			continue;
+		judge_given(c, f, p, below, &wrong);
+		if (below)
+			judge_holes(c, f, p, &wrong);
+	}
 	sum_up(f, wrong, "records, all given to somebody", NO_READ);
 }
 

@@ -76,7 +76,7 @@ static void add_records(struct batches *b, const struct sent_batch *like, struct
 	struct records_reader reader;
 	struct batch batch;
 
-	if (!records.data || records.span_count)
+	if (!records.data || records.span_count) /* a client's are in one piece */
 		return;
 	records_reader_init(&reader, records.data, (size_t)records.len);
 	while (records_next(&reader, &batch, NULL) > 0) {

@@ -16,6 +16,7 @@ static const struct check_type *const types[] = {
 	/* producers */
 	&check_no_loss,
 	&check_no_duplicates,
+	&check_as_sent,
 	&check_true_offsets,
 	&check_no_error,
 	&check_all_answered,

@@ -250,6 +250,61 @@ const struct check_type check_no_duplicates = {
 	.end = end_no_duplicates,
 };
 
+/* ---- as sent ---- */
+
+static void judge_as_sent(const struct check *c, struct finding *f,
+			  const struct history_partition *p, uint64_t *wrong)
+{
+	for (struct history_subject *s = scope_subject(c, NULL); s; s = scope_subject(c, s))
+		for (size_t i = 0; i < p->records_count; i++) {
+			const struct history_record *r = &p->records[i];
+			const struct history_send *send =
+				r->control ? NULL : history_send(s, p->topic, r->value);
+
+			if (!send)
+				continue;
+			f->judged++;
+			if ((!send->key.data == !r->key.data && str_eq(send->key, r->key)) ||
+			    (*wrong)++)
+				continue;
+			send_moments(f, s, send);
+			record_moment(f, p, r);
+			finding_set(f, FINDING_FAIL,
+				    STR_FMT "-%d offset %lld (" STR_FMT ") has %s%s" STR_FMT
+					    "%s; it was sent with %s%s" STR_FMT "%s",
+				    STR_ARG(p->topic), p->partition, (long long)r->offset,
+				    STR_ARG(r->value), r->key.data ? "the key " : "no key",
+				    r->key.data ? "'" : "", STR_ARG(r->key), r->key.data ? "'" : "",
+				    send->key.data ? "the key " : "none", send->key.data ? "'" : "",
+				    STR_ARG(send->key), send->key.data ? "'" : "");
+		}
+}
+
+static void end_as_sent(struct check *c, struct finding *f)
+{
+	uint64_t wrong = 0;
+
+	for (struct history_partition *p = c->history->partitions; p; p = p->next)
+		if (scope_has(c->scope.topic, p->topic))
+			judge_as_sent(c, f, p, &wrong);
+	if (!f->judged)
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    "the log holds no value that a subject reported");
+	else if (!wrong)
+		finding_set(f, FINDING_PASS, "%llu records, each with its key",
+			    (unsigned long long)f->judged);
+}
+
+const struct check_type check_as_sent = {
+	.name = "delivery.as_sent",
+	.claim = "a record stands in the log with the key that it was sent with, and null is not "
+		 "empty",
+	.see = "the record batch",
+	.needs = NEEDS_LOG | NEEDS_REPORTS,
+	.args = {ARG_CLIENT, ARG_TOPIC},
+	.end = end_as_sent,
+};
+
 /* ---- order ---- */
 
 /* One partition against one subject: first occurrences must come in the order of sending. */

@@ -145,8 +145,11 @@ static void judge_session(struct check *c, const struct exchange *x, const struc
 	struct session *k = session_of(c, x->conn.broker, q->session_id, false);
 	int32_t due;
 
-	if (!q->session_id || !k || q->session_epoch <= 0)
-		return; /* a new one, none, or one that was opened before we looked */
+	if (!q->session_id || !k || q->session_epoch <= 0) {
+		/* A new one, none, or one that was opened before we looked. */
+		judge(c, SESSIONS, false, 0, "%s", "");
+		return;
+	}
 	due = k->epoch == INT32_MAX ? 1 : k->epoch + 1;
 	judge(c, SESSIONS, k->over || q->session_epoch < due || q->session_epoch > due + k->lost,
 	      x->request_us,
@@ -216,20 +219,32 @@ static void remember(struct check *c, struct session *k, struct place *p, int64_
 		a->offset = offset;
 }
 
-/* Whether the answer holds a sound batch that reaches the position: then there is something to move
- * on from. */
-static bool has_batch(const struct records *records, int64_t offset)
+static bool reaches(struct bytes span, int64_t offset)
 {
 	struct records_reader reader;
 	struct batch batch;
 
-	if (!records->data || records->span_count)
-		return false;
-	records_reader_init(&reader, records->data, (size_t)records->len);
+	records_reader_init(&reader, span.data, (size_t)span.len);
 	while (records_next(&reader, &batch, NULL) > 0)
 		if (batch.magic == 2 && batch.last_offset >= offset && batch_crc_ok(&batch))
 			return true;
 	return false;
+}
+
+/* Whether the answer holds a sound batch that reaches the position: then there is something to move
+ * on from. */
+static bool has_batch(const struct records *records, int64_t offset)
+{
+	const struct bytes *spans = records->data;
+	bool found = false;
+
+	if (!records->data)
+		return false;
+	if (!records->span_count)
+		return reaches((struct bytes){records->data, records->len}, offset);
+	for (int32_t i = 0; i < records->span_count && !found; i++)
+		found = reaches(spans[i], offset);
+	return found;
 }
 
 static void judge_position(struct check *c, const struct exchange *x, const struct fetch_request *q,
@@ -239,6 +254,8 @@ static void judge_position(struct check *c, const struct exchange *x, const stru
 	int64_t limit = c->scope.number >= 0 ? c->scope.number : AGAIN_DEFAULT;
 	bool gone = r->error_code == ERROR_OFFSET_OUT_OF_RANGE;
 
+	if (x->rule.data)
+		return; /* what was done to the answer may have spoilt it */
 	if (offset < 0 || !(gone || (!r->error_code && has_batch(&r->records, offset))))
 		return;
 	p->answered = offset == p->again ? p->answered + 1 : 1;
@@ -260,8 +277,6 @@ static void judge_broker(struct check *c, const struct exchange *x, struct place
 	bool astray = p->leader >= 0 && x->conn.broker >= 0 && x->conn.broker != p->leader &&
 		      x->conn.broker != p->preferred;
 
-	if (p->leader < 0 || x->conn.broker == p->leader)
-		return;
 	p->astray = astray ? p->astray + 1 : 0;
 	judge(c, FOLLOWERS, p->astray > limit, x->request_us,
 	      "client '" STR_FMT "' asks broker %d for " STR_FMT
@@ -289,9 +304,9 @@ static void judge_epoch(struct check *c, const struct exchange *x, struct place 
 {
 	const struct history_partition *log = history_partition(c->history, p->topic, p->partition);
 
-	if (epoch < 0 || (log && log->older))
-		return; /* a topic made anew begins with a new leader's epoch */
-	judge(c, EPOCHS, epoch < p->epoch, x->request_us,
+	if (log && log->older)
+		epoch = -1; /* a topic made anew begins with a new leader's epoch */
+	judge(c, EPOCHS, epoch >= 0 && epoch < p->epoch, x->request_us,
 	      "client '" STR_FMT "' asks for " STR_FMT
 	      "-%d by leader epoch %d; it has known %d (connection %lld correlation %d)",
 	      STR_ARG(p->client), STR_ARG(p->topic), p->partition, epoch, p->epoch,
@@ -488,8 +503,8 @@ const struct check_type check_moves_on = {
 
 static void end_sessions(struct check *c, struct finding *f)
 {
-	sum_up(c, f, SESSIONS, "requests in sessions, each with the next epoch",
-	       "nobody fetched in a session");
+	sum_up(c, f, SESSIONS, "requests, those in sessions each with the next epoch",
+	       "nobody fetched");
 }
 
 const struct check_type check_sessions = {
@@ -507,8 +522,8 @@ const struct check_type check_sessions = {
 
 static void end_fetch_epochs(struct check *c, struct finding *f)
 {
-	sum_up(c, f, EPOCHS, "requests with a leader epoch, none older than known",
-	       "nobody fetched with a leader epoch");
+	sum_up(c, f, EPOCHS, "requests, none with a leader epoch that is older than known",
+	       "nobody fetched");
 }
 
 const struct check_type check_fetch_epochs = {
@@ -525,8 +540,7 @@ const struct check_type check_fetch_epochs = {
 
 static void end_followers(struct check *c, struct finding *f)
 {
-	sum_up(c, f, FOLLOWERS, "requests to brokers that do not lead, as a leader named them",
-	       "nobody asked a broker that does not lead");
+	sum_up(c, f, FOLLOWERS, "requests, to leaders or whom they name", "nobody fetched");
 }
 
 const struct check_type check_followers = {

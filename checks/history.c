@@ -240,6 +240,9 @@ static void append(struct history *h, struct history_partition *p, const struct 
 	if (batch_read(log->batch.data, (size_t)log->batch.len, &batch, NULL) < 0 ||
 	    !batch_crc_ok(&batch) || record_iter_init(&it, &batch, &h->scratch, NULL) < 0) {
 		h->unreadable++; /* nobody is to be given any of it */
+		if (p->holes_count < HISTORY_HOLES_MAX)
+			p->holes[p->holes_count++] =
+				(struct history_hole){log->base_offset, log->next_offset};
 		return;
 	}
 	like.producer_id = batch.producer_id;

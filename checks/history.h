@@ -16,6 +16,7 @@
 
 #define HISTORY_CUTS_MAX   64
 #define HISTORY_RESETS_MAX 4096
+#define HISTORY_HOLES_MAX  64
 
 enum record_state { RECORD_LIVE, RECORD_TRUNCATED, RECORD_COMPACTED, RECORD_EXPIRED };
 enum txn_outcome { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED };
@@ -47,6 +48,10 @@ struct history_partition {
 		int64_t time_us, end;
 	} cuts[HISTORY_CUTS_MAX]; /* truncations; the first ones */
 	int32_t cuts_count;
+	struct history_hole {
+		int64_t from, to;   /* offsets of a batch that nobody can read; to is behind it */
+	} holes[HISTORY_HOLES_MAX]; /* the first ones */
+	int32_t holes_count;
 	bool replaced;			 /* the topic was made anew after this one */
 	struct history_partition *older; /* incarnation */
 	struct history_partition *next;	 /* in order of appearance, all incarnations */

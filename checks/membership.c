@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #define KEY_MAX	    400
+#define TOGETHER_US 20000  /* that two JoinGroups are open together, at least */
 #define CROSSING_US 250000 /* an answer may be on its way while the next request leaves */
 
 /* One member id of one group. */
@@ -117,7 +118,7 @@ static void note_overlap(struct check *c, const struct exchange *x,
 	for (j = s->joining; j && back < JOINS_LOOK_BACK; j = j->next, back++)
 		if (q->member_id.len && str_eq(j->client, x->header.client_id) &&
 		    str_eq(j->group, q->group_id) && str_eq(j->member, q->member_id) &&
-		    x->request_us < j->to_us - CROSSING_US && j->from_us < to_us &&
+		    x->request_us < j->to_us - TOGETHER_US && j->from_us < to_us &&
 		    !s->joins_together++) {
 			s->together_us = x->request_us;
 			s->together = str_of(arena_printf(

@@ -5,7 +5,8 @@
 #include "checks/check.h"
 
 /* delivery.c */
-extern const struct check_type check_no_loss, check_no_duplicates, check_order, check_u1, check_u2;
+extern const struct check_type check_no_loss, check_no_duplicates, check_as_sent, check_order,
+	check_u1, check_u2;
 /* produce.c */
 extern const struct check_type check_sequences, check_in_flight, check_backoff, check_no_resend,
 	check_no_send_after_fatal, check_backoff_grows;

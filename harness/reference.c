@@ -57,6 +57,9 @@ static const char opening[] =
 	"  happening to a cluster that nobody talks to. What it finds is wrong in the scenario; so "
 	"is a mistake that shows only\n"
 	"  while the timeline runs. Both are exit status 3 and never held against the client.\n"
+	"- While a program starts (it has neither printed a line nor opened a connection) the clock "
+	"of the timeline and of\n"
+	"  the case stands still, for 15 s in all: a slow start is no failure.\n"
 	"- The world is closed: no files, no system, no clock; names must be declared `local`; a "
 	"name or key that is not there\n"
 	"  is no nil but a complaint. A load, and a timeline between two waits, has";

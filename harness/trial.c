@@ -40,6 +40,8 @@ struct actor {
 	struct command command;
 	struct subject *subject; /* its latest life; NULL before the first */
 	bool ours_to_kill;	 /* the timeline sent it a signal that may end it */
+	bool starting;		 /* it has neither printed a line nor opened a connection yet */
+	int64_t connections;	 /* that there were in all when it was started */
 	struct report_count *counts;
 	int64_t sent[API_KEY_MAX + 1]; /* exchanges that have ended, by API */
 };
@@ -68,6 +70,9 @@ struct run {
 	struct actor *actors;
 	struct group_seen *groups;
 	bool begun; /* some subject was started */
+	int64_t begin_us;
+	int64_t starting_since_us; /* mono: programs are starting since then; 0 none is */
+	int64_t started_us;	   /* time that went by while programs started */
 	char bootstrap[TRIAL_PATH_MAX];
 	char environment[600], unsupported[600], late[400], crash[300], shortfall[300];
 	enum { PHASE_RUN, PHASE_STOP, PHASE_OVER } phase;
@@ -151,6 +156,7 @@ static void on_line(void *ctx, struct subject *s, struct str line)
 		return; /* not a report: it is in the file */
 	if (report.kind == REPORT_UNSUPPORTED && !r->unsupported[0])
 		snprintf(r->unsupported, sizeof(r->unsupported), STR_FMT, STR_ARG(report.message));
+	a->starting = false;
 	count_report(a, report.name);
 	report_release(&report);
 	emit(r, &ev);
@@ -173,6 +179,43 @@ static void on_end(void *ctx, struct subject *s)
 	wake(r);
 }
 
+/* ---- the clock ---- */
+
+/* A program that is slow to start (an interpreter on a busy machine) is not a client that does not
+ * get on: meanwhile the clock of the timeline and of the case stands still. */
+#define STARTING_MAX_US (15 * (int64_t)1000000) /* in all; after that it goes on */
+
+static bool somebody_starts(struct run *r)
+{
+	bool found = false;
+
+	for (int32_t i = 0; i < r->plan->clients_count; i++) {
+		struct actor *a = &r->actors[i];
+
+		a->starting = a->starting && subject_runs(a->subject) &&
+			      service_connections_total(r->service) == a->connections;
+		found |= a->starting;
+	}
+	return found;
+}
+
+/* Now, less the time in which programs started. */
+static struct instant patient_now(struct run *r)
+{
+	struct instant now = clock_now();
+	int64_t since_us = r->starting_since_us ? now.mono_us - r->starting_since_us : 0;
+	bool starts = somebody_starts(r) && r->started_us + since_us < STARTING_MAX_US;
+
+	if (!starts) {
+		r->started_us += since_us;
+		r->starting_since_us = since_us = 0;
+	} else if (!r->starting_since_us) {
+		r->starting_since_us = now.mono_us;
+	}
+	now.mono_us -= r->started_us + since_us;
+	return now;
+}
+
 /* ---- the stage ---- */
 
 static struct run *run_of(struct stage *stage)
@@ -192,6 +235,8 @@ static int stage_start(struct stage *stage, int32_t client, struct error *e)
 				 STR_ARG(a->plan->name));
 	config.name = a->plan->name.data; /* arena texts end in NUL */
 	a->ours_to_kill = false;
+	a->starting = a->plan->speaks != SPEAKS_NONE;
+	a->connections = service_connections_total(r->service);
 	r->begun = true;
 	if (!command_build(&a->command, r->config->plan, a->plan, r->config->clients, r->bootstrap,
 			   r->config->directory, e)) {
@@ -378,14 +423,20 @@ static void on_poll(void *ctx, struct instant now)
 	struct run *r = ctx;
 	int64_t deadline;
 
-	if (r->phase == PHASE_RUN && (r->unsupported[0] || r->environment[0] ||
-				      timeline_poll(r->timeline, now) != TIMELINE_RUNNING))
+	(void)now;
+	if (r->phase == PHASE_RUN &&
+	    (r->unsupported[0] || r->environment[0] ||
+	     timeline_poll(r->timeline, patient_now(r)) != TIMELINE_RUNNING))
 		begin_stop(r);
 	if (r->phase == PHASE_STOP && nobody_runs(r)) {
 		r->phase = PHASE_OVER;
 		loop_stop(r->loop);
 	}
 	deadline = timeline_deadline(r->timeline);
+	if (r->phase == PHASE_RUN && r->starting_since_us)
+		deadline = r->starting_since_us + STARTING_MAX_US; /* or what happens before */
+	else if (deadline != INSTANT_NEVER)
+		deadline += r->started_us;
 	if (r->phase == PHASE_RUN && deadline != INSTANT_NEVER)
 		loop_timer_set(&r->poll, deadline);
 }
@@ -395,8 +446,12 @@ static void on_limit(void *ctx, struct instant now)
 {
 	struct run *r = ctx;
 	const char *waiting = timeline_waiting(r->timeline);
+	int64_t left_us = r->begin_us + r->plan->scenario->timeout_us - patient_now(r).mono_us;
 
-	(void)now;
+	if (r->phase == PHASE_RUN && left_us > 0) { /* programs had to start */
+		loop_timer_set(&r->limit, now.mono_us + left_us);
+		return;
+	}
 	if (r->phase == PHASE_RUN) {
 		snprintf(r->late, sizeof(r->late), "out of time: %.1f s are over%s%s",
 			 (double)r->plan->scenario->timeout_us / 1e6,
@@ -726,6 +781,7 @@ void trial_run(const struct trial_config *config, struct trial *ret_trial)
 			 e.field[0] ? ": " : "", e.field);
 	} else {
 		snprintf(r.bootstrap, sizeof(r.bootstrap), "%s", service_bootstrap(r.service));
+		r.begin_us = begin.mono_us;
 		loop_timer_set(&r.limit, begin.mono_us + config->plan->scenario->timeout_us);
 		wake(&r);
 		loop_run(r.loop);

@@ -204,6 +204,26 @@ TEST(a_long_value_is_found_in_the_log)
 	CHECK_EQ(checks_verdict(), FINDING_PASS);
 }
 
+static void sent_with(const char *key)
+{
+	checks_say("p", "{\"name\":\"send_attempt\",\"topic\":\"t\",\"value\":\"0\",\"key\":%s}",
+		   key);
+}
+
+TEST(a_null_key_is_not_empty)
+{
+	checks_begin("delivery.as_sent", -1);
+	sent_with("null");
+	checks_append("0");
+	CHECK_EQ(checks_verdict(), FINDING_PASS);
+
+	checks_begin("delivery.as_sent", -1);
+	sent_with("\"\"");
+	checks_append("0");
+	CHECK_EQ(checks_verdict(), FINDING_FAIL);
+	CHECK_TEXT(checks_actual(), "t-0 offset 0 (0) has no key; it was sent with the key ''");
+}
+
 /* ---- consumers ---- */
 
 static void fetch_answered(int64_t offset, int16_t code)
@@ -293,6 +313,29 @@ TEST(a_partition_that_nobody_read_is_unseen)
 	checks_begin_on("read.everything", "t");
 	checks_append("0");
 	CHECK_EQ(checks_verdict(), FINDING_FAIL);
+}
+
+TEST(what_can_not_be_read_is_not_passed_over)
+{
+	for (int64_t end = 2; end < 4; end++) {
+		checks_begin("read.nothing_passed_over", -1);
+		checks_append("0");
+		checks_event((struct event){.kind = EVENT_LOG,
+					    .log = {.what = LOG_APPENDED,
+						    .topic = {"t", 1},
+						    .topic_id = checks_run.topic_id,
+						    .base_offset = 1,
+						    .next_offset = end,
+						    .batch = {(const uint8_t *)"no batch", 8}}});
+		checks_run.next_offset = end;
+		checks_append("1");
+		checks_given("c", "0", 0);
+		if (end == 3)
+			checks_given("c", "1", end);
+		CHECK_EQ(checks_verdict(), end == 3 ? FINDING_FAIL : FINDING_PASS);
+	}
+	CHECK_TEXT(checks_actual(),
+		   "t-0 offsets 1 to 2 can't be read, and offset 3 behind them was given");
 }
 
 static void isolated(void)

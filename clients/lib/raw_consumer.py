@@ -22,9 +22,10 @@ FENCED = (wire.UNKNOWN_MEMBER_ID, wire.ILLEGAL_GENERATION)  # the membership, wi
 
 
 def _strategy(value):
-    if any(name.strip().rsplit(".", 1)[-1] != "RangeAssignor" for name in value.split(",")):
-        raise ValueError("the raw client has RangeAssignor alone")
-    return value
+    names = [name.strip().rsplit(".", 1)[-1] for name in value.split(",")]
+    if names not in (["RangeAssignor"], ["CooperativeStickyAssignor"]):
+        raise ValueError("the raw client has RangeAssignor or CooperativeStickyAssignor, one of them")
+    return names[0]
 
 
 def _only(allowed):
@@ -41,6 +42,7 @@ CONFIG = {  # Kafka's name: (how to read it, default)
     "bootstrap.servers": (str, None),
     "check.crcs": (_only(("true",)), "true"),
     "client.id": (str, "ktrial-raw"),
+    "client.rack": (str, ""),
     "enable.auto.commit": (subject.to_bool, False),
     "fetch.max.bytes": (int, 50 << 20),
     "fetch.max.wait.ms": (int, 500),
@@ -112,6 +114,8 @@ class Session:
 class Consumer:
     """The right one."""
 
+    protocol = "range"
+
     def __init__(self, options, stop):
         self.options, self.stop = options, stop
         self.config = raw_producer.configuration(CONFIG, {**_flags(options), **options.properties})
@@ -120,6 +124,7 @@ class Consumer:
         self.member_id, self.generation = "", -1
         self.assigned = None  # partitions; None outside the group
         self.positions = {}  # {partition: next offset to fetch}
+        self.preferred = {}  # {partition: a follower that the leader named}
         self.sessions = {}  # {broker: fetch session}
         self.delivered, self.committed = {}, {}  # {partition: next offset}, in this generation
         self.fetching = {}  # {broker: (generation, {partition: offset}, when it was sent)}
@@ -190,19 +195,22 @@ class Consumer:
             return
         subject.say("partitions_assigned",
                     partitions=subject.partition_list((self.options.topic, p) for p in partitions))
-        self.assigned, self.positions, self.delivered, self.committed = partitions, {}, {}, {}
-        self.heartbeat_s = self.commit_s = time.monotonic()
+        self.assigned, self.positions, self.delivered = partitions, {}, {}
+        self.begin_generation()
         self.find_positions(partitions)
+
+    def begin_generation(self):
+        self.committed = {}
+        self.heartbeat_s = self.commit_s = time.monotonic()
 
     def ask_to_join(self):
         """JoinGroup, twice where the group first tells an id (KIP-394): the members whom we lead, or []; None
         when we were told to stop."""
-        metadata = wire.i16(0) + wire.array([wire.string(self.options.topic)]) + wire.blob(None)
         rebalance_ms = self.config["max.poll.interval.ms"]
         r = self.call(wire.JOIN_GROUP, wire.string(self.config["group.id"]) +
                       wire.i32(self.config["session.timeout.ms"]) + wire.i32(rebalance_ms) +
                       wire.string(self.member_id) + self.instance(wire.JOIN_GROUP) + wire.string("consumer") +
-                      wire.array([wire.string("range") + wire.blob(metadata)]), rebalance_ms / 1000 + 5)
+                      wire.array([wire.string(self.protocol) + wire.blob(self.subscription())]), rebalance_ms / 1000 + 5)
         if r is None:
             return None
         r.i32()  # throttle
@@ -215,7 +223,15 @@ class Consumer:
         self.generation, self.member_id = generation, member_id
         versioned = self.coordinator.version(wire.JOIN_GROUP) >= 5
         members = r.array(lambda: (r.string(), r.string() if versioned else None, r.blob()))
-        return sorted(m for m, *_ in members) if leader == member_id else []
+        return self.read_members(members) if leader == member_id else []
+
+    def subscription(self):
+        """What a member says of itself."""
+        return wire.i16(0) + wire.array([wire.string(self.options.topic)]) + wire.blob(None)
+
+    def read_members(self, rows):
+        """The members in order."""
+        return sorted(member for member, _instance, _data in rows)
 
     def take_id(self, member_id):
         """The group tells the id to join with."""
@@ -351,7 +367,7 @@ class Consumer:
 
     def fetch(self):
         """Keep one fetch outstanding for each leader of ours."""
-        leaders = {p: self.cluster.leaders.get(p) for p in self.positions}
+        leaders = {p: self.preferred.get(p, self.cluster.leaders.get(p)) for p in self.positions}
         for broker in set(leaders.values()) - set(self.fetching):
             offsets = {p: o for p, o in self.positions.items() if leaders[p] == broker}
             try:
@@ -371,10 +387,13 @@ class Consumer:
             return body + self.topic_rows([wire.i32(p) + wire.i64(o) + wire.i32(size)
                                            for p, o in offsets.items()])
         session = self.sessions.setdefault(broker, Session())
-        rows = [wire.i32(p) + wire.i64(o) + wire.i64(-1) + wire.i32(size) for p, o in session.changed(offsets)]
+        epochs = {p: wire.i32(self.cluster.epochs.get(p, -1)) if version >= 9 else b"" for p in offsets}
+        rows = [wire.i32(p) + epochs[p] + wire.i64(o) + wire.i64(-1) + wire.i32(size)
+                for p, o in session.changed(offsets)]
         gone = [wire.i32(p) for p in session.offsets if p not in offsets]
         session.offsets = dict(offsets)
-        return body + wire.i32(session.id) + wire.i32(session.epoch) + self.topic_rows(rows) + self.topic_rows(gone)
+        body += wire.i32(session.id) + wire.i32(session.epoch) + self.topic_rows(rows) + self.topic_rows(gone)
+        return body + (wire.string(self.config["client.rack"]) if version >= 11 else b"")
 
     def topic_rows(self, rows):
         """An array of one topic, or of none."""
@@ -392,10 +411,15 @@ class Consumer:
     def lost_leader(self, broker, why):
         """No use of this broker for now: look who leads, after a backoff."""
         print(f"consumer: broker {broker}: {why}", file=sys.stderr)
+        self.leave_follower(broker)
         self.cluster.drop(broker)
         self.forget_fetches()
         self.back_off()
         self.look_again()
+
+    def leave_follower(self, broker):
+        """A follower failed: its partitions are read from their leaders again."""
+        self.preferred = {p: b for p, b in self.preferred.items() if b != broker}
 
     def back_off(self):
         self.stop.asked.wait(self.config["retry.backoff.ms"] / 1000)
@@ -429,17 +453,22 @@ class Consumer:
 
     def parse_fetch(self, broker, r, asked):
         """Records of one Fetch answer: {(topic, partition): rows}; moves the positions."""
-        modern = self.cluster.connections[broker].version(wire.FETCH) >= 7
+        version = self.cluster.connections[broker].version(wire.FETCH)
+        modern = version >= 7
         r.i32()  # throttle
         if modern and not self.sessions[broker].answered(r.i16(), r.i32()):
             return {}
         answers = r.array(lambda: (r.string(), r.array(lambda: (
             r.i32(), r.i16(), r.i64(), r.i64(), r.i64() if modern else -1, r.array(lambda: (r.i64(), r.i64())),
-            r.blob()))))
+            r.i32() if version >= 11 else -1, r.blob()))))
         found, moved = {}, False
         for topic, rows in answers:
-            for partition, code, _high, _stable, _start, aborted, data in rows:
-                if code == wire.OFFSET_OUT_OF_RANGE:
+            for partition, code, _high, _stable, _start, aborted, preferred, data in rows:
+                if preferred >= 0:
+                    self.preferred[partition] = preferred
+                if code and self.preferred.get(partition) == broker:
+                    self.leave_follower(broker)
+                elif code == wire.OFFSET_OUT_OF_RANGE:
                     self.positions[partition] = self.out_of_range(partition)
                 elif code:
                     moved = True
@@ -554,12 +583,14 @@ class Consumer:
         self.coordinator.poll(LEAVE_LIMIT_S)
 
 
-def main(classic=Consumer, cls848=None):
-    """The program: Consumer or a wrong one, and one for group.protocol=consumer."""
+def main(classic=Consumer, cls848=None, cooperative=None):
+    """The program: Consumer or a wrong one, one for group.protocol=consumer, one for CooperativeStickyAssignor."""
     def program():
         options = subject.consumer_options(sys.argv[1:])
         if "consumer" in (options.group_protocol, options.properties.get("group.protocol")):
             cls = cls848 or importlib.import_module("raw_consumer848").Consumer
+        elif "Cooperative" in (options.assignment_strategy or options.properties.get("partition.assignment.strategy", "")):
+            cls = cooperative or importlib.import_module("raw_cooperative").Consumer
         else:
             cls = classic
         stop = subject.Stop(CALL_LIMIT_S + LEAVE_LIMIT_S)

@@ -72,7 +72,7 @@ class Batch:
 
     def encode(self, producer_id, producer_epoch, attributes):
         if self.data is None:
-            rows = [(key and key.encode(), value.encode(), ms) for _, key, value, ms in self.records]
+            rows = [(None if key is None else key.encode(), value.encode(), ms) for _, key, value, ms in self.records]
             sequence = -1 if self.sequence is None else self.sequence
             self.data = wire.encode_batch(rows, producer_id, producer_epoch, sequence, attributes)
         return self.data
@@ -114,6 +114,7 @@ class Producer:
         self.lanes = []
         self.producer_id, self.producer_epoch = -1, -1
         self.fatal = None  # why no further Produce may be sent
+        self.forgotten = False  # the broker does not know the producer id: a new one is due
         self.stale_s = None  # when metadata is asked again, because it is wrong
         self.asked_s = time.monotonic()  # when it was asked last
         self.idempotent = self.config["enable.idempotence"] and self.heeds_idempotence
@@ -139,7 +140,9 @@ class Producer:
 
     def failed(self, lane, batch, code, why):
         """A batch came back with an error code, or (code None) without an answer."""
-        disturbed = code == wire.OUT_OF_ORDER_SEQUENCE and lane.again
+        if code == wire.UNKNOWN_PRODUCER_ID and not self.transactional_id():
+            self.forgotten = True
+        disturbed = self.forgotten or (code == wire.OUT_OF_ORDER_SEQUENCE and lane.again)
         if code is not None and code not in wire.RETRIABLE and not disturbed:
             self.give_up(batch, why)
         elif batch.attempts > self.config["retries"]:
@@ -226,8 +229,23 @@ class Producer:
         if len(lane.filling.records) == BATCH_RECORDS:
             lane.close_batch()
 
-    def send_ready(self):
+    def renew(self):
+        """A new producer id, once nothing is in flight: with it every partition begins at sequence 0 (KIP-360)."""
+        if any(lane.flying for lane in self.lanes) or not self._learn_producer_id():
+            return
+        self.forgotten = False
         for lane in self.lanes:
+            self.begin_anew(lane)
+
+    def begin_anew(self, lane):
+        lane.next_sequence = 0
+        for batch in [*lane.again, *lane.queue]:
+            batch.sequence = batch.data = None
+
+    def send_ready(self):
+        if self.forgotten:
+            self.renew()
+        for lane in self.lanes if not self.forgotten else []:
             if lane.again and not lane.flying:  # all are back: again, in the order of the first sending
                 lane.queue.extendleft(reversed(lane.again))
                 lane.not_before_s = time.monotonic() + self.backoff_s(max(b.attempts for b in lane.again))

@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 import time
+import zlib
 
 import subject
 
@@ -12,7 +13,7 @@ PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 2, 3
 FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 10, 11, 12, 13, 14
 API_VERSIONS, INIT_PRODUCER_ID, ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN = 18, 22, 24, 25, 26
 TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT = 28, 68
-VERSIONS = {PRODUCE: (7, 3), FETCH: (7, 4), LIST_OFFSETS: (1,), METADATA: (12, 1), OFFSET_COMMIT: (7, 2),
+VERSIONS = {PRODUCE: (7, 3), FETCH: (11, 7, 4), LIST_OFFSETS: (1,), METADATA: (12, 1), OFFSET_COMMIT: (7, 2),
             OFFSET_FETCH: (1,), FIND_COORDINATOR: (1,), JOIN_GROUP: (5, 2), HEARTBEAT: (3, 1),
             LEAVE_GROUP: (1,), SYNC_GROUP: (3, 1), API_VERSIONS: (0,), INIT_PRODUCER_ID: (0,),
             ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,),
@@ -30,18 +31,22 @@ NAMES = {PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADA
 OFFSET_OUT_OF_RANGE, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_NOT_AVAILABLE = 1, 6, 14, 15
 NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS = 16, 22, 25, 27
 OUT_OF_ORDER_SEQUENCE, DUPLICATE_SEQUENCE = 45, 46
-INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS, PRODUCER_FENCED = 47, 51, 90
+INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED = 47, 51, 59, 90
 FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH = 110, 113
 FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, MEMBER_ID_REQUIRED = 70, 71, 79
 RETRIABLE = {2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 51, 56, 72, 74, 75, 100}
 
-TRANSACTIONAL, CONTROL = 0x10, 0x20  # attributes of a batch
+GZIP, TRANSACTIONAL, CONTROL = 1, 0x10, 0x20  # attributes of a batch
 FRAME_MAX = 64 << 20
 CONNECT_LIMIT_S = 3
 
 
 class Broken(Exception):
     """The connection is gone, or what came over it is no Kafka answer."""
+
+
+class Unreadable(Broken):
+    """A batch that can't be expanded."""
 
 
 class KafkaError(Exception):
@@ -245,7 +250,12 @@ def decode_batches(data, aborted=()):
         end = at + 12 + size
         if size < 49 or end > len(data):
             break
-        next_offset, producer_id, attributes, records = decode_batch(base_offset, data[at + 12:end])
+        try:
+            next_offset, producer_id, attributes, records = decode_batch(base_offset, data[at + 12:end])
+        except Unreadable:
+            if not out:
+                raise
+            break  # first what stands before it
         hidden = filter_.hides(base_offset, producer_id, attributes, records)
         out.append((next_offset, [] if hidden else records))
         at = end
@@ -266,8 +276,13 @@ def decode_batch(base_offset, body, checked=True):
     producer_id = reader.i64()
     reader.take(2 + 4)
     count = reader.i32()
-    if attributes & 7:
-        raise Broken("compressed record batch; the raw clients have no codec")
+    if attributes & 7 == GZIP:
+        try:
+            reader = Reader(zlib.decompress(reader.data[reader.at:], 31))
+        except zlib.error as e:
+            raise Unreadable(f"record batch at offset {base_offset}: {e}") from e
+    elif attributes & 7:
+        raise Unreadable(f"record batch at offset {base_offset} with codec {attributes & 7}; the raw clients read gzip alone")
     records = []
     for _ in range(count):
         reader.varint()  # length
@@ -396,8 +411,8 @@ class Cluster:
     def __init__(self, bootstrap, client_id):
         self.client_id = client_id
         self.bootstrap = [self._address(part) for part in bootstrap.split(",")]
-        self.brokers, self.leaders, self.connections = {}, {}, {}
-        self.topic_id = b""
+        self.brokers, self.leaders, self.epochs, self.connections = {}, {}, {}, {}
+        self.topic_id, self.turn = b"", 0
 
     @staticmethod
     def _address(part):
@@ -406,8 +421,10 @@ class Cluster:
 
     def refresh(self, topic):
         """Ask any broker for the topic's metadata; False when it gives no leader yet."""
-        last = None
-        for address in [*self.brokers.values(), *self.bootstrap]:
+        last, known = None, list(self.brokers.values())
+        self.turn += 1  # not always the same broker
+        first = self.turn % max(1, len(known))
+        for address in [*known[first:], *known[:first], *self.bootstrap]:
             try:
                 connection = self.connect(address, self.client_id)
                 try:
@@ -424,7 +441,7 @@ class Cluster:
             brokers = r.array(lambda: (r.i32(), (r.string(), r.i32()), r.string()))
             r.i32()  # controller
             topics = r.array(lambda: (r.i16(), r.string(), b"", r.i8(), r.array(
-                lambda: (r.i16(), r.i32(), r.i32(), r.array(r.i32), r.array(r.i32)))))
+                lambda: (r.i16(), r.i32(), r.i32(), -1, (r.array(r.i32), r.array(r.i32))))))
             return self._learn(topic, brokers, topics)
         body = carray([bytes(16) + cstring(topic) + TAGS]) + b"\1\0" + TAGS
         r = connection.call(METADATA, body, 5)
@@ -432,18 +449,28 @@ class Cluster:
         brokers = r.carray(lambda: (r.i32(), (r.cstring(), r.i32()), (r.cstring(), r.tags())))
         r.cstring(), r.i32()  # cluster id, controller
         topics = r.carray(lambda: (r.i16(), r.cstring(), r.take(16), r.i8(), r.carray(lambda: (
-            r.i16(), r.i32(), r.i32(), (r.i32(), r.carray(r.i32)),
-            (r.carray(r.i32), r.carray(r.i32), r.tags()))), r.i32(), r.tags()))
+            r.i16(), r.i32(), r.i32(), r.i32(),
+            (r.carray(r.i32), r.carray(r.i32), r.carray(r.i32), r.tags()))), r.i32(), r.tags()))
         return self._learn(topic, brokers, [row[:5] for row in topics])
 
     def _learn(self, topic, brokers, topics):
         self.brokers = {broker: address for broker, address, _rack in brokers}
-        self.leaders = {}
+        before, self.leaders = self.leaders, {}
         for code, name, topic_id, _internal, partitions in topics:
-            if name == topic and not code:
-                self.topic_id = topic_id
-                self.leaders = {index: leader for _, index, leader, _, _ in partitions}
+            if name != topic or code:
+                continue
+            if topic_id != self.topic_id:  # made anew: nothing that was known counts
+                self.topic_id, self.epochs = topic_id, {}
+            for _, index, leader, epoch, _ in partitions:
+                if self.is_old(index, epoch) and index in before:
+                    self.leaders[index] = before[index]
+                else:
+                    self.leaders[index], self.epochs[index] = leader, epoch
         return bool(self.leaders) and all(leader in self.brokers for leader in self.leaders.values())
+
+    def is_old(self, partition, epoch):
+        """Whether a broker tells of a leader that is known to be past (KIP-320)."""
+        return 0 <= epoch < self.epochs.get(partition, -1)
 
     def to(self, broker):
         """The connection to a broker by its id; made when there is none."""

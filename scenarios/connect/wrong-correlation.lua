@@ -6,7 +6,7 @@ scenario {
 }
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1 })
-local p = lib.producer(t, { config = { ["request.timeout.ms"] = 2000, ["delivery.timeout.ms"] = 6000 } })
+local p = lib.producer(t, { args = { throughput = 200 }, config = { ["request.timeout.ms"] = 2000, ["delivery.timeout.ms"] = 6000 } })
 local odd = rule("odd", "Produce topic=orders nth=3 -> correlation 123456789")
 timeline(function()
   p:start()
@@ -16,3 +16,4 @@ end)
 must(delivery.no_loss(p, t))
 must(delivery.true_offsets(p, t))
 must(delivery.all_answered(p, t))
+should(connection.dropped_when_confused(p))

@@ -5,14 +5,11 @@ scenario {
   see = "C-15", timeout = "40s",
 }
 local lib = use("../_subjects")
-local t = cluster { brokers = 1 }:topic("orders", { partitions = 1 })
-local p = lib.producer(t, { args = { max_messages = 200, throughput = 200 } })
-local c = lib.consumer(t, { args = { max_messages = 200 } })
+local t = cluster { brokers = 1 }:topic("orders", { partitions = 1, records = 400 })
+local c = lib.consumer(t, { args = { max_messages = 400 }, config = { ["max.partition.fetch.bytes"] = 1000, ["fetch.max.bytes"] = 1000 } })
 local lost = rule("lost", "Fetch topic=orders every=3 count=4 -> reset after")
 timeline(function()
   c:start()
-  await(members("readers", 1), "15s")
-  p:start()
   await(lost:fired(2), "15s")
   await(c:exited(0), "18s")
 end)

@@ -9,10 +9,13 @@ local k = cluster { brokers = 2 }
 local t = k:topic("orders", { partitions = 2 })
 local p = lib.producer(t, { args = { max_messages = 100 } })
 local c = lib.consumer(t, { args = { max_messages = 100 } })
+local gate = rule("gate", "FindCoordinator nth=1 -> hold gate request")
 timeline(function()
-  event "cold-start for=2s"
   c:start()
   p:start()
+  await(gate:held(), "15s")
+  event "cold-start for=2s"
+  gate:release()
   await(p:exited(0), "20s")
   await(c:exited(0), "25s")
 end)
