@@ -1,5 +1,5 @@
 -- One bit of a value flips on its way: the batch's checksum says so. Values are long, so that the bit is in a value
--- whatever the version of Fetch. The consumer has read a record before, and may ask again.
+-- whatever the version of Fetch. The consumer may ask again.
 scenario {
   name = "fetch/flipped-bit",
   claim = "A value with a flipped bit is not given: the CRC of its batch is checked.",
