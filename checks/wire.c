@@ -283,7 +283,6 @@ const struct check_type check_u6 = {
 	.needs = NEEDS_WIRE,
 	.universal = true,
 	.should = true,
-	.timing = true,
 	.state_size = sizeof(struct storm),
 	.feed = feed_u6,
 	.end = end_u6,

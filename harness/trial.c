@@ -192,7 +192,7 @@ static bool somebody_starts(struct run *r)
 	for (int32_t i = 0; i < r->plan->clients_count; i++) {
 		struct actor *a = &r->actors[i];
 
-		a->starting = a->starting && subject_runs(a->subject) &&
+		a->starting = a->starting && a->subject && subject_runs(a->subject) &&
 			      service_connections_total(r->service) == a->connections;
 		found |= a->starting;
 	}
@@ -243,6 +243,8 @@ static int stage_start(struct stage *stage, int32_t client, struct error *e)
 		command_fill(&a->command, &config);
 		a->subject = subject_start(r->subjects, &config, e);
 	}
+	if (a->starting && !r->starting_since_us)
+		r->starting_since_us = clock_now().mono_us;
 	if (e->code && !r->environment[0])
 		snprintf(r->environment, sizeof(r->environment), "%s", e->text);
 	return e->code;
