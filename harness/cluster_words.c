@@ -154,16 +154,24 @@ static void read_setting(const struct call_site *c)
 	struct case_plan *p = c->script->plan;
 	const char *nearest;
 	struct str value;
+	struct place at;
 	int rc;
 
 	value = str_of(luaL_tolstring(c->lua, -1, NULL));
 	rc = broker_config_set(&p->broker, &p->topic_defaults, str_of(key), value);
 	if (!rc || p->broker.has_node_id) {
 		nearest = broker_config_nearest(str_of(key));
-		script_complain(c->script, call_key_place(c, 1, "config", key, false),
-				"a broker here has no setting '%s'%s%s%s", key,
-				nearest ? "; did you mean '" : "", nearest ? nearest : "",
-				nearest ? "'?" : "");
+		at = call_key_place(c, 1, "config", key, false);
+		if (nearest && !strcmp(nearest, key))
+			script_complain(
+				c->script, at,
+				"'%s' is said by other words here: brokers, default_partitions, "
+				"auto_create, or a topic's own",
+				key);
+		else
+			script_complain(c->script, at, "a broker here has no setting '%s'%s%s%s",
+					key, nearest ? "; did you mean '" : "",
+					nearest ? nearest : "", nearest ? "'?" : "");
 	}
 	if (rc < 0)
 		script_complain(c->script, call_key_place(c, 1, "config", key, true),

@@ -180,6 +180,20 @@ TEST(a_wrong_value_is_shown_where_it_stands)
 	       "                ^\n");
 }
 
+TEST(settings_of_brokers_are_known)
+{
+	refuse("scenario { name = 'a/b', claim = 'c' }\n"
+	       "cluster { config = { ['broker.rac'] = 'a' } }\n",
+	       "x.lua:2:23: a broker here has no setting 'broker.rac'; did you mean 'broker.rack'?\n"
+	       "    cluster { config = { ['broker.rac'] = 'a' } }\n"
+	       "                          ^\n");
+	refuse("scenario { name = 'a/b', claim = 'c' }\n"
+	       "cluster { config = { ['group.max.session.timeout.ms'] = 'x' } }\n",
+	       "x.lua:2:57: group.max.session.timeout.ms can't be 'x'\n"
+	       "    cluster { config = { ['group.max.session.timeout.ms'] = 'x' } }\n"
+	       "                                                            ^\n");
+}
+
 TEST(what_is_advertised_must_be_there)
 {
 	refuse(HEAD "cluster { advertise = { Prodcue = '1', Produce = '0-3',\n"
