@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define EXPLANATION_MAX ((size_t)1 << 20)
+#define CODES_MAX	200 /* error codes are below */
 
 enum where { WHERE_NEW, WHERE_ASKS, WHERE_IS_DUE, WHERE_CLUSTER };
 
@@ -237,18 +238,18 @@ static void tell_miss(struct replayed *r, const struct playback_request *q, cons
 			       (struct str){buf_cstr(&r->text), (int32_t)r->text.len});
 }
 
-/* An error that is not the client's to try again, if the API has one. */
+/* An error that is not the client's to try again, if the API has a place for one. */
 static int16_t fitting_error(const struct call *call)
 {
 	static const int16_t codes[] = {ERROR_INVALID_REQUEST, ERROR_UNKNOWN_SERVER_ERROR};
 	int key = call->header.api_key, version = call->header.api_version;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (error_possible(key, version, version, codes[i]))
+		if (error_place(key, version, codes[i]))
 			return codes[i];
-	for (int16_t code = 1; code < 140; code++)
+	for (int16_t code = 1; code < CODES_MAX; code++)
 		if (kafka_error_name(code) && !kafka_error_retriable(code) &&
-		    error_possible(key, version, version, code))
+		    error_place(key, version, code))
 			return code;
 	return ERROR_UNKNOWN_SERVER_ERROR;
 }
