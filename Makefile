@@ -132,12 +132,13 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)KTRIAL=$(B)/ktrial tests/tools/demo
 
-BENCH := $(patsubst bench/%.c,$(B)/%,$(wildcard bench/*.c))
+# Each program alone: build/release/bench_service start. What is beside bench_*.c is for all of them.
+BENCH := $(patsubst bench/%.c,$(B)/%,$(wildcard bench/bench_*.c))
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q)for b in $(BENCH); do KTRIAL=$(B)/ktrial $$b || exit 1; done
+	$(Q)KTRIAL=$(B)/ktrial tests/tools/bench $(BENCH)
 
-$(B)/bench_%: $(B)/bench/bench_%.o $(B)/libktrial.a
+$(B)/bench_%: $(B)/bench/bench_%.o $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c))) $(B)/libktrial.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lz -llz4 -lzstd -o $@
 
 # FUZZ_SECONDS on each target with libFuzzer; what it finds stays in build/fuzz/TARGET.

@@ -3,6 +3,7 @@
  * many short rounds, so that a busy machine shows less. */
 #include "base/clock.h"
 #include "base/rand.h"
+#include "bench/goal.h"
 #include "protocol/codec.h"
 #include "protocol/compress.h"
 #include "protocol/crc32c.h"
@@ -56,7 +57,7 @@ struct subject {
 	void *msg;
 	struct gather gather;
 	struct buf bytes;
-	bool in_arena;
+	double decode_goal, encode_goal; /* ns at most; 0: none */
 };
 
 static void decode(void *user)
@@ -114,11 +115,16 @@ static void run_subject(struct subject *s)
 	w = measure(walk, s);
 	printf("%-42s %7zu bytes  decode %9.0f ns  encode %9.0f ns  walk %9.0f ns = %6.0f MB/s\n",
 	       s->name, s->bytes.len, d, e, w, (double)s->bytes.len * 1000 / w);
+	if (s->decode_goal > 0)
+		goal_line(GOAL_AT_MOST, s->decode_goal, d, "ns", "%s, decode", s->name);
+	if (s->encode_goal > 0)
+		goal_line(GOAL_AT_MOST, s->encode_goal, e, "ns", "%s, encode", s->name);
 	buf_release(&s->bytes);
 	gather_release(&s->gather);
 }
 
-static void bench_produce(int32_t records_size, const char *name)
+static void bench_produce(int32_t records_size, const char *name, double decode_goal,
+			  double encode_goal)
 {
 	static uint8_t records[BLOCK_SIZE];
 	struct produce_request_topic_data_partition_data partition = {
@@ -128,8 +134,12 @@ static void bench_produce(int32_t records_size, const char *name)
 	struct produce_request m = {
 		.acks = -1, .timeout_ms = 30000, .topic_data = &topic, .topic_data_count = 1};
 
-	run_subject(&(struct subject){
-		.name = name, .schema = &produce_request_schema, .version = 9, .msg = &m});
+	run_subject(&(struct subject){.name = name,
+				      .schema = &produce_request_schema,
+				      .version = 9,
+				      .msg = &m,
+				      .decode_goal = decode_goal,
+				      .encode_goal = encode_goal});
 }
 
 static void bench_fetch(void)
@@ -151,7 +161,9 @@ static void bench_fetch(void)
 	run_subject(&(struct subject){.name = "Fetch request v12, 100 partitions",
 				      .schema = &fetch_request_schema,
 				      .version = 12,
-				      .msg = &m});
+				      .msg = &m,
+				      .decode_goal = 3700,
+				      .encode_goal = 2700});
 }
 
 static void bench_metadata(void)
@@ -188,7 +200,9 @@ static void bench_metadata(void)
 	run_subject(&(struct subject){.name = "Metadata response v12, 200 partitions",
 				      .schema = &metadata_response_schema,
 				      .version = 12,
-				      .msg = &m});
+				      .msg = &m,
+				      .decode_goal = 14800,
+				      .encode_goal = 8500});
 }
 
 /* ---- checksums and codecs ---- */
@@ -324,12 +338,12 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	arena_init(&arena, ARENA_EXCHANGE_MAX);
 	rand_seed(&rng, 1);
-	bench_produce(1024, "Produce request v9, 1 KiB of records");
-	bench_produce(BLOCK_SIZE, "Produce request v9, 1 MiB of records");
+	bench_produce(1024, "Produce request v9, 1 KiB of records", 55, 40);
+	bench_produce(BLOCK_SIZE, "Produce request v9, 1 MiB of records", 0, 0);
 	bench_fetch();
 	bench_metadata();
 	bench_blocks();
 	bench_batch();
 	arena_release(&arena);
-	return 0;
+	return goals_missed();
 }

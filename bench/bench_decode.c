@@ -5,6 +5,7 @@
  * disturbs less than the clock. */
 #include "base/clock.h"
 #include "base/rand.h"
+#include "bench/goal.h"
 #include "decoder/packet.h"
 #include "protocol/batch_builder.h"
 #include "protocol/frame.h"
@@ -306,11 +307,10 @@ static double measure(const char *what, void (*work)(const char *), const char *
 	return speed;
 }
 
-static void ratio(const char *what, double a, double b, double goal)
+static void ratio(const char *name, const char *what, double a, double b, double goal)
 {
 	if (a > 0 && b > 0)
-		printf("  %-44s %8.3f  (goal %.3f: %s)\n", what, a / b, goal,
-		       a / b >= goal ? "met" : "missed");
+		goal_line(GOAL_AT_LEAST, goal, a / b, "", "decode of %s messages, %s", name, what);
 }
 
 /* The first bytes of a file, up to a packet's end, as a file of their own. */
@@ -355,9 +355,9 @@ static void bench(const char *name, size_t bytes, bool large)
 	json = measure("JSON Lines", json_of, path);
 	their_lines = measure("tshark lines (a fifth)", tshark_lines, part);
 	their_json = measure("tshark JSON (4 MB)", tshark_json, small);
-	ratio("statistics / plain loop", stats, loop, large ? 1.0 / 4 : 1.0 / 6);
-	ratio("lines / tshark's", lines, their_lines, 10);
-	ratio("JSON Lines / tshark's", json, their_json, 25);
+	ratio(name, "statistics / plain loop", stats, loop, large ? 1.0 / 4 : 1.0 / 6);
+	ratio(name, "lines / tshark's", lines, their_lines, 10);
+	ratio(name, "JSON Lines / tshark's", json, their_json, 25);
 	unlink(path);
 	unlink(part);
 	unlink(small);
@@ -370,5 +370,5 @@ int main(void)
 
 	bench("large", bytes, true);
 	bench("small", bytes, false);
-	return 0;
+	return goals_missed();
 }

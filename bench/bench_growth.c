@@ -1,14 +1,24 @@
-/* What growth costs: brokers and partitions (start, a full Metadata answer), and groups of both
- * kinds with many members who join and lose one. On the pure cluster in virtual time, so that what
- * is measured is work and not waiting; each row names its cost for one more. */
+/* What growth costs: brokers and partitions (start, a full Metadata answer), groups of both kinds
+ * with many members who join and lose one, and rules that a request meets. On the pure cluster in
+ * virtual time and in processor time, so that what is measured is work and not waiting, with a sink
+ * of its events as `serve` has. Each row names its cost for one more; the goals say that it does
+ * not grow with the size. */
 #include "base/clock.h"
+#include "bench/goal.h"
 #include "mock/cluster.h"
 #include "protocol/messages.h"
 
+#include "rules/rule.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define MEMBERS_MAX 2000
+#define ROUNDS	    5 /* the best one counts: so the rest of the machine shows less */
+#define LINEAR                                                                             \
+	3.0 /* one more costs at most so many times what it did among 8 or 10 times fewer: \
+		    caches miss more, but no work is done again for all */
 
 struct asker {
 	struct call call;
@@ -22,16 +32,34 @@ static struct cluster *cluster;
 static struct instant now;
 static struct asker askers[MEMBERS_MAX];
 static const struct plan nothing;
+static uint64_t bytes_told; /* of what happened */
 
-static int64_t real_us(void)
+static void on_event(void *ctx, const struct event *ev)
 {
-	return clock_now().mono_us;
+	(void)ctx;
+	bytes_told += (uint64_t)ev->cluster.detail.len;
+}
+
+static struct event_sink sink = {.on_event = on_event};
+static struct event_bus bus;
+
+/* Processor time of this process. */
+static int64_t cpu_us(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * INT64_C(1000000) + u.ru_utime.tv_usec +
+	       u.ru_stime.tv_usec;
 }
 
 static void start(int32_t brokers)
 {
-	struct cluster_config config = {
-		.brokers = brokers, .seed = 1, .default_partitions = 1, .auto_create = true};
+	struct cluster_config config = {.brokers = brokers,
+					.seed = 1,
+					.default_partitions = 1,
+					.auto_create = true,
+					.bus = &bus};
 
 	now = clock_now();
 	cluster = cluster_new(&config, now);
@@ -163,7 +191,7 @@ static double classic(int32_t members, double *ret_leave)
 	start(1);
 	for (int32_t i = 0; i < members; i++)
 		arena_init(&askers[i].arena, ARENA_EXCHANGE_MAX);
-	begin = real_us();
+	begin = cpu_us();
 	join(&askers[0]);
 	note_member(&askers[0]);
 	sync_all(1);
@@ -174,8 +202,8 @@ static double classic(int32_t members, double *ret_leave)
 	for (int32_t i = 1; i < members; i++)
 		note_member(&askers[i]);
 	sync_all(members);
-	joined = (double)(real_us() - begin);
-	begin = real_us();
+	joined = (double)(cpu_us() - begin);
+	begin = cpu_us();
 	leave.group_id = str_of("g");
 	leave.member_id = str_of(askers[members - 1].member);
 	ask(&askers[members - 1], API_LEAVE_GROUP, 1, &leave);
@@ -183,7 +211,7 @@ static double classic(int32_t members, double *ret_leave)
 		join(&askers[i]);
 	drain();
 	sync_all(members - 1);
-	*ret_leave = (double)(real_us() - begin);
+	*ret_leave = (double)(cpu_us() - begin);
 	finish(members);
 	return joined;
 }
@@ -261,71 +289,168 @@ static double modern(int32_t members, double *ret_leave)
 	cluster_create_topic(cluster, str_of("t"), members, 1, 1, now, NULL);
 	for (int32_t i = 0; i < members; i++)
 		arena_init(&askers[i].arena, ARENA_EXCHANGE_MAX);
-	begin = real_us();
+	begin = cpu_us();
 	for (int32_t i = 0; i < members; i++)
 		beat(&askers[i], &epochs[i], true);
 	settle(epochs, members);
-	joined = (double)(real_us() - begin);
-	begin = real_us();
+	joined = (double)(cpu_us() - begin);
+	begin = cpu_us();
 	q.group_id = str_of("g");
 	q.member_id = str_of(askers[members - 1].member);
 	q.member_epoch = -1;
 	ask(&askers[members - 1], API_CONSUMER_GROUP_HEARTBEAT, 0, &q);
 	settle(epochs, members - 1);
-	*ret_leave = (double)(real_us() - begin);
+	*ret_leave = (double)(cpu_us() - begin);
 	finish(members);
 	return joined;
 }
 
 /* ---- brokers and partitions ---- */
 
-static void metadata(int32_t brokers, int32_t partitions)
+static double partitions(int32_t count, double *ret_answer)
 {
+	int32_t brokers = count / 1000;
 	struct metadata_request q = DEFAULTS_metadata_request;
-	int64_t begin = real_us(), made, answered;
+	int64_t begin = cpu_us(), made, answered;
 	char name[32];
 
 	start(brokers);
-	for (int32_t i = 0; i < partitions / 100; i++) {
+	for (int32_t i = 0; i < count / 100; i++) {
 		snprintf(name, sizeof(name), "topic-%d", i);
 		cluster_create_topic(cluster, str_of(name), 100, (int16_t)(brokers < 3 ? 1 : 3), -1,
 				     now, NULL);
 	}
-	made = real_us();
+	made = cpu_us();
 	arena_init(&askers[0].arena, ARENA_EXCHANGE_MAX);
 	q.topics_count = -1;
 	ask(&askers[0], API_METADATA, 9, &q);
-	answered = real_us();
-	printf("  %3d brokers, %6d partitions: made in %7.1f ms (%.2f us each), Metadata %6.1f ms "
-	       "(%.2f us each)\n",
-	       brokers, partitions, (double)(made - begin) / 1e3,
-	       (double)(made - begin) / partitions, (double)(answered - made) / 1e3,
-	       (double)(answered - made) / partitions);
+	answered = cpu_us();
 	finish(1);
+	*ret_answer = (double)(answered - made);
+	return (double)(made - begin);
 }
 
-static void group_row(const char *kind, double (*run)(int32_t members, double *ret_leave),
-		      int32_t members)
-{
-	double leave, joined = run(members, &leave);
+/* ---- rules ---- */
 
-	printf("  %s group, %4d members: joined in %7.1f ms (%.1f us each), one lost %7.1f ms "
-	       "(%.1f us each)\n",
-	       kind, members, joined / 1e3, joined / members, leave / 1e3, leave / members);
+/* A Produce among rules of which none is for its topic, decided on as the service does it. */
+static double rules(int32_t count, double *ret_nothing)
+{
+	struct rules *rs = rules_new(1);
+	struct facts facts;
+	struct plan plan;
+	struct produce_request_topic_data_partition_data partition =
+		DEFAULTS_produce_request_topic_data_partition_data;
+	struct produce_request_topic_data topic = DEFAULTS_produce_request_topic_data;
+	struct produce_request q = DEFAULTS_produce_request;
+	int64_t begin;
+
+	start(1);
+	for (int32_t i = 0; i < count; i++)
+		if (!rules_add(rs, str_of(NULL),
+			       str_of("Produce topic=other partition=7 nth=1000000 -> close"),
+			       NULL))
+			abort();
+	arena_init(&askers[0].arena, ARENA_EXCHANGE_MAX);
+	topic.name = str_of("t");
+	topic.partition_data = &partition;
+	topic.partition_data_count = 1;
+	q.topic_data = &topic;
+	q.topic_data_count = 1;
+	ask(&askers[0], API_PRODUCE, 9, &q);
+	begin = cpu_us();
+	for (int32_t i = 0; i < 20000; i++) {
+		struct arena arena;
+
+		arena_init(&arena, ARENA_EXCHANGE_MAX);
+		askers[0].call.arena = &arena;
+		cluster_facts(cluster, &askers[0].call, &facts);
+		rules_decide(rs, &facts, &arena, &plan);
+		plan_release(&plan);
+		arena_release(&arena);
+	}
+	begin = cpu_us() - begin;
+	*ret_nothing = 0;
+	askers[0].call.arena = &askers[0].arena;
+	rules_free(rs);
+	finish(1);
+	return (double)begin / 20000;
+}
+
+/* ---- rows ---- */
+
+/* What is measured of a size, in us: two works that follow each other. */
+struct row {
+	int32_t size;
+	double first, second;
+};
+
+static void measure(struct row *r, double (*run)(int32_t size, double *ret_second))
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		double second, first = run(r->size, &second);
+
+		if (!i || first < r->first)
+			r->first = first;
+		if (!i || second < r->second)
+			r->second = second;
+	}
+}
+
+static double each(double us, const struct row *r)
+{
+	return us / r->size;
+}
+
+/* Of n rows the last is the largest; one more there is compared with one more in the row at
+ * `from`. */
+static void table(const char *what, const char *first, const char *second,
+		  double (*run)(int32_t size, double *ret_second), struct row *rows, size_t n,
+		  size_t from)
+{
+	const struct row *few = &rows[from], *many = &rows[n - 1];
+
+	for (size_t i = 0; i < n; i++) {
+		measure(&rows[i], run);
+		printf("  %6d %s: %s %8.2f ms (%.2f us each), %s %8.2f ms (%.2f us each)\n",
+		       rows[i].size, what, first, rows[i].first / 1e3,
+		       each(rows[i].first, &rows[i]), second, rows[i].second / 1e3,
+		       each(rows[i].second, &rows[i]));
+	}
+	goal_line(GOAL_AT_MOST, LINEAR, each(many->first, many) / each(few->first, few), "times",
+		  "growth: one of %d %s, %s, beside one of %d", many->size, what, first, few->size);
+	goal_line(GOAL_AT_MOST, LINEAR, each(many->second, many) / each(few->second, few), "times",
+		  "growth: one of %d %s, %s, beside one of %d", many->size, what, second,
+		  few->size);
+}
+
+static void rules_table(void)
+{
+	struct row rows[] = {{0}, {.size = 1}, {.size = 10}, {.size = 100}, {.size = 1000}};
+	size_t n = sizeof(rows) / sizeof(rows[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		measure(&rows[i], rules);
+		printf("  %6d rules that a Produce does not meet: decided in %.2f us\n",
+		       rows[i].size, rows[i].first);
+	}
+	goal_line(GOAL_AT_MOST, LINEAR,
+		  (rows[4].first - rows[3].first) / 900 / ((rows[3].first - rows[0].first) / 100),
+		  "times", "growth: one of 1000 rules beside one of 100");
 }
 
 int main(void)
 {
-	static const int32_t sizes[] = {250, 500, 1000, 2000};
+	struct row sizes[] = {{.size = 1000}, {.size = 10000}, {.size = 100000}};
+	struct row groups[] = {{.size = 250}, {.size = 500}, {.size = 1000}, {.size = 2000}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("growth (virtual time, processor only):\n");
-	metadata(1, 1000);
-	metadata(10, 10000);
-	metadata(100, 100000);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		group_row("classic", classic, sizes[i]);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		group_row("KIP-848", modern, sizes[i]);
-	return 0;
+	event_bus_add(&bus, &sink);
+	sink.kinds = event_bit(EVENT_CLUSTER);
+	printf("growth (virtual time, processor time, the best of %d):\n", ROUNDS);
+	table("partitions on a broker for each 1000", "made", "full Metadata", partitions, sizes, 3,
+	      1);
+	table("members of a classic group", "joined", "one lost", classic, groups, 4, 0);
+	table("members of a KIP-848 group", "joined", "one lost", modern, groups, 4, 0);
+	rules_table();
+	return goals_missed();
 }

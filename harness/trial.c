@@ -108,7 +108,7 @@ static void note_group(struct run *r, struct str detail)
 	}
 	if (name && g) {
 		g->stable = state && !strcasecmp(state, "stable");
-		g->members = (int64_t)json_array_size(json_object_get(root, "members"));
+		g->members = json_integer_value(json_object_get(root, "memberCount"));
 	}
 	json_decref(root);
 }

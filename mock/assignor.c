@@ -22,12 +22,17 @@ static int by_id(const void *a, const void *b)
 	return order ? order : x->id.len - y->id.len;
 }
 
+static const struct tp_set *eligible(const struct consumer_member *m)
+{
+	return &m->subscription->eligible;
+}
+
 static void all_partitions(struct consumer_member **members, int32_t count, struct tp_set *ret_all)
 {
 	for (int32_t i = 0; i < count; i++) {
-		const struct tp_set *e = &members[i]->eligible;
+		const struct tp_set *e = eligible(members[i]);
 
-		if (i && tp_set_equal(e, &members[i - 1]->eligible))
+		if (i && tp_set_equal(e, eligible(members[i - 1])))
 			continue;
 		for (int32_t k = 0; k < e->count; k++)
 			tp_set_add(ret_all, e->list[k]);
@@ -38,7 +43,7 @@ static void all_partitions(struct consumer_member **members, int32_t count, stru
 static bool homogeneous(struct consumer_member **members, int32_t count)
 {
 	for (int32_t i = 1; i < count; i++)
-		if (!tp_set_equal(&members[i]->eligible, &members[0]->eligible))
+		if (!tp_set_equal(eligible(members[i]), eligible(members[0])))
 			return false;
 	return true;
 }
@@ -51,7 +56,7 @@ static struct consumer_member *least_loaded(struct consumer_member **members, in
 
 	for (int32_t i = 0; i < count; i++)
 		if ((!best || members[i]->target.count < best->target.count) &&
-		    tp_set_has(&members[i]->eligible, tp))
+		    tp_set_has(eligible(members[i]), tp))
 			best = members[i];
 	return best;
 }
@@ -70,7 +75,7 @@ static void keep(struct consumer_member **members, int32_t count, int32_t quota,
 			extra--;
 		}
 		for (int32_t k = 0; k < t->count && kept < most; k++) {
-			if (!tp_set_has(&members[i]->eligible, t->list[k]))
+			if (!tp_set_has(eligible(members[i]), t->list[k]))
 				continue;
 			t->list[kept++] = t->list[k];
 			tp_set_add(taken, t->list[kept - 1]);
@@ -178,11 +183,11 @@ static void range_topic(struct consumer_member **members, int32_t count, const s
 	int32_t subscribers = 0, seen = 0;
 
 	for (int32_t i = 0; i < count; i++)
-		subscribers += tp_set_has(&members[i]->eligible, from[0]);
+		subscribers += tp_set_has(eligible(members[i]), from[0]);
 	for (int32_t i = 0; i < count; i++) {
 		int32_t first, end;
 
-		if (!tp_set_has(&members[i]->eligible, from[0]))
+		if (!tp_set_has(eligible(members[i]), from[0]))
 			continue;
 		first = seen * (partitions / subscribers) +
 			(seen < partitions % subscribers ? seen : partitions % subscribers);

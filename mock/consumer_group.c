@@ -8,7 +8,6 @@
 #include "mock/assignor.h"
 #include "mock/mem.h"
 #include "mock/mixed_group.h"
-#include "mock/pattern.h"
 #include "mock/state.h"
 
 #include <stdlib.h>
@@ -24,28 +23,47 @@ static const struct str uniform = {"uniform", 7};
 
 /* ---- events and states ---- */
 
+static bool settled(const struct consumer_group *cg, const struct consumer_member *m)
+{
+	return m->state == CONSUMER_STABLE && m->epoch == cg->assignment_epoch;
+}
+
+/* A member that is not settled, from the last one found on: they mostly settle one behind the
+ * other, and are asked for after each. */
+static struct consumer_member *find_unsettled(const struct consumer_group *cg)
+{
+	struct consumer_member *m = cg->unsettled ? cg->unsettled : cg->members;
+
+	for (unsigned left = HASH_CNT(by_id, cg->members); left; left--) {
+		if (!settled(cg, m))
+			return m;
+		m = m->by_id.next ? m->by_id.next : cg->members;
+	}
+	return NULL;
+}
+
 const char *consumer_group_state(const struct group *g)
 {
-	const struct consumer_group *cg = g->consumer;
-	const struct consumer_member *m;
+	struct consumer_group *cg = g->consumer;
 
 	if (!cg->members)
 		return "Empty";
 	if (cg->epoch > cg->assignment_epoch)
 		return "Assigning";
-	for (m = cg->members; m; m = m->by_id.next)
-		if (m->state != CONSUMER_STABLE || m->epoch != cg->assignment_epoch)
-			return "Reconciling";
-	return "Stable";
+	cg->unsettled = find_unsettled(cg);
+	return cg->unsettled ? "Reconciling" : "Stable";
 }
 
-static void put_set(struct json *j, const char *name, const struct tp_set *s)
+/* As many partitions as are left to be told, and how many there are. */
+static void put_set(struct json *j, const char *name, const char *count, const struct tp_set *s,
+		    int32_t *left)
 {
 	char text[UUID_TEXT_SIZE];
 
+	json_key_int(j, count, s->count);
 	json_key(j, name);
 	json_open(j, '[');
-	for (int32_t i = 0; i < s->count; i++) {
+	for (int32_t i = 0; i < s->count && *left; i++, --*left) {
 		uuid_text(s->list[i].topic_id, text);
 		json_open(j, '{');
 		json_key_text(j, "topicId", text);
@@ -58,6 +76,7 @@ static void put_set(struct json *j, const char *name, const struct tp_set *s)
 static void tell(struct cluster *c, const struct group *g, const char *reason)
 {
 	const struct consumer_group *cg = g->consumer;
+	int32_t members = GROUP_MEMBERS_TOLD, partitions = GROUP_PARTITIONS_TOLD;
 	struct json j;
 
 	if (!cluster_listened(c))
@@ -71,16 +90,17 @@ static void tell(struct cluster *c, const struct group *g, const char *reason)
 	json_key_int(&j, "epoch", cg->epoch);
 	json_key_int(&j, "assignmentEpoch", cg->assignment_epoch);
 	json_key_text(&j, "reason", reason);
+	json_key_int(&j, "memberCount", HASH_CNT(by_id, cg->members));
 	json_key(&j, "members");
 	json_open(&j, '[');
-	for (const struct consumer_member *m = cg->members; m; m = m->by_id.next) {
+	for (const struct consumer_member *m = cg->members; m && members--; m = m->by_id.next) {
 		json_open(&j, '{');
 		json_key_str(&j, "id", m->id);
 		json_key_str(&j, "instance", m->instance_id);
 		json_key_str(&j, "client", m->client_id);
 		json_key_int(&j, "epoch", m->epoch);
-		put_set(&j, "assigned", &m->assigned);
-		put_set(&j, "revoking", &m->revoking);
+		put_set(&j, "assigned", "assignedCount", &m->assigned, &partitions);
+		put_set(&j, "revoking", "revokingCount", &m->revoking, &partitions);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');
@@ -160,36 +180,27 @@ struct consumer_member *consumer_by_instance(const struct group *g, struct str i
 	return instance_id.data ? m : NULL;
 }
 
-static void topics_free(struct consumer_member *m)
-{
-	for (int32_t i = 0; i < m->topics_count; i++)
-		mem_str_free(m->topics[i]);
-	free(m->topics);
-	m->topics = NULL;
-	m->topics_count = 0;
-}
-
 static void member_free(struct cluster *c, struct consumer_member *m)
 {
 	struct consumer_group *cg = m->group->consumer;
 
+	if (cg->unsettled == m)
+		cg->unsettled = NULL;
 	HASH_DELETE(by_id, cg->members, m);
 	disown(cg, &m->assigned, m);
 	disown(cg, &m->revoking, m);
 	timer_unset(&c->timers, &m->session);
 	timer_unset(&c->timers, &m->rebalance);
 	consumer_classic_free(c, m);
-	topics_free(m);
+	subscription_put(&cg->subscriptions, m->subscription);
 	tp_set_release(&m->assigned);
 	tp_set_release(&m->revoking);
 	tp_set_release(&m->target);
-	tp_set_release(&m->eligible);
 	mem_str_free(m->id);
 	mem_str_free(m->instance_id);
 	mem_str_free(m->rack_id);
 	mem_str_free(m->client_id);
 	mem_str_free(m->client_host);
-	mem_str_free(m->regex);
 	mem_str_free(m->assignor);
 	free(m);
 }
@@ -249,7 +260,8 @@ struct consumer_member *consumer_add(struct cluster *c, struct group *g, struct 
 	m->group = g;
 	m->id = mem_str(id);
 	m->instance_id = mem_str(instance_id);
-	m->resubscribed = g->consumer->resubscribed = true;
+	m->subscription =
+		subscription_get(c, &g->consumer->subscriptions, NULL, 0, (struct str){0});
 	m->session.on_due = on_session_due;
 	m->rebalance.on_due = on_rebalance_due;
 	m->session.owner = m->rebalance.owner = m;
@@ -278,23 +290,17 @@ void consumer_leave_static(struct cluster *c, struct consumer_member *m)
 	m->epoch = -2;
 }
 
-bool consumer_subscribe(struct consumer_member *m, const struct str *topics, int32_t count)
+bool consumer_subscribe(struct cluster *c, struct consumer_member *m, const struct str *topics,
+			int32_t count, struct str regex)
 {
-	bool same = count == m->topics_count;
-	struct str *copy;
+	struct subscription **all = &m->group->consumer->subscriptions, *was = m->subscription;
+	bool named = count >= 0;
 
-	for (int32_t i = 0; i < count && same; i++)
-		same = str_eq(topics[i], m->topics[i]);
-	if (same)
-		return false;
-	copy = mem_new((size_t)count * sizeof(*copy));
-	for (int32_t i = 0; i < count; i++)
-		copy[i] = mem_str(topics[i]);
-	topics_free(m);
-	m->topics = copy;
-	m->topics_count = count;
-	m->resubscribed = m->group->consumer->resubscribed = true;
-	return true;
+	m->subscription = subscription_get(c, all, named ? topics : was->topics,
+					   named ? count : was->topics_count,
+					   regex.data ? regex : was->regex);
+	subscription_put(all, was);
+	return m->subscription != was;
 }
 
 /* ---- the target ---- */
@@ -305,66 +311,13 @@ void consumer_group_bump(struct cluster *c, struct group *g, const char *reason)
 	tell(c, g, reason);
 }
 
-static void add_topic(struct tp_set *s, const struct topic *t)
+/* Whether a change of topics has changed what members could have. */
+static bool topics_moved(struct cluster *c, struct consumer_group *cg)
 {
-	for (int32_t i = 0; i < t->partitions_count; i++) {
-		struct tp tp;
-
-		memset(&tp, 0, sizeof(tp));
-		tp.topic_id = t->id;
-		tp.partition = i;
-		tp_set_add(s, tp);
-	}
-}
-
-/* All topics whose whole name the expression matches. */
-static void add_matching(struct cluster *c, struct tp_set *s, struct str regex)
-{
-	struct pattern *p = pattern_new(regex);
-	struct topic *t, *next;
-
-	if (!p)
-		return;
-	HASH_ITER (by_name, c->topics.by_name, t, next)
-		if (pattern_matches(p, t->name))
-			add_topic(s, t);
-	pattern_free(p);
-}
-
-static void find_eligible(struct cluster *c, struct consumer_member *m)
-{
-	tp_set_clear(&m->eligible);
-	for (int32_t i = 0; i < m->topics_count; i++) {
-		const struct topic *t = topic_find(c, m->topics[i]);
-
-		if (t)
-			add_topic(&m->eligible, t);
-	}
-	if (m->regex.data && m->regex.len)
-		add_matching(c, &m->eligible, m->regex);
-	tp_set_sort(&m->eligible);
-}
-
-/* Brings the eligible sets up to date; true if a change of topics changed one. */
-static bool find_all_eligible(struct cluster *c, struct consumer_group *cg)
-{
-	bool topics_moved = cg->topics_seen != c->topics.version, changed = false;
-	struct tp_set before = {0};
-
-	if (!topics_moved && !cg->resubscribed)
+	if (cg->topics_seen == c->topics.version)
 		return false;
-	for (struct consumer_member *m = cg->members; m; m = m->by_id.next) {
-		if (!topics_moved && !m->resubscribed)
-			continue;
-		tp_set_copy(&before, &m->eligible);
-		find_eligible(c, m);
-		changed |= !m->resubscribed && !tp_set_equal(&before, &m->eligible);
-		m->resubscribed = false;
-	}
 	cg->topics_seen = c->topics.version;
-	cg->resubscribed = false;
-	tp_set_release(&before);
-	return changed;
+	return subscriptions_update(c, cg->subscriptions);
 }
 
 /* The assignor that most members wish for; uniform if none does. */
@@ -404,7 +357,7 @@ void consumer_group_update(struct cluster *c, struct group *g)
 						   c->config.broker.consumer_interval_ms);
 	bool first = cg->assignment_epoch == 0;
 
-	if (find_all_eligible(c, cg) && cg->epoch == cg->assignment_epoch)
+	if (topics_moved(c, cg) && cg->epoch == cg->assignment_epoch)
 		consumer_group_bump(c, g, "subscribed topics changed");
 	if (cg->epoch > cg->assignment_epoch &&
 	    (first || c->now.mono_us - cg->assigned_us >= interval_ms * INT64_C(1000)))

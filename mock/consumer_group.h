@@ -5,7 +5,7 @@
 #define MOCK_CONSUMER_GROUP_H
 
 #include "mock/group.h"
-#include "mock/tp_set.h"
+#include "mock/subscription.h"
 
 enum consumer_state {
 	CONSUMER_STABLE,
@@ -19,16 +19,11 @@ struct consumer_member {
 	int32_t epoch; /* -2: a static member that is away */
 	int32_t previous_epoch;
 	int32_t rebalance_timeout_ms;
-	struct str *topics; /* subscribed names */
-	int32_t topics_count;
-	struct str regex;    /* null or "": none */
-	struct str assignor; /* null: no wish */
+	struct subscription *subscription; /* whose eligible set is what it could have */
+	struct str assignor;		   /* null: no wish */
 	enum consumer_state state;
 	struct tp_set assigned, revoking; /* what it has; what it still has to give up */
 	struct tp_set target;		  /* what it shall have */
-	struct tp_set
-		eligible;  /* what it could have, by its subscription and the topics there are */
-	bool resubscribed; /* eligible is not up to date */
 	struct consumer_classic *classic; /* it speaks the classic protocol (mock/mixed_group.h) */
 	struct timer session, rebalance;
 	UT_hash_handle by_id;
@@ -36,11 +31,12 @@ struct consumer_member {
 
 struct consumer_group {
 	int32_t epoch, assignment_epoch;
-	struct str assignor;  /* of the last assignment; a constant */
-	int64_t assigned_us;  /* when that was */
-	bool resubscribed;    /* some member's eligible set is not up to date */
+	struct str assignor; /* of the last assignment; a constant */
+	int64_t assigned_us; /* when that was */
+	struct subscription *subscriptions;
 	uint64_t topics_seen; /* the topics' version that all eligible sets are made from */
 	struct consumer_member *members;
+	struct consumer_member *unsettled; /* one that was not there yet when last asked; a hint */
 	struct tp_owner *owners;
 };
 
@@ -66,8 +62,10 @@ void consumer_leave_static(struct cluster *c, struct consumer_member *m);
 int16_t consumer_stale(const struct consumer_member *m);
 void consumer_alive(struct cluster *c, struct consumer_member *m);
 
-/* Replaces what the member subscribes to; true if that changed anything. */
-bool consumer_subscribe(struct consumer_member *m, const struct str *topics, int32_t count);
+/* Replaces what the member subscribes to: names (a negative count: as they are) and an expression
+ * (null: as it is). True if that changed anything. */
+bool consumer_subscribe(struct cluster *c, struct consumer_member *m, const struct str *topics,
+			int32_t count, struct str regex);
 
 /* The group's epoch moves, since members or what they subscribe to changed. */
 void consumer_group_bump(struct cluster *c, struct group *g, const char *reason);

@@ -176,12 +176,9 @@ static bool learn(struct cluster *c, struct call *call, struct consumer_member *
 	replace(&m->client_id, call->header.client_id.data ? call->header.client_id : str_of(""));
 	replace(&m->client_host, call_client_host(call));
 	changed |= replace(&m->rack_id, q->rack_id);
-	if (replace(&m->regex, q->subscribed_topic_regex))
-		changed = m->resubscribed = m->group->consumer->resubscribed = true;
 	changed |= replace(&m->assignor, q->server_assignor);
-	if (q->subscribed_topic_names_count >= 0)
-		changed |= consumer_subscribe(m, q->subscribed_topic_names,
-					      q->subscribed_topic_names_count);
+	changed |= consumer_subscribe(c, m, q->subscribed_topic_names,
+				      q->subscribed_topic_names_count, q->subscribed_topic_regex);
 	consumer_alive(c, m);
 	return changed;
 }

@@ -79,7 +79,7 @@ struct pending_member *pending_find(const struct group *g, struct str id)
 static void set_state(struct cluster *c, struct group *g, enum group_state state,
 		      const char *reason)
 {
-	struct member *m, *next;
+	int32_t members = GROUP_MEMBERS_TOLD;
 	struct json j;
 
 	g->state = state;
@@ -95,9 +95,10 @@ static void set_state(struct cluster *c, struct group *g, enum group_state state
 	json_key_text(&j, "reason", reason);
 	json_key_str(&j, "protocol", g->protocol);
 	json_key_str(&j, "leader", g->leader ? g->leader->id : (struct str){0});
+	json_key_int(&j, "memberCount", HASH_CNT(by_id, g->members));
 	json_key(&j, "members");
 	json_open(&j, '[');
-	HASH_ITER (by_id, g->members, m, next) {
+	for (const struct member *m = g->members; m && members--; m = m->by_id.next) {
 		json_open(&j, '{');
 		json_key_str(&j, "id", m->id);
 		json_key_str(&j, "instance", m->instance_id);
@@ -421,8 +422,8 @@ bool group_subscribes(const struct group *g, const struct topic *t, struct arena
 	memset(&first, 0, sizeof(first));
 	first.topic_id = t->id;
 	if (g->consumer)
-		for (struct consumer_member *m = g->consumer->members; m; m = m->by_id.next)
-			if (tp_set_has(&m->eligible, first))
+		for (struct subscription *s = g->consumer->subscriptions; s; s = s->hh.next)
+			if (tp_set_has(&s->eligible, first))
 				return true;
 	for (const struct member *m = g->members; m; m = m->by_id.next)
 		for (int32_t i = 0; i < m->protocols_count; i++)

@@ -9,7 +9,12 @@
 
 #include <uthash.h>
 
-#define GROUP_NEW_JOIN_MS 300000 /* how long a new member of v0-3 may wait for its first join */
+/* What an event of a group names, members and partitions; of more it has the count. */
+#define GROUP_MEMBERS_TOLD    100
+#define GROUP_PARTITIONS_TOLD 200
+
+
+#define GROUP_NEW_JOIN_MS  300000 /* how long a new member of v0-3 may wait for its first join */
 
 enum group_state {
 	GROUP_EMPTY,

@@ -173,11 +173,12 @@ static void describe_consumer_member(struct cluster *c, struct call *call,
 	r->member_epoch = m->epoch;
 	r->client_id = call_str(call, m->client_id);
 	r->client_host = call_str(call, m->client_host);
-	r->subscribed_topic_names = CALL_ARRAY(call, struct str, m->topics_count);
-	r->subscribed_topic_names_count = m->topics_count;
-	for (int32_t i = 0; i < m->topics_count; i++)
-		r->subscribed_topic_names[i] = call_str(call, m->topics[i]);
-	r->subscribed_topic_regex = m->regex.len ? call_str(call, m->regex) : str_of("");
+	r->subscribed_topic_names = CALL_ARRAY(call, struct str, m->subscription->topics_count);
+	r->subscribed_topic_names_count = m->subscription->topics_count;
+	for (int32_t i = 0; i < m->subscription->topics_count; i++)
+		r->subscribed_topic_names[i] = call_str(call, m->subscription->topics[i]);
+	r->subscribed_topic_regex =
+		m->subscription->regex.len ? call_str(call, m->subscription->regex) : str_of("");
 	tp_set_copy(&has, &m->assigned); /* also what it still has to give up (seen on 4.4.0) */
 	for (int32_t i = 0; i < m->revoking.count; i++)
 		tp_set_add(&has, m->revoking.list[i]);

@@ -160,7 +160,7 @@ static bool learn(struct cluster *c, struct consumer_member *m, const struct mem
 		replace(&m->rack_id, s->rack_id);
 		changed = true;
 	}
-	changed |= consumer_subscribe(m, s->topics, s->topics_count);
+	changed |= consumer_subscribe(c, m, s->topics, s->topics_count, (struct str){0});
 	consumer_alive(c, m);
 	set_due(c, m);
 	return changed;
@@ -350,7 +350,7 @@ static void take_over(struct cluster *c, struct group *g, const struct member *m
 	replace(&k->client_host, m->client_host);
 	if (s.rack_id.data)
 		replace(&k->rack_id, s.rack_id);
-	consumer_subscribe(k, s.topics, s.topics_count);
+	consumer_subscribe(c, k, s.topics, s.topics_count, (struct str){0});
 	consumer_settle(k, g->generation, &has);
 	consumer_alive(c, k);
 	tp_set_release(&has);

@@ -118,18 +118,6 @@ int32_t cluster_alive(const struct cluster *c)
 	return n;
 }
 
-/* Of the brokers that are up, or of those that are down, the one that is n steps after the first in
- * the stripe, counted from start. */
-static int32_t nth_broker(const struct cluster *c, int32_t start, int32_t n, bool up)
-{
-	int32_t brokers = c->config.brokers, alive = cluster_alive(c);
-
-	n %= up ? alive : brokers - alive;
-	for (int32_t i = start;; i++)
-		if (c->brokers[c->stripe[i % brokers]].alive == up && n-- == 0)
-			return cluster_node_id(c, c->stripe[i % brokers]);
-}
-
 /* Where a broker stands in the stripe. */
 static int32_t place_of(const struct cluster *c, int32_t node_id)
 {
@@ -140,18 +128,36 @@ static int32_t place_of(const struct cluster *c, int32_t node_id)
 	return i;
 }
 
-/* The partition's r-th replica: those that are up come first. */
-static int32_t pick(const struct cluster *c, int32_t start, int32_t step, int32_t r)
-{
-	int32_t alive = cluster_alive(c);
+/* The brokers for one topic's replicas: in the stripe's order from where it starts, those that are
+ * up before the others. */
+struct order {
+	int32_t *nodes;
+	int32_t up, count;
+};
 
-	return r < alive ? nth_broker(c, start, step, true)
-			 : nth_broker(c, start, r - alive, false);
+static struct order order_from(const struct cluster *c, int32_t start)
+{
+	struct order o = {.count = c->config.brokers, .up = cluster_alive(c)};
+	int32_t up = 0, down = o.up;
+
+	o.nodes = mem_new((size_t)o.count * sizeof(o.nodes[0]));
+	for (int32_t i = 0; i < o.count; i++) {
+		int32_t broker = c->stripe[(start + i) % o.count];
+
+		o.nodes[c->brokers[broker].alive ? up++ : down++] = cluster_node_id(c, broker);
+	}
+	return o;
+}
+
+/* The r-th replica of a partition that begins `step` - r steps on. */
+static int32_t pick(const struct order *o, int32_t step, int32_t r)
+{
+	return o->nodes[r < o->up ? step % o->up : o->up + (r - o->up) % (o->count - o->up)];
 }
 
 /* asked: its replicas as somebody wants them, or NULL. */
 static void place(struct cluster *c, struct partition *p, const struct topic_spec *spec,
-		  const struct placement *asked, int32_t start)
+		  const struct placement *asked, const struct order *order)
 {
 	size_t size;
 
@@ -159,12 +165,10 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 	size = (size_t)p->replicas_count * sizeof(p->replicas[0]);
 	p->replicas = mem_new(size);
 	p->isr = mem_new(size);
-	if (spec->leader >= 0)
-		start = place_of(c, spec->leader);
 	for (int32_t r = 0; r < p->replicas_count; r++) {
 		int32_t step = spec->leader >= 0 ? r : p->index + r;
 
-		p->replicas[r] = asked ? asked->nodes[r] : pick(c, start, step, r);
+		p->replicas[r] = asked ? asked->nodes[r] : pick(order, step, r);
 		if (cluster_broker(c, p->replicas[r])->alive)
 			p->isr[p->isr_count++] = p->replicas[r];
 	}
@@ -174,14 +178,14 @@ static void place(struct cluster *c, struct partition *p, const struct topic_spe
 
 static struct partition *partition_new(struct cluster *c, struct topic *t, int32_t index,
 				       const struct topic_spec *spec, const struct placement *asked,
-				       int32_t start)
+				       const struct order *order)
 {
 	struct partition *p = mem_new(sizeof(*p));
 
 	p->topic = t;
 	p->index = index;
 	log_init(&p->log, &c->memory);
-	place(c, p, spec, asked, start);
+	place(c, p, spec, asked, order);
 	log_start_epoch(&p->log, p->leader_epoch);
 	return p;
 }
@@ -211,7 +215,8 @@ static void emit(struct cluster *c, const char *event, const struct topic *t)
 struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 {
 	struct topic *t = mem_new(sizeof(*t));
-	int32_t start = c->topics.next_start;
+	int32_t start = spec->leader >= 0 ? place_of(c, spec->leader) : c->topics.next_start;
+	struct order order = order_from(c, start);
 
 	assert(!topic_find(c, spec->name) && spec->partitions > 0);
 	t->name = mem_str(spec->name);
@@ -222,8 +227,9 @@ struct topic *topic_new(struct cluster *c, const struct topic_spec *spec)
 	t->partitions = mem_new((size_t)spec->partitions * sizeof(t->partitions[0]));
 	for (int32_t i = 0; i < spec->partitions; i++)
 		t->partitions[i] = partition_new(
-			c, t, i, spec, spec->placement ? &spec->placement[i] : NULL, start);
-	c->topics.next_start = (start + 1) % c->config.brokers;
+			c, t, i, spec, spec->placement ? &spec->placement[i] : NULL, &order);
+	free(order.nodes);
+	c->topics.next_start = (c->topics.next_start + 1) % c->config.brokers;
 	HASH_ADD_KEYPTR(by_name, c->topics.by_name, t->name.data, (unsigned)t->name.len, t);
 	HASH_ADD(by_id, c->topics.by_id, id, sizeof(t->id), t);
 	emit(c, "topic-created", t);
@@ -235,7 +241,7 @@ void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
 {
 	const struct partition *first = t->partitions[0];
 	struct topic_spec spec = {.replication = (int16_t)first->replicas_count, .leader = -1};
-	int32_t start = place_of(c, first->replicas[0]);
+	struct order order = order_from(c, place_of(c, first->replicas[0]));
 	int32_t old = t->partitions_count;
 	size_t cap = (size_t)old;
 
@@ -243,7 +249,8 @@ void topic_add_partitions(struct cluster *c, struct topic *t, int32_t count,
 	t->partitions = mem_grow(t->partitions, &cap, (size_t)count, sizeof(t->partitions[0]));
 	for (int32_t i = old; i < count; i++)
 		t->partitions[i] = partition_new(c, t, i, &spec,
-						 placement ? &placement[i - old] : NULL, start);
+						 placement ? &placement[i - old] : NULL, &order);
+	free(order.nodes);
 	t->partitions_count = count;
 	emit(c, "partitions-added", t);
 }

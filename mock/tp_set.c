@@ -53,8 +53,9 @@ bool tp_set_has(const struct tp_set *s, struct tp tp)
 
 bool tp_set_equal(const struct tp_set *a, const struct tp_set *b)
 {
-	return a->count == b->count &&
-	       (!a->count || !memcmp(a->list, b->list, (size_t)a->count * sizeof(a->list[0])));
+	return a == b ||
+	       (a->count == b->count &&
+		(!a->count || !memcmp(a->list, b->list, (size_t)a->count * sizeof(a->list[0]))));
 }
 
 void tp_set_copy(struct tp_set *to, const struct tp_set *from)

@@ -14,11 +14,20 @@ struct entry {
 struct happened {
 	struct event_sink sink;
 	struct entry ring[HAPPENED_MAX]; /* number n (from 1) at (n - 1) % HAPPENED_MAX */
-	uint64_t total;
+	uint64_t total, gone;		 /* the first of them are not kept any more */
+	size_t bytes;			 /* of those that are */
 };
 
-static void entry_release(struct entry *e)
+static size_t entry_size(const struct entry *e)
 {
+	return strlen(e->name) + strlen(e->detail);
+}
+
+static void drop_oldest(struct happened *h)
+{
+	struct entry *e = &h->ring[h->gone++ % HAPPENED_MAX];
+
+	h->bytes -= entry_size(e);
 	free(e->name);
 	free(e->detail);
 	*e = (struct entry){0};
@@ -38,10 +47,14 @@ static void on_event(void *ctx, const struct event *ev)
 	struct happened *h = ctx;
 	struct entry *e;
 
+	if (h->total - h->gone == HAPPENED_MAX)
+		drop_oldest(h);
 	e = &h->ring[h->total++ % HAPPENED_MAX];
-	entry_release(e);
 	*e = (struct entry){ev->time_us, copy(ev->cluster.name, ""),
 			    copy(ev->cluster.detail, "{}")};
+	h->bytes += entry_size(e);
+	while (h->bytes > HAPPENED_BYTES_MAX && h->total - h->gone > 1)
+		drop_oldest(h);
 }
 
 struct happened *happened_new(void)
@@ -57,9 +70,9 @@ struct happened *happened_new(void)
 
 void happened_clear(struct happened *h)
 {
-	for (size_t i = 0; i < HAPPENED_MAX; i++)
-		entry_release(&h->ring[i]);
-	h->total = 0;
+	while (h->gone < h->total)
+		drop_oldest(h);
+	h->total = h->gone = 0;
 }
 
 void happened_free(struct happened *h)
@@ -147,8 +160,7 @@ static void put(struct json *j, uint64_t id, const struct entry *e)
 
 int64_t happened_query(const struct happened *h, const struct happened_query *q, struct json *out)
 {
-	uint64_t oldest = h->total > HAPPENED_MAX ? h->total - HAPPENED_MAX : 0;
-	uint64_t from = q->since > oldest ? q->since : oldest;
+	uint64_t from = q->since > h->gone ? q->since : h->gone;
 	int64_t count = 0, skip;
 
 	for (uint64_t n = from; n < h->total; n++)

@@ -1,13 +1,14 @@
 /* What happened to the cluster so far, by an event or by itself: leaders that moved, groups and
- * transactions that changed their state, topics, brokers. A sink; the last HAPPENED_MAX are kept.
- */
+ * transactions that changed their state, topics, brokers. A sink; the last ones are kept, up
+ * to HAPPENED_MAX of them and HAPPENED_BYTES_MAX of what they say. */
 #ifndef SERVICE_HAPPENED_H
 #define SERVICE_HAPPENED_H
 
 #include "base/json.h"
 #include "trace/event.h"
 
-#define HAPPENED_MAX 10000
+#define HAPPENED_MAX	   10000
+#define HAPPENED_BYTES_MAX ((size_t)16 << 20)
 
 struct happened;
 

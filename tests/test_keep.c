@@ -1,5 +1,7 @@
-/* Events reach the sinks that take them, and the exchanges that are kept are the last ones. */
+/* Events reach the sinks that take them; the exchanges and the events of the cluster that are kept
+ * are the last ones. */
 #include "protocol/messages.h"
+#include "service/happened.h"
 #include "service/keep.h"
 #include "tests/test.h"
 
@@ -90,4 +92,37 @@ TEST(the_last_exchanges_are_kept_and_all_are_counted)
 	keep_free(k);
 	CHECK_EQ(shared_count(), before);
 	buf_release(&out);
+}
+
+static int64_t happenings(const struct happened *h, uint64_t since)
+{
+	struct happened_query q = {.since = since};
+
+	return happened_query(h, &q, NULL);
+}
+
+TEST(the_last_events_of_the_cluster_are_kept)
+{
+	struct happened *h = happened_new();
+	struct event ev = {.kind = EVENT_CLUSTER, .cluster = {.name = str_of("leader-moved")}};
+	struct event large = {.kind = EVENT_CLUSTER, .cluster = {.name = str_of("group-state")}};
+	int32_t len = (int32_t)HAPPENED_BYTES_MAX / 4;
+	char *detail = malloc((size_t)len);
+
+	for (int i = 0; i < HAPPENED_MAX + 7; i++)
+		happened_sink(h)->on_event(h, &ev);
+	CHECK_EQ(happenings(h, 0), HAPPENED_MAX);
+	CHECK_EQ(happenings(h, HAPPENED_MAX), 7);
+	memset(detail, ' ', (size_t)len);
+	large.cluster.detail = (struct str){detail, len};
+	for (int i = 0; i < 5; i++)
+		happened_sink(h)->on_event(h, &large);
+	CHECK_EQ(happenings(h, 0), 3);
+	CHECK_EQ(happened_total(h), HAPPENED_MAX + 12);
+	happened_clear(h);
+	CHECK_EQ(happenings(h, 0), 0);
+	happened_sink(h)->on_event(h, &ev);
+	CHECK_EQ(happenings(h, 0), 1);
+	happened_free(h);
+	free(detail);
 }

@@ -271,3 +271,61 @@ TEST(a_forced_rebalance_is_the_next_epoch_and_a_fenced_member_is_unknown)
 	CHECK_EQ(ask(&f, &q).error_code, ERROR_UNKNOWN_MEMBER_ID);
 	mock_end(&f);
 }
+
+static int32_t occurrences(const char *text, const char *what)
+{
+	int32_t n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+TEST(an_event_of_a_large_group_names_some_and_counts_all)
+{
+	struct fixture f;
+	char id[32];
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 500, -1);
+	for (int i = 0; i < 150; i++) {
+		heartbeat q;
+
+		snprintf(id, sizeof(id), "member-%03d", i);
+		q = join(id);
+		if (i == 149)
+			buf_reset(&f.cluster_events);
+		CHECK_EQ(ask(&f, &q).error_code, 0);
+	}
+	CHECK_EQ(occurrences(buf_cstr(&f.cluster_events), "group-state "), 2);
+	CHECK_EQ(occurrences(buf_cstr(&f.cluster_events), "\"memberCount\":150"), 2);
+	CHECK_EQ(occurrences(buf_cstr(&f.cluster_events), "\"id\":\"member-"), 2 * 100);
+	CHECK_EQ(occurrences(buf_cstr(&f.cluster_events), "\"assignedCount\":500"), 2);
+	CHECK_EQ(occurrences(buf_cstr(&f.cluster_events), "\"topicId\""), 2 * 200);
+	mock_end(&f);
+}
+
+TEST(members_that_ask_for_the_same_and_for_other_topics_share_what_there_is)
+{
+	static struct str both[] = {{"t", 1}, {"u", 1}};
+	struct fixture f;
+	heartbeat a = join("a"), b = join("b"), c = join("c");
+	answer r;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 2, -1);
+	b.subscribed_topic_names = both;
+	b.subscribed_topic_names_count = 2;
+	CHECK_EQ(given(ask(&f, &a)), 2);
+	ask(&f, &b);
+	ask(&f, &c);
+	mock_topic(&f, "u", 3, -1); /* only b asks for it */
+	mock_advance(&f, MS(1500));
+	r = ask(&f, &b);
+	CHECK_EQ(given(r), 3);
+	b.subscribed_topic_names_count = 1; /* and no more */
+	b.member_epoch = r.member_epoch;
+	mock_advance(&f, MS(1500));
+	CHECK_EQ(given(ask(&f, &b)), 0);
+	mock_end(&f);
+}
