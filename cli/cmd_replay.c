@@ -4,6 +4,7 @@
 #include "cli/replay.h"
 #include "harness/replay_client.h"
 #include "net/connect.h"
+#include "rules/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +33,9 @@ static const char help[] =
 	"  --suffix TEXT        behind the names of groups and transactional ids\n"
 	"  --speed F|max        1 as recorded, 10 ten times as fast; max (the default) leaves out "
 	"the pauses\n"
+	"  --settle TIME        how long an answer that differs may take to become right, beyond "
+	"the recording's own time\n"
+	"                       (2s); 0s: nothing is asked twice\n"
 	"  --ignore PATH        pass over a field of answers: Metadata.topics.partitions.isrNodes, "
 	"or isrNodes of any; several\n"
 	"  -Y FILTER            only exchanges that match; see docs/filter.md\n"
@@ -83,6 +87,7 @@ enum {
 	OPT_CREATE_TOPICS,
 	OPT_SUFFIX,
 	OPT_SPEED,
+	OPT_SETTLE,
 	OPT_IGNORE,
 	OPT_FILTER,
 	OPT_PORT,
@@ -102,6 +107,7 @@ static const struct cmd_option options[] = {{"--as", OPT_AS, true},
 					    {"--create-topics", OPT_CREATE_TOPICS, false},
 					    {"--suffix", OPT_SUFFIX, true},
 					    {"--speed", OPT_SPEED, true},
+					    {"--settle", OPT_SETTLE, true},
 					    {"--ignore", OPT_IGNORE, true},
 					    {"-Y", OPT_FILTER, true},
 					    {"--port", OPT_PORT, true},
@@ -186,6 +192,13 @@ static int set_speed(struct replay_job *j, const char *value)
 	return 0;
 }
 
+static int set_settle(struct replay_job *j, const char *value)
+{
+	if (!parse_time(str_of(value), &j->settle_us))
+		return cmd_usage(&cmd_replay, "--settle %s: a time such as 500ms or 2s", value);
+	return 0;
+}
+
 static int set_output(struct replay_job *j, const char *value)
 {
 	j->json = strcmp(value, "json") == 0;
@@ -239,6 +252,8 @@ static int take_option(struct replay_job *j, int id, const char *value)
 		return 0;
 	case OPT_SPEED:
 		return set_speed(j, value);
+	case OPT_SETTLE:
+		return set_settle(j, value);
 	case OPT_IGNORE:
 		return add_ignored(j, value);
 	case OPT_FILTER:
@@ -324,6 +339,7 @@ static int run(int argc, char **argv)
 
 	if (!j)
 		abort();
+	j->settle_us = REPLAY_SETTLE_US;
 	j->decode = (struct decode_options){.memory_max = MEMORY_MAX, .show_secrets = true};
 	j->listen = (struct service_address){"127.0.0.1", DEFAULT_PORT};
 	j->speed = -1;

@@ -81,9 +81,10 @@ struct player {
 	struct line **lines; /* by recorded connection */
 	struct line *dirty;
 	struct epoch *epochs;
-	size_t at;		    /* the next step */
-	int64_t start_us, spent_us; /* mono; on answers that differed in the end */
-	int64_t rebalance_us;	    /* when a member last spoke, recorded and live */
+	size_t at;	      /* the next step */
+	int64_t start_us;     /* mono */
+	int in_vain;	      /* answers that were waited for and differ */
+	int64_t rebalance_us; /* when a member last spoke, recorded and live */
 	int64_t rebalance_live_us;
 	struct loop_timer pause, patience;
 	struct job *pool;
@@ -531,7 +532,10 @@ static void send(struct job *j)
 		number_fetch(j, j->live_body, node->id);
 	}
 	if (!to_version(j, node, &e) || !write_frame(j, &e)) {
-		decide(j, REPLAY_LEFT_OUT, error_text(&e, text, sizeof(text)));
+		error_text(&e, text, sizeof(text));
+		decide(j, REPLAY_LEFT_OUT,
+		       (const char *)arena_printf(&j->found, "%s can't be asked there: %s",
+						  api_name(j->x->header.api_key), text));
 		return;
 	}
 	line = line_to(j->p, j->x->conn, node, &e);
@@ -587,13 +591,11 @@ static int64_t recorded_pace_us(const struct player *p, const struct session_exc
 static int64_t patience_us(const struct job *j, int64_t now_us)
 {
 	const struct player *p = j->p;
-	int64_t until_us = recorded_pace_us(p, j->x), settle_us = REPLAY_SETTLE_US;
+	int64_t until_us = recorded_pace_us(p, j->x);
 
 	if (until_us < now_us)
 		until_us = now_us;
-	if (p->spent_us + settle_us > REPLAY_SETTLE_TOTAL_US)
-		settle_us = REPLAY_SETTLE_TOTAL_US - p->spent_us;
-	return until_us + (settle_us > 0 ? settle_us : 0);
+	return until_us + (p->in_vain < REPLAY_SETTLE_TIMES ? p->o->settle_us : 0);
 }
 
 /* Whether a live answer says that nothing was done and to try again, and the recorded one did not.
@@ -638,7 +640,7 @@ static bool repeat(struct job *j, int version, const void *body)
 {
 	int64_t now_us = clock_now().mono_us;
 
-	if (!may_repeat(j, version, body))
+	if (!j->p->o->settle_us || !may_repeat(j, version, body))
 		return false;
 	if (!j->until_us)
 		j->until_us = patience_us(j, now_us);
@@ -760,8 +762,7 @@ static void conclude(struct job *j, int version, void *body)
 	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
 		      live = {version, body, &j->live_request};
 
-	if (j->until_us && clock_now().mono_us - j->until_us < REPLAY_SETTLE_US)
-		j->p->spent_us += REPLAY_SETTLE_US;
+	j->p->in_vain += j->until_us != 0;
 	if (version == x->response_version)
 		learn(j, &recorded, &live);
 	decide(j, REPLAY_DIFFERING, NULL);

@@ -6,7 +6,7 @@
  *
  * A live cluster settles in its own time, and the recorded one did, too. A question
  * (replay/nature.h) whose answer differs is asked again until it does not, or until as much time
- * has passed as the recording took and REPLAY_SETTLE_US more; what the same question was answered
+ * has passed as the recording took and settle_us more; what the same question was answered
  * later in the recording is right as well. What changes something is sent again only where the
  * answer said that nothing was done and to try again, and the recorded one did not. A change that
  * the recorded cluster was not ready for is not sent: the client's own next try stands for it. */
@@ -18,8 +18,8 @@
 #include "replay/session.h"
 #include "trace/event.h"
 
-#define REPLAY_SETTLE_US       2000000	/* beyond the recording's own time, for one answer */
-#define REPLAY_SETTLE_TOTAL_US 20000000 /* for all that differ in the end */
+#define REPLAY_SETTLE_US    2000000 /* beyond the recording's own time, for one answer */
+#define REPLAY_SETTLE_TIMES 10	    /* as often may it pass in vain; then nobody waits any more */
 #define REPLAY_ANSWER_US                                                  \
 	60000000 /* an answer that takes longer than the recorded one did \
 		    by so much is missing */
@@ -57,6 +57,7 @@ struct replay_client_options {
 	bool create_topics;
 	struct str suffix;	   /* null: none */
 	double speed;		   /* 1 as recorded, 10 ten times as fast; 0 without waiting */
+	int64_t settle_us;	   /* REPLAY_SETTLE_US; 0: nothing is asked twice */
 	const struct str *ignored; /* paths; checked already */
 	size_t ignored_count;
 	const struct event_bus *bus; /* gets the live exchanges; NULL: none */

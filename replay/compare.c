@@ -22,6 +22,7 @@ enum treatment {
 	TREAT_NOT_AT_ALL,
 	TREAT_THERE,	/* only whether there is one */
 	TREAT_NOT_LESS, /* the live one may be further on */
+	TREAT_NOT_MORE, /* or begin sooner */
 	TREAT_NEWS,	/* an array that may have more */
 };
 
@@ -42,6 +43,8 @@ static const struct {
 } by_field[] = {
 	{API_FETCH, "highWatermark", TREAT_NOT_LESS},
 	{API_FETCH, "lastStableOffset", TREAT_NOT_LESS},
+	{API_FETCH, "logStartOffset", TREAT_NOT_MORE},
+	{API_PRODUCE, "logStartOffset", TREAT_NOT_MORE},
 	{API_FETCH, "abortedTransactions", TREAT_NEWS},
 	{API_FETCH, "responses", TREAT_NEWS},
 	{API_FETCH, "partitions", TREAT_NEWS},
@@ -460,13 +463,17 @@ static bool is_there(const struct schema_field *f, const void *value)
 	return true;
 }
 
-static bool not_less(struct comparing *g, const struct pair *p)
+/* How far the live offset is beyond the recorded one. Whether there is one at all must be the same.
+ */
+static bool in_bounds(struct comparing *g, const struct pair *p, enum treatment treatment)
 {
-	int64_t wanted;
+	int64_t wanted, live = leaf_int(p->field, p->live);
 
 	variables_map_int(g->c->v, SIDE_RECORDED, g->peer, p->recorded_in, p->role,
 			  leaf_int(p->field, p->recorded), &wanted);
-	return leaf_int(p->field, p->live) >= wanted;
+	if ((wanted < 0) != (live < 0))
+		return false;
+	return treatment == TREAT_NOT_LESS ? live >= wanted : live <= wanted;
 }
 
 static void compare_value(struct comparing *g, const struct pair *p)
@@ -481,7 +488,8 @@ static void compare_value(struct comparing *g, const struct pair *p)
 		same = is_there(p->field, p->recorded) == is_there(p->field, p->live);
 		break;
 	case TREAT_NOT_LESS:
-		same = not_less(g, p);
+	case TREAT_NOT_MORE:
+		same = in_bounds(g, p, treatment);
 		break;
 	default:
 		if (p->field->type == FIELD_RECORDS)

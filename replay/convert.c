@@ -268,6 +268,14 @@ static const struct schema_field *by_role(const struct schema *s, enum role role
 	return NULL;
 }
 
+/* An id that the other side does not know has stayed as it was. */
+static struct str topic_name(const struct converting *c, struct uuid id)
+{
+	struct str name = variables_topic_name(c->v, c->side, id);
+
+	return name.data ? name : variables_topic_name(c->v, !c->side, id);
+}
+
 /* Both ways to name a topic, where one is known; in the end what the version lacks is taken away.
  */
 static void name_topic(void *user, const struct leaf *l)
@@ -286,7 +294,7 @@ static void name_topic(void *user, const struct leaf *l)
 	name = (void *)((uint8_t *)l->holder + name_field->offset);
 	id = (void *)((uint8_t *)l->holder + id_field->offset);
 	if (!name->len && !uuid_is_zero(*id) && (!c->last || field_in(name_field, c->to)))
-		*name = variables_topic_name(c->v, c->side, *id);
+		*name = topic_name(c, *id);
 	else if (name->len && uuid_is_zero(*id) && (!c->last || !field_in(name_field, c->to)))
 		*id = variables_id_of_topic(c->v, c->side, *name);
 	if (!name->data && !field_nullable(name_field, c->to))
@@ -302,7 +310,6 @@ int convert_message(const struct schema *s, int from, int to, const struct varia
 		    struct error *e)
 {
 	struct converting c = {v, side, from, to, request, arena, false, false};
-	struct gather g;
 	int rc;
 
 	if (from == to)
@@ -315,8 +322,5 @@ int convert_message(const struct schema *s, int from, int to, const struct varia
 		return rc;
 	c.last = true;
 	leaves_each(s, to, msg, name_topic, &c);
-	gather_init(&g, (size_t)256 << 20);
-	rc = codec_encode(s, to, msg, &g, e);
-	gather_release(&g);
-	return rc;
+	return 0;
 }

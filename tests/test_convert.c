@@ -156,13 +156,13 @@ TEST(all_topics_are_an_empty_list_or_none)
 	end();
 }
 
-TEST(what_a_version_can_not_say_is_told)
+TEST(an_id_that_only_the_other_side_knows_has_its_name)
 {
 	begin();
-	CHECK_TEXT(converted(&join_group_request_schema, 5, 4, NULL,
-			     "{\"groupId\":\"g\",\"sessionTimeoutMs\":1,\"rebalanceTimeoutMs\":1,"
-			     "\"memberId\":\"\",\"groupInstanceId\":\"i\",\"protocolType\":\"p\","
-			     "\"protocols\":[]}"),
-		   "groupInstanceId: set, but this version has no such field");
+	variables_set_topic(t.v, SIDE_RECORDED, (struct uuid){{[15] = 2}}, str_of("b"));
+	CHECK_TEXT(converted(&delete_topics_request_schema, 6, 5, NULL,
+			     "{\"topics\":[{\"name\":null,\"topicId\":"
+			     "\"AAAAAAAAAAAAAAAAAAAAAg\"}],\"timeoutMs\":1}"),
+		   "{\"topicNames\":[\"b\"],\"timeoutMs\":1}");
 	end();
 }
