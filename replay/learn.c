@@ -81,6 +81,13 @@ static bool learned_elsewhere(enum role role)
 	       role == ROLE_ADDRESS;
 }
 
+/* Where a log begins and how far it can be read is no place in it: both move. */
+static bool is_bound(const struct schema_field *f)
+{
+	return strcmp(f->name, "logStartOffset") == 0 || strcmp(f->name, "highWatermark") == 0 ||
+	       strcmp(f->name, "lastStableOffset") == 0;
+}
+
 static bool visit(void *user, const struct pair *p)
 {
 	struct learning *g = user;
@@ -90,7 +97,7 @@ static bool visit(void *user, const struct pair *p)
 	if (p->field->type == FIELD_RECORDS && g->answer)
 		learn_records(g, p);
 	else if (!role_is_variable(variables_role(p->recorded_in, p->field)) ||
-		 learned_elsewhere(p->role))
+		 learned_elsewhere(p->role) || is_bound(p->field))
 		return true;
 	else if (variables_hands_out(p->recorded_in, p->field) ||
 		 variables_same(g->v, g->peer, p->recorded_in, p->field, p->recorded, p->live) ==

@@ -94,6 +94,7 @@ static struct batch_words other_words(struct rewrite *r, const struct holder *in
 	if (r->place->answer) {
 		variables_map_int(r->v, r->from, peer, in, ROLE_OFFSET, b->base_offset,
 				  &w.base_offset);
+		w.base_offset = w.base_offset < 0 ? 0 : w.base_offset;
 		variables_map_int(r->v, r->from, peer, in, ROLE_LEADER_EPOCH,
 				  b->partition_leader_epoch, &w.leader_epoch);
 	}
@@ -116,7 +117,7 @@ static void rewrite_batch(struct rewrite *r, const struct holder *in, const stru
 		if (r->place->answer && b->codec == CODEC_NONE) {
 			variables_map_int(r->v, r->from, r->place->peer, in, ROLE_OFFSET,
 					  b->base_offset, &w.base_offset);
-			batch_set_base_offset(data, w.base_offset);
+			batch_set_base_offset(data, w.base_offset < 0 ? 0 : w.base_offset);
 		}
 		return;
 	}
@@ -210,6 +211,8 @@ static void rewrite_int(struct rewrite *r, const struct leaf *l)
 				  leaf_int(l->field, l->value), &n);
 	if (!known && role == ROLE_LEADER_EPOCH && !r->place->answer)
 		n = -1;
+	if (role == ROLE_OFFSET && n < 0 && leaf_int(l->field, l->value) >= 0)
+		n = 0;
 	leaf_set_int(l->field, l->value, n);
 }
 

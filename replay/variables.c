@@ -444,7 +444,7 @@ static int64_t map_offset(const struct partition_offsets *p, enum side from, int
 	if (__builtin_sub_overflow(near->at[!from], near->at[from], &mapped) ||
 	    __builtin_add_overflow(mapped, offset, &mapped))
 		return offset;
-	return mapped < 0 ? 0 : mapped;
+	return mapped < 0 ? -1 : mapped; /* it lies before what the other log begins with */
 }
 
 static void bind_offset(struct variables *v, struct bytes scope, int64_t recorded, int64_t live)

@@ -61,7 +61,7 @@ struct uuid variables_topic_id(const struct variables *v, enum side from, struct
 /* The name of a topic id of that side, or the null view; and the newest id of a name, or zero. */
 struct str variables_topic_name(const struct variables *v, enum side side, struct uuid id);
 struct uuid variables_id_of_topic(const struct variables *v, enum side side, struct str name);
-/* An offset of a partition. */
+/* An offset of a partition; -1: the other log has none for it. */
 int64_t variables_offset(const struct variables *v, enum side from, struct str topic,
 			 int32_t partition, int64_t offset);
 void variables_bind_offset(struct variables *v, struct str topic, int32_t partition,
