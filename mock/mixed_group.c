@@ -8,6 +8,7 @@
 #include "mock/group_api.h"
 #include "mock/mem.h"
 #include "mock/state.h"
+#include "protocol/wire.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static int16_t version_of(const struct consumer_member *m)
 {
 	struct bytes metadata = m->classic->protocols[0].metadata;
 
-	return metadata.len < 2 ? 0 : (int16_t)(metadata.data[0] << 8 | metadata.data[1]);
+	return metadata.len < 2 ? 0 : (int16_t)wire_u16(metadata.data);
 }
 
 static void replace(struct str *at, struct str by)

@@ -189,9 +189,8 @@ static struct fetch_view_part *append(struct session_view *s, const struct fetch
 	made = &s->view.parts[s->view.count++];
 	*made = *p;
 	if (p->topic.data) {
-		made->topic.data = strndup(p->topic.data, (size_t)p->topic.len);
-		if (!made->topic.data)
-			abort();
+		made->topic.data = take((size_t)p->topic.len + 1);
+		memcpy((char *)(uintptr_t)made->topic.data, p->topic.data, (size_t)p->topic.len);
 	}
 	return made;
 }

@@ -82,8 +82,9 @@ struct place {
 
 /* A name that somebody else has to do with, or a client id that was seen live. */
 struct name_entry {
-	char *name;
+	struct str name;
 	UT_hash_handle hh;
+	char text[];
 };
 
 /* What members of a group said that changes it, in recorded order. */

@@ -138,10 +138,12 @@ void play_name_add(struct name_entry **names, struct str name)
 
 	if (!name.data || play_name_known(*names, name) || HASH_COUNT(*names) >= NAMES_KNOWN_MAX)
 		return;
-	e = calloc(1, sizeof(*e));
-	if (!e || !(e->name = strndup(name.data, (size_t)name.len)))
+	e = calloc(1, sizeof(*e) + (size_t)name.len);
+	if (!e)
 		abort();
-	HASH_ADD_KEYPTR(hh, *names, e->name, (size_t)name.len, e);
+	e->name = (struct str){e->text, name.len};
+	memcpy(e->text, name.data, (size_t)name.len);
+	HASH_ADD_KEYPTR(hh, *names, e->text, (size_t)name.len, e);
 }
 
 static void names_clear(struct name_entry **names)
@@ -150,7 +152,6 @@ static void names_clear(struct name_entry **names)
 
 	HASH_ITER (hh, *names, e, next) {
 		HASH_DELETE(hh, *names, e);
-		free(e->name);
 		free(e);
 	}
 }
@@ -843,11 +844,9 @@ static bool is_taken(const struct playback *p, const struct parts *asked)
 	struct name_entry *e, *next;
 
 	HASH_ITER (hh, p->taken, e, next) {
-		struct str name = {e->name, (int32_t)strlen(e->name)};
-
 		for (size_t i = 0; i < asked->count; i++)
-			if (parts_key_names(asked->list[i].key, ROLE_GROUP, name) ||
-			    parts_key_names(asked->list[i].key, ROLE_TRANSACTIONAL_ID, name))
+			if (parts_key_names(asked->list[i].key, ROLE_GROUP, e->name) ||
+			    parts_key_names(asked->list[i].key, ROLE_TRANSACTIONAL_ID, e->name))
 				return true;
 	}
 	return false;
