@@ -354,7 +354,7 @@ static int lz4_header(const uint8_t *data, size_t n, size_t *at, int magic,
 	if (size > LZ4_SKIPPABLE_HEADER || size == LZ4_MAGIC_SIZE + 3) {
 		sum = lz4_sum(head + LZ4_MAGIC_SIZE, size - LZ4_MAGIC_SIZE - 1);
 		if (head[size - 1] != sum) {
-			if (magic > 1)
+			if (magic > 0) /* Kafka excuses it in messages of magic 0 only */
 				return error_at(e, ERR_MALFORMED, *at + size - 1, NULL,
 						"lz4: wrong checksum of the frame header");
 			info->lz4_wrong_sum = true;

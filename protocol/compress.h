@@ -45,14 +45,13 @@ struct expand_info {
 	size_t used;	    /* bytes of the codec's stream; less than n: garbage behind it */
 	int frames;	    /* gzip members, lz4 or zstd frames, snappy blocks */
 	bool snappy_raw;    /* no xerial framing */
-	bool lz4_wrong_sum; /* a frame header's checksum is wrong (only magic 0 and 1 get this far)
-			     */
+	bool lz4_wrong_sum; /* a frame header's checksum is wrong (only magic 0 gets this far) */
 	bool lz4_old_sum;   /* ... in exactly the way old clients compute it */
 };
 
 /* Expands n bytes and appends the result to out, never allocating past out->max
- * (RECORDS_EXPANDED_MAX is the usual one). magic is that of the batch or wrapper: 0 and 1 excuse
- * lz4's wrong header checksum. Understands gzip of several members (bytes behind the last that are
+ * (RECORDS_EXPANDED_MAX is the usual one). magic is that of the batch or wrapper: 0 excuses lz4's
+ * wrong header checksum. Understands gzip of several members (bytes behind the last that are
  * no member are left, as Java does), snappy raw or with xerial framing, lz4 and zstd of several
  * frames, with or without content size. ret_info may be NULL. Returns 0, or ERR_TRUNCATED,
  * ERR_MALFORMED, ERR_UNSUPPORTED (no such codec), ERR_LIMIT (past out->max), with e's offset inside
