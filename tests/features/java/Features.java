@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.UUID;
@@ -19,14 +20,20 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.FeatureUpdate;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
@@ -35,10 +42,15 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.ElectionNotNeededException;
+import org.apache.kafka.common.errors.InvalidReplicaAssignmentException;
+import org.apache.kafka.common.errors.InvalidUpdateVersionException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -548,6 +560,86 @@ public final class Features {
 		return nodes.size() + " brokers";
 	}
 
+	/** A level is set to what it is, one that no controller has is refused, a dry run changes nothing. */
+	private static String clusterFeatures() throws Exception {
+		var found = admin.describeFeatures().featureMetadata().get();
+		short level = found.finalizedFeatures().get("transaction.version").maxVersionLevel();
+		equal(found.supportedFeatures().containsKey("group.version"), true, "group.version supported");
+		admin.updateFeatures(update(level, FeatureUpdate.UpgradeType.UPGRADE), new UpdateFeaturesOptions()).all().get();
+		refused(() -> admin.updateFeatures(update((short) 99, FeatureUpdate.UpgradeType.UPGRADE), new UpdateFeaturesOptions())
+				.all().get(), InvalidUpdateVersionException.class);
+		admin.updateFeatures(update((short) 1, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE), new UpdateFeaturesOptions().validateOnly(true))
+				.all().get();
+		var after = admin.describeFeatures().featureMetadata().get();
+		equal(after.finalizedFeatures().get("transaction.version").maxVersionLevel(), level, "level after a dry run");
+		return "transaction.version " + level;
+	}
+
+	private static Map<String, FeatureUpdate> update(short level, FeatureUpdate.UpgradeType type) {
+		return Map.of("transaction.version", new FeatureUpdate(level, type));
+	}
+
+	private static void refused(Callable<?> call, Class<?> wanted) throws Exception {
+		try {
+			call.call();
+		} catch (ExecutionException e) {
+			equal(e.getCause().getClass(), wanted, "refusal");
+			return;
+		}
+		throw new AssertionError("not refused with " + wanted.getSimpleName());
+	}
+
+	private static String quorum() throws Exception {
+		var found = admin.describeMetadataQuorum().quorumInfo().get();
+		equal(found.voters().stream().anyMatch(v -> v.replicaId() == found.leaderId()), true, "leader among the voters");
+		equal(found.highWatermark() > 0, true, "high watermark above 0");
+		return found.voters().size() + " voters";
+	}
+
+	/** An open transaction is listed and described, and ended by an administrator as one that hangs. */
+	private static String hanging() throws Exception {
+		TopicPartition partition = new TopicPartition(topic("hanging", 1), 0);
+		String id = unique("hanging");
+		KafkaProducer<String, String> p = producer("transactional.id", id);
+		p.initTransactions();
+		p.beginTransaction();
+		p.send(new ProducerRecord<>(partition.topic(), "left")).get();
+		until("the transaction is listed", () -> admin.listTransactions().all().get().stream()
+				.anyMatch(t -> t.transactionalId().equals(id) && t.state() == TransactionState.ONGOING));
+		equal(admin.describeTransactions(List.of(id)).description(id).get().topicPartitions(), Set.of(partition), "its partitions");
+		var state = admin.describeProducers(List.of(partition)).partitionResult(partition).get().activeProducers().get(0);
+		equal(state.currentTransactionStartOffset().getAsLong(), 0L, "start of the transaction");
+		produce(partition.topic(), VALUES);
+		equal(stable(partition), 0L, "last stable offset");
+		admin.abortTransaction(new AbortTransactionSpec(partition, state.producerId(), (short) state.producerEpoch(),
+				state.coordinatorEpoch().orElse(0))).all().get();
+		until("the marker counts", () -> stable(partition) == VALUES.size() + 2);
+		equal(values(read(partition.topic(), VALUES.size(), "isolation.level", "read_committed")), VALUES, "what is not aborted");
+		p.close(Duration.ZERO);
+		return "";
+	}
+
+	private static long stable(TopicPartition partition) throws Exception {
+		return admin.listOffsets(Map.of(partition, OffsetSpec.latest()), new ListOffsetsOptions(IsolationLevel.READ_COMMITTED))
+				.partitionResult(partition).get().offset();
+	}
+
+	private static String replicas() throws Exception {
+		TopicPartition partition = new TopicPartition(topic("replicas", 1), 0);
+		int broker = admin.describeTopics(List.of(partition.topic())).allTopicNames().get().get(partition.topic()).partitions().get(0)
+				.leader().id();
+		produce(partition.topic(), VALUES);
+		var dirs = admin.describeLogDirs(List.of(broker)).allDescriptions().get().get(broker).values();
+		equal(dirs.stream().anyMatch(d -> d.replicaInfos().containsKey(partition)), true, "a directory with the replica");
+		var elected = admin.electLeaders(ElectionType.PREFERRED, Set.of(partition)).partitions().get().get(partition);
+		equal(elected.get().getClass(), ElectionNotNeededException.class, "election");
+		admin.alterPartitionReassignments(Map.of(partition, Optional.of(new NewPartitionReassignment(List.of(broker))))).all().get();
+		equal(admin.listPartitionReassignments(Set.of(partition)).reassignments().get().isEmpty(), true, "nothing moves");
+		refused(() -> admin.alterPartitionReassignments(Map.of(partition, Optional.of(new NewPartitionReassignment(List.of(99))))).all()
+				.get(), InvalidReplicaAssignmentException.class);
+		return "";
+	}
+
 	private static Map<String, Callable<String>> features() {
 		Map<String, Callable<String>> all = new LinkedHashMap<>();
 		all.put("kip848", () -> keeping("group.protocol", "consumer"));
@@ -578,6 +670,10 @@ public final class Features {
 		all.put("list-offsets", Features::listOffsets);
 		all.put("delete-records", Features::deleteRecords);
 		all.put("cluster", Features::cluster);
+		all.put("features", Features::clusterFeatures);
+		all.put("quorum", Features::quorum);
+		all.put("hanging-txn", Features::hanging);
+		all.put("replicas", Features::replicas);
 		return all;
 	}
 
