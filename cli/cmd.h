@@ -31,6 +31,7 @@ extern const struct command cmd_run;
 extern const struct command cmd_ctl;
 extern const struct command cmd_serve;
 extern const struct command cmd_sanitize;
+extern const struct command cmd_scenario;
 extern const struct command cmd_verify;
 
 /* ---- options ---- */

@@ -255,6 +255,13 @@ static int32_t read_entry(const char **text, struct version_range *ret)
 	return age;
 }
 
+const struct profile *profile_at(int32_t i)
+{
+	int32_t n = (int32_t)(sizeof(profiles) / sizeof(profiles[0]));
+
+	return i >= 0 && i < n ? &profiles[i] : NULL;
+}
+
 struct version_range profile_versions(const struct profile *p, int api_key)
 {
 	struct version_range range = {0, -1}, next;

@@ -33,6 +33,9 @@ const struct profile *profile_find(struct str name, struct error *e);
 /* The newest release: whose features a cluster has that is like none in particular. */
 const struct profile *profile_newest(void);
 
+/* The i-th release, the oldest is 0; NULL behind the newest. */
+const struct profile *profile_at(int32_t i);
+
 /* What brokers of the release advertise of an API. */
 struct version_range profile_versions(const struct profile *p, int api_key);
 

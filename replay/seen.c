@@ -145,7 +145,7 @@ static void take_leader(const struct reading *r, struct seen_partition *p, int32
 		return;
 	l = grow(&p->leaders, &p->leaders_count, sizeof(*l), LEADERS_MAX);
 	if (l)
-		*l = (struct seen_leader){r->x->response_us, leader, epoch};
+		*l = (struct seen_leader){r->x->request_us, leader, epoch};
 }
 
 static void take_metadata(struct reading *r)
@@ -159,11 +159,17 @@ static void take_metadata(struct reading *r)
 		const struct metadata_response_topics *q = &m->topics[i];
 		struct seen_topic *t = topic_of(r, q->name, q->topic_id);
 
-		if (t && q->error_code == ERROR_UNKNOWN_TOPIC_OR_PARTITION)
+		if (t && !t->partitions_count &&
+		    (q->error_code == ERROR_UNKNOWN_TOPIC_OR_PARTITION ||
+		     q->error_code == ERROR_LEADER_NOT_AVAILABLE))
 			t->absent_until_us = r->x->response_us;
 		if (!t || q->error_code)
 			continue;
 		t->is_internal |= q->is_internal;
+		if (!t->partitions_first)
+			t->partitions_first = q->partitions_count;
+		if (q->partitions_count > t->partitions_first && !t->grown_us)
+			t->grown_us = r->x->request_us;
 		for (int32_t k = 0; k < q->partitions_count; k++) {
 			const struct metadata_response_topics_partitions *p = &q->partitions[k];
 

@@ -32,7 +32,7 @@ struct seen_batch {
 };
 
 struct seen_leader {
-	int64_t time_us; /* when an answer told it */
+	int64_t time_us; /* of the request whose answer told it */
 	int32_t leader;	 /* node id; -1 none */
 	int32_t epoch;	 /* -1 not told */
 };
@@ -61,9 +61,11 @@ struct seen_topic {
 	int32_t replication;		   /* 0: not told */
 	struct seen_partition *partitions; /* by index, without holes */
 	int32_t partitions_count;
+	int32_t partitions_first;    /* as Metadata first told it; 0: it did not */
+	int64_t grown_us;	     /* when it first told of more; 0: it did not */
 	struct seen_config *configs; /* that were set on the topic itself */
 	size_t configs_count;
-	int64_t absent_until_us; /* answers said that it is not there, the last one then; 0: none */
+	int64_t absent_until_us; /* at first answers said that it is not there, the last one then */
 	const struct session_exchange *created; /* the CreateTopics that made it; NULL: none */
 };
 

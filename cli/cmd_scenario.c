@@ -1,0 +1,318 @@
+/* `ktrial scenario`: a capture becomes a scenario. Reads the options and the file; what went wrong
+ * is harness/incident's to find, and harness/retell's to tell. */
+#include "cli/cmd.h"
+
+#include "decoder/decode.h"
+#include "decoder/filter.h"
+#include "harness/retell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MEMORY_MAX  ((size_t)1 << 30) /* a frame of any size is read whole */
+#define CLIENTS_MAX 1000
+#define IDS_MAX	    ((size_t)1 << 20)
+
+static const char help[] =
+	"usage: ktrial scenario FILE [--group GROUP] [-Y FILTER] [--port PORT]... > x.lua\n"
+	"\n"
+	"Turns a capture (pcap or pcapng, evidence of a run too; - is standard input) into a "
+	"scenario: the cluster as it was seen,\n"
+	"the records and offsets that were there, what went wrong as rules and events, the "
+	"clients, and the checks that had\n"
+	"something to judge. `ktrial run x.lua --client NAME`, or `--under 'COMMAND'` with a "
+	"program of your own, lets the same\n"
+	"happen again: from an incident to a regression test. The text is yours to edit.\n"
+	"\n"
+	"What a cluster does by itself is no fault: the requests of the capture are asked of a "
+	"mock cluster that begins as the\n"
+	"capture's did, and only what that would not have answered becomes a rule. What is in the "
+	"capture's records can be in\n"
+	"the text: `ktrial sanitize` takes it out first.\n"
+	"\n"
+	"  --group GROUP  only the clients of that group\n"
+	"  -Y FILTER      only exchanges that match, such as 'client == \"app\"'; docs/filter.md "
+	"tells more\n"
+	"  --delay TIME   an answer that comes so much later than a cluster would give it is "
+	"delayed, if that is ten times what is usual,\n"
+	"                 too; 300ms\n"
+	"  --port PORT    what this port says is Kafka, even where it does not look like it; "
+	"several\n"
+	"\n"
+	"Exit status: 0 written, 2 wrong use, 4 the file can't be read, or has nothing of what was "
+	"asked for.\n";
+
+enum { OPT_GROUP = 1, OPT_FILTER, OPT_PORT, OPT_DELAY };
+
+static const struct cmd_option options[] = {{"--group", OPT_GROUP, true},
+					    {"-Y", OPT_FILTER, true},
+					    {"--port", OPT_PORT, true},
+					    {"--delay", OPT_DELAY, true},
+					    {NULL, 0, false}};
+
+struct scenario_job {
+	const char *file, *group, *filter_text;
+	struct filter *filter;
+	struct decode_options decode;
+	struct names *names;
+	struct arena ids;
+	struct str clients[CLIENTS_MAX]; /* of the group */
+	size_t clients_count;
+	int64_t delay_us;
+	bool told; /* evidence */
+};
+
+static int add_port(struct scenario_job *j, const char *value)
+{
+	int64_t n;
+
+	if (!cmd_number(value, 1, 65535, &n) || j->decode.ports_count == DECODE_PORTS_MAX)
+		return cmd_usage(&cmd_scenario,
+				 "--port %s: a number from 1 to 65535, at most %d of them", value,
+				 DECODE_PORTS_MAX);
+	j->decode.ports[j->decode.ports_count++] = (uint16_t)n;
+	return 0;
+}
+
+static int set_filter(struct scenario_job *j, const char *text)
+{
+	struct error e = ERROR_INIT;
+	struct buf shown;
+	int status;
+
+	j->filter_text = text;
+	j->filter = filter_new(str_of(text), &e);
+	if (j->filter)
+		return 0;
+	buf_init(&shown, 10000);
+	filter_point(&shown, str_of(text), e.offset);
+	status = cmd_usage(&cmd_scenario, "-Y: %s\n%s", e.text, buf_cstr(&shown));
+	buf_release(&shown);
+	return status;
+}
+
+static int take_option(struct scenario_job *j, int id, const char *value)
+{
+	switch (id) {
+	case OPT_GROUP:
+		j->group = value;
+		return 0;
+	case OPT_FILTER:
+		return j->filter ? cmd_usage(&cmd_scenario, "-Y stands twice")
+				 : set_filter(j, value);
+	case OPT_PORT:
+		return add_port(j, value);
+	case OPT_DELAY:
+		if (plan_duration(str_of(value), &j->delay_us) && j->delay_us > 0)
+			return 0;
+		return cmd_usage(&cmd_scenario, "--delay %s: a time such as 300ms or 2s", value);
+	default:
+		if (j->file)
+			return cmd_usage(&cmd_scenario, "one FILE; '%s' is too much", value);
+		j->file = value;
+		return 0;
+	}
+}
+
+static int read_options(struct scenario_job *j, int argc, char **argv)
+{
+	struct cmd_args args = {&cmd_scenario, options, argv, argc, 1, false};
+	const char *value = NULL;
+	int id, status = 0;
+
+	while (!status && (id = cmd_next(&args, &value)) != CMD_END) {
+		if (id == CMD_HELP || id == CMD_BAD)
+			return id == CMD_HELP ? -1 : EXIT_USAGE;
+		status = take_option(j, id, value);
+	}
+	if (!status && !j->file)
+		return cmd_usage(&cmd_scenario, "name the capture");
+	if (!status && j->group && !strcmp(j->file, "-"))
+		return cmd_usage(&cmd_scenario, "--group reads the capture twice: name a file");
+	return status;
+}
+
+static int fail(const char *text)
+{
+	fprintf(stderr, "ktrial scenario: %s\n", text);
+	return EXIT_ENVIRONMENT;
+}
+
+static int fail_error(const struct error *e)
+{
+	char text[600];
+
+	return fail(error_text(e, text, sizeof(text)));
+}
+
+/* ---- the clients of a group ---- */
+
+static bool is_client(const struct scenario_job *j, struct str id)
+{
+	for (size_t i = 0; i < j->clients_count; i++)
+		if (str_eq(j->clients[i], id))
+			return true;
+	return false;
+}
+
+static void on_group(void *ctx, const struct event *ev)
+{
+	struct scenario_job *j = ctx;
+	struct summary s;
+
+	if (ev->kind != EVENT_EXCHANGE)
+		return;
+	summarize(ev->exchange, j->names, &s);
+	if (s.group.data && str_is(s.group, j->group) && j->clients_count < CLIENTS_MAX &&
+	    !is_client(j, ev->exchange->header.client_id))
+		j->clients[j->clients_count++] = arena_str(&j->ids, ev->exchange->header.client_id);
+}
+
+static int find_group(struct scenario_job *j)
+{
+	struct event_bus bus = {NULL};
+	struct event_sink sink = {.on_event = on_group, .ctx = j};
+	struct error e = ERROR_INIT;
+	struct decode *d;
+	char text[300];
+	int rc;
+
+	if (!j->group)
+		return 0;
+	event_bus_add(&bus, &sink);
+	d = decode_new(&j->decode, &bus);
+	rc = decode_files(d, &j->file, 1, &e);
+	decode_free(d);
+	if (rc < 0)
+		return fail_error(&e);
+	if (j->clients_count)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "%s has nothing of a group '%s'; `ktrial decode -o group` shows its groups",
+		 j->file, j->group);
+	return fail(text);
+}
+
+static bool chosen(void *ctx, struct exchange *x)
+{
+	struct scenario_job *j = ctx;
+	struct summary s;
+
+	if (j->group && !is_client(j, x->header.client_id))
+		return false;
+	if (!j->filter)
+		return true;
+	summarize(x, j->names, &s);
+	return filter_matches(j->filter, x, &s);
+}
+
+/* ---- the whole ---- */
+
+/* Only evidence says what was done, and what the brokers did. */
+static void on_inside(void *ctx, const struct event *ev)
+{
+	struct scenario_job *j = ctx;
+
+	j->told |= ev->kind == EVENT_RULE || ev->kind == EVENT_LOG || ev->kind == EVENT_CLUSTER;
+}
+
+static void add_checks(struct checks *checks)
+{
+	size_t n;
+	const struct check_type *const *types = check_types(&n);
+
+	checks_init(checks);
+	for (size_t i = 0; i < n; i++)
+		checks_add(checks, types[i], &(struct check_scope){.number = -1});
+}
+
+static int write_text(struct scenario_job *j, const struct session *s, struct checks *checks)
+{
+	struct seen *seen = seen_new(s);
+	struct incident_config config = {
+		.session = s, .seen = seen, .told = j->told, .delay_us = j->delay_us};
+	struct incident *in = incident_new(&config);
+	struct cast cast;
+	struct buf out;
+	int status = EXIT_FINE;
+
+	cast_find(&cast, in);
+	buf_init(&out, RETELL_SIZE_MAX);
+	retell_write(&(struct retell){.in = in,
+				      .cast = &cast,
+				      .checks = checks,
+				      .file = j->file,
+				      .group = j->group,
+				      .filter = j->filter_text},
+		     &out);
+	if (out.bad)
+		status = fail("the scenario is too large; narrow it with -Y or --group");
+	else
+		fputs(buf_cstr(&out), stdout);
+	buf_release(&out);
+	cast_release(&cast);
+	incident_free(in);
+	seen_free(seen);
+	return status;
+}
+
+static int retell(struct scenario_job *j)
+{
+	struct session_options whole = {.chosen = j->group || j->filter ? chosen : NULL, .ctx = j};
+	struct session *s = session_new(&whole);
+	struct event_sink inside = {.on_event = on_inside, .ctx = j};
+	struct event_bus bus = {NULL};
+	struct error e = ERROR_INIT;
+	struct checks checks;
+	struct decode *d;
+	char text[600];
+	int rc, status;
+
+	add_checks(&checks);
+	event_bus_add(&bus, session_sink(s));
+	event_bus_add(&bus, &checks.sink);
+	event_bus_add(&bus, &inside);
+	d = decode_new(&j->decode, &bus);
+	rc = decode_files(d, &j->file, 1, &e);
+	rc = rc < 0 ? rc : session_end(s, &e);
+	decode_free(d);
+	checks_end(&checks, NEEDS_WIRE | (checks.history->log_events ? NEEDS_LOG : 0) |
+				    (checks.history->report_events ? NEEDS_REPORTS : 0));
+	snprintf(text, sizeof(text), "%s has no Kafka messages%s", j->file,
+		 j->filter ? " that match the filter" : "");
+	if (rc < 0)
+		status = fail_error(&e);
+	else
+		status = s->exchanges_count ? write_text(j, s, &checks) : fail(text);
+	checks_release(&checks);
+	session_free(s);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct scenario_job *j = calloc(1, sizeof(*j));
+	int status;
+
+	if (!j)
+		abort();
+	j->decode = (struct decode_options){.memory_max = MEMORY_MAX};
+	j->delay_us = INCIDENT_DELAY_US;
+	j->names = names_new();
+	arena_init(&j->ids, IDS_MAX);
+	status = read_options(j, argc, argv);
+	status = status ? status : find_group(j);
+	status = status ? status : retell(j);
+	names_free(j->names);
+	filter_free(j->filter);
+	arena_release(&j->ids);
+	free(j);
+	return status < 0 ? EXIT_FINE : status;
+}
+
+const struct command cmd_scenario = {
+	.name = "scenario",
+	.summary = "a capture as a scenario: from an incident to a regression test",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,53 @@
+/* Who the clients of a capture were: programs that wrote, read, or did both in transactions, as a
+ * scenario starts them. Told by client ids, members and what was asked; two programs that share a
+ * client id and never meet in a group are taken for one. */
+#ifndef HARNESS_CAST_H
+#define HARNESS_CAST_H
+
+#include "harness/incident.h"
+#include "harness/plan.h"
+
+#define CAST_MAX      100
+#define CAST_NAME_MAX 100
+
+struct part {
+	char name[CAST_NAME_MAX]; /* in the scenario, and so its client id; unique */
+	char word[20];		  /* its Lua variable */
+	enum speaks speaks;
+	struct str client_id;		 /* as recorded */
+	struct str topic;		 /* that it wrote, or read; null: none was seen */
+	struct str group, instance, txn; /* null: none */
+	struct str member;		 /* the latest id in its group */
+	bool kip848;
+	int64_t first_us, last_us; /* of its requests */
+	bool left;		   /* it said so, before the end */
+	/* what it wrote */
+	int64_t records;
+	int32_t batch_bytes;	     /* the largest */
+	int32_t requests, in_flight; /* Produce; most at once on a connection */
+	int32_t acks, timeout_ms;
+	bool idempotent;
+	uint8_t codec;
+	int32_t ends, aborts; /* of transactions */
+	/* how it read; -1 not seen */
+	int32_t session_ms, max_wait_ms, partition_bytes, fetch_bytes;
+	int64_t beat_us; /* the shortest time between two heartbeats that were answered without
+			    error */
+	int64_t last_beat_us;
+	bool committed_only, from_latest;
+};
+
+struct cast {
+	struct part *list; /* in the order in which they came */
+	int32_t count;
+	bool more; /* than CAST_MAX */
+};
+
+/* group: only who has to do with it; null: all. */
+void cast_find(struct cast *c, const struct incident *in);
+void cast_release(struct cast *c);
+
+/* "rdkafka" and the like: a text that is a name in a scenario. */
+bool cast_is_name(struct str text);
+
+#endif

@@ -1,0 +1,698 @@
+/* The faults of a capture, from what its connections and answers show. Owns the list of exchanges
+ * in the order of their work, which is the order in which rules count. */
+#include "harness/incident.h"
+
+#include "decoder/sessions.h"
+#include "decoder/summary.h"
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+#include "protocol/records.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARENA_MAX   ((size_t)1 << 30)
+#define SCRATCH_MAX ((size_t)256 << 20)
+#define SPREAD_US   100000 /* an answer that trickles for so long is slow */
+#define SLOW_TIMES  10	   /* nor one that takes less than so many times what is usual */
+#define USUAL_MAX   4096   /* latencies that the usual one is taken from */
+#define RATE_LEAST  1
+#define TWICE_BYTES 4 /* of the length before a frame */
+
+int32_t incident_brokers(const struct incident *in)
+{
+	return in->seen->brokers_count ? (int32_t)in->seen->brokers_count : 1;
+}
+
+int32_t incident_node(const struct incident *in, int32_t recorded)
+{
+	for (size_t i = 0; i < in->seen->brokers_count; i++)
+		if (in->seen->brokers[i].node_id == recorded)
+			return (int32_t)i + 1;
+	return -1;
+}
+
+struct fault *incident_add_fault(struct incident *in, struct about *at)
+{
+	struct fault *f;
+
+	if (at->fault)
+		return at->fault;
+	if (in->faults_count == INCIDENT_FAULTS_MAX) {
+		in->too_many++;
+		return NULL;
+	}
+	f = &in->faults[in->faults_count++];
+	*f = (struct fault){.at = at};
+	at->fault = f;
+	return f;
+}
+
+/* ---- what exchanges are about ---- */
+
+void incident_summary(struct incident *in, const struct session_exchange *x, struct summary *ret)
+{
+	struct exchange e = {
+		.state = x->state,
+		.header = x->header,
+		.request = x->request,
+		.response = x->response,
+		.arena = &in->scratch,
+		.request_body = x->request_body,
+		.response_body = x->response_body,
+		.request_decoded = true,
+		.response_decoded = true,
+	};
+
+	arena_reset(&in->scratch);
+	e.conn.server = x->conn->server;
+	e.conn.client = x->conn->client;
+	e.conn.conn = x->conn->number;
+	summarize(&e, in->names, ret);
+}
+
+static bool has_code(const struct told_error *list, int32_t n, int16_t code)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (list[i].code == code)
+			return true;
+	return false;
+}
+
+int32_t incident_errors(const struct summary *s, int api_key, const void *response,
+			struct arena *arena, struct told_error **ret_list)
+{
+	const struct metadata_response *m = response;
+	int32_t topics = api_key == API_METADATA && m ? m->topics_count : 0, n = 0;
+	struct told_error *list = arena_zalloc(
+		arena,
+		(size_t)(s->partitions_count[1] + s->errors_count + topics + 1) * sizeof(*list));
+
+	*ret_list = list;
+	for (int32_t i = 0; list && i < s->partitions_count[1]; i++) {
+		const struct summary_partition *p = &s->partitions[1][i];
+
+		if (p->error)
+			list[n++] = (struct told_error){
+				p->topic >= 0 ? arena_str(arena, s->topics[p->topic])
+					      : (struct str){0},
+				p->partition, p->error};
+	}
+	for (int32_t i = 0; list && i < topics; i++)
+		if (m->topics[i].error_code)
+			list[n++] = (struct told_error){arena_str(arena, m->topics[i].name), -1,
+							m->topics[i].error_code};
+	for (int32_t i = 0; list && i < s->errors_count; i++)
+		if (!has_code(list, n, s->errors[i]))
+			list[n++] = (struct told_error){{0}, -1, s->errors[i]};
+	return n;
+}
+
+/* Partitions that only a fetch session names: facts of requests come from the stand-in, but for
+ * these. */
+static void take_partitions(struct incident *in, struct about *a, const struct summary *s)
+{
+	struct topic_partition *list =
+		arena_zalloc(&in->arena, ((size_t)s->partitions_count[0] + (size_t)s->topics_count +
+					  1) * sizeof(*list));
+	struct str *topics =
+		arena_zalloc(&in->arena, ((size_t)s->topics_count + 1) * sizeof(*topics));
+	bool *named = arena_zalloc(&in->arena, (size_t)s->topics_count + 1);
+
+	for (int32_t i = 0; topics && i < s->topics_count; i++)
+		topics[i] = arena_str(&in->arena, s->topics[i]);
+	for (int32_t i = 0; list && topics && named && i < s->partitions_count[0]; i++) {
+		const struct summary_partition *p = &s->partitions[0][i];
+
+		if (p->topic < 0)
+			continue;
+		named[p->topic] = true;
+		list[a->partitions_count++] =
+			(struct topic_partition){topics[p->topic], p->partition};
+	}
+	for (int32_t i = 0; list && topics && named && i < s->topics_count; i++)
+		if (!named[i])
+			list[a->partitions_count++] = (struct topic_partition){topics[i], -1};
+	a->partitions = list;
+}
+
+static void describe(struct incident *in, struct about *a, struct sessions *sessions)
+{
+	struct exchange e = {.state = a->x->state,
+			     .header = a->x->header,
+			     .arena = &in->scratch,
+			     .request_body = a->x->request_body,
+			     .response_body = a->x->response_body,
+			     .request_decoded = true,
+			     .response_decoded = true};
+	struct summary s;
+
+	incident_summary(in, a->x, &s);
+	e.conn.server = a->x->conn->server;
+	e.conn.client = a->x->conn->client;
+	if (a->x->header.api_key == API_FETCH && a->x->request_body) {
+		sessions_resolve(sessions, &e, in->names, &s);
+		take_partitions(in, a, &s);
+	}
+	a->throttle_ms = s.throttle_ms > 0 ? s.throttle_ms : 0;
+	a->errors_count = incident_errors(&s, a->x->header.api_key, a->x->response_body, &in->arena,
+					  &a->errors);
+}
+
+/* ---- the order of work ---- */
+
+static int by_work(const void *a, const void *b)
+{
+	const struct about *x = a, *y = b;
+
+	if (x->work_us != y->work_us)
+		return x->work_us < y->work_us ? -1 : 1;
+	return x->x->index < y->x->index ? -1 : x->x->index > y->x->index;
+}
+
+/* A broker works one request of a connection at a time. */
+static int64_t work_begins(const struct session_exchange *x)
+{
+	int64_t us = x->request_us;
+
+	for (size_t i = x->index_in_conn; i > 0; i--) {
+		const struct session_exchange *before = x->conn->exchanges[i - 1];
+
+		if (before->state != EXCHANGE_ANSWERED)
+			continue;
+		if (before->response_us > us)
+			us = before->response_us;
+		break;
+	}
+	return us;
+}
+
+/* Brokers fetch from each other, too, and have a language of their own. */
+static bool is_of_broker(const struct session_exchange *x)
+{
+	const struct fetch_request *q = x->request_body;
+
+	switch (x->header.api_key) {
+	case API_FETCH:
+		return q && (x->header.api_version < 15 ? q->replica_id
+							: q->replica_state.replica_id) >= 0;
+	case API_LEADER_AND_ISR:
+	case API_STOP_REPLICA:
+	case API_UPDATE_METADATA:
+	case API_CONTROLLED_SHUTDOWN:
+	case API_WRITE_TXN_MARKERS:
+	case API_VOTE:
+	case API_BEGIN_QUORUM_EPOCH:
+	case API_END_QUORUM_EPOCH:
+	case API_ALTER_PARTITION:
+	case API_ENVELOPE:
+	case API_FETCH_SNAPSHOT:
+	case API_BROKER_REGISTRATION:
+	case API_BROKER_HEARTBEAT:
+	case API_ALLOCATE_PRODUCER_IDS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_between_brokers(const struct session_conn *c)
+{
+	for (size_t i = 0; i < c->exchanges_count; i++)
+		if (is_of_broker(c->exchanges[i]))
+			return true;
+	return false;
+}
+
+static void put_in_order(struct incident *in)
+{
+	const struct session *s = in->session;
+	struct sessions *sessions = sessions_new();
+
+	in->list = calloc(s->exchanges_count + 1, sizeof(*in->list));
+	in->by_index = calloc(s->exchanges_count + 1, sizeof(*in->by_index));
+	in->faults = calloc(INCIDENT_FAULTS_MAX, sizeof(*in->faults));
+	if (!in->list || !in->by_index || !in->faults)
+		abort();
+	for (size_t i = 0; i < s->exchanges_count; i++) {
+		const struct session_exchange *x = s->exchanges[i];
+
+		if (x->state == EXCHANGE_ORPHAN || !x->request_us || is_between_brokers(x->conn))
+			continue;
+		in->list[in->count++] = (struct about){.x = x,
+						       .work_us = work_begins(x),
+						       .counted = true,
+						       .lost = x->state == EXCHANGE_LOST,
+						       .acks = INT32_MIN};
+	}
+	if (in->count > 1)
+		qsort(in->list, in->count, sizeof(*in->list), by_work);
+	for (size_t i = 0; i < in->count; i++) {
+		in->by_index[in->list[i].x->index] = &in->list[i];
+		describe(in, &in->list[i], sessions);
+	}
+	sessions_free(sessions);
+}
+
+/* ---- connections that ended ---- */
+
+static bool broke(const struct session_conn *c)
+{
+	return c->closed && (c->how == CLOSE_BY_BROKER || c->how == CLOSE_RESET_BY_BROKER);
+}
+
+/* Whether the log has a batch that just this request wrote. */
+static bool is_in_log(const struct incident *in, const struct about *a, struct str topic,
+		      int32_t partition)
+{
+	const struct seen_partition *p = seen_partition(in->seen, topic, partition);
+
+	for (size_t i = 0; p && i < p->batches_count; i++)
+		if (p->batches[i].produced == a->x)
+			return true;
+	return false;
+}
+
+static bool is_idempotent(const struct records *r)
+{
+	struct records_reader reader;
+	struct batch b;
+
+	records_reader_init(&reader, r->data, r->data ? (size_t)r->len : 0);
+	return records_next(&reader, &b, NULL) <= 0 || b.producer_id >= 0;
+}
+
+/* What a Produce without an answer did is in the log, or it is not; where nobody can tell (a repeat
+ * with the same sequence is written at the same place) it is taken as done: the harder case. */
+bool incident_was_done(const struct incident *in, const struct about *a)
+{
+	const struct produce_request *q = a->x->request_body;
+	bool told = true;
+
+	if (a->x->header.api_key != API_PRODUCE)
+		return true;
+	for (int32_t i = 0; q && i < q->topic_data_count; i++) {
+		const struct produce_request_topic_data *t = &q->topic_data[i];
+		struct str topic = t->name.len ? t->name : names_find(in->names, t->topic_id);
+
+		for (int32_t k = 0; topic.data && k < t->partition_data_count; k++) {
+			if (is_in_log(in, a, topic, t->partition_data[k].index))
+				return true;
+			told &= is_idempotent(&t->partition_data[k].records);
+		}
+	}
+	return told;
+}
+
+/* The first request without an answer is the one that was hurt; those behind it went down with the
+ * connection, and no broker came to work them. */
+static void judge_end(struct incident *in, const struct session_conn *c, bool hurt)
+{
+	struct fault *f = NULL;
+
+	for (size_t i = 0; i < c->exchanges_count; i++) {
+		struct about *a = in->by_index[c->exchanges[i]->index];
+
+		if (!a || !a->lost || a->fault)
+			continue;
+		if (f || !hurt) {
+			a->counted = f == NULL;
+			continue;
+		}
+		f = incident_add_fault(in, a);
+		if (!f)
+			return;
+		f->after = incident_was_done(in, a);
+		snprintf(f->action, sizeof(f->action), "%s %s",
+			 c->how == CLOSE_RESET_BY_BROKER ? "reset" : "close",
+			 f->after ? "after" : "before");
+	}
+}
+
+/* Without an answer until the client gave up: it got none, while the connection lived. */
+static void judge_silence(struct incident *in, const struct session_conn *c)
+{
+	for (size_t i = 0; i < c->exchanges_count; i++) {
+		struct about *a = in->by_index[c->exchanges[i]->index];
+		int64_t end = c->closed ? c->closed_us : in->session->last_us;
+		bool later = false;
+		struct fault *f;
+
+		if (!a || !a->lost || a->fault || a->stood_wait || a->stood_close ||
+		    end - a->work_us - a->stood_us < in->delay_us)
+			continue;
+		for (size_t k = i + 1; k < c->exchanges_count; k++)
+			later |= c->exchanges[k]->state == EXCHANGE_ANSWERED;
+		f = incident_add_fault(in, a);
+		if (!f)
+			return;
+		f->after = incident_was_done(in, a);
+		f->silent = !later;
+		snprintf(f->action, sizeof(f->action), "%s %s", later ? "drop" : "silence",
+			 f->after ? "after" : "before");
+		for (size_t k = i + 1; !later && k < c->exchanges_count; k++)
+			if (in->by_index[c->exchanges[k]->index])
+				in->by_index[c->exchanges[k]->index]->counted = false;
+		if (!later)
+			return;
+	}
+}
+
+static void judge_connections(struct incident *in)
+{
+	for (size_t i = 0; i < in->session->conns_count; i++) {
+		const struct session_conn *c = in->session->conns[i];
+		int32_t node = incident_node(in, c->broker);
+		bool hurt = broke(c) && !incident_is_down(in, node, c->closed_us);
+
+		for (size_t k = 0; k < c->exchanges_count && hurt; k++) {
+			const struct about *a = in->by_index[c->exchanges[k]->index];
+
+			if (a && a->lost && a->stood_close)
+				hurt = false; /* it would have been closed anyway */
+		}
+		if (broke(c))
+			judge_end(in, c, hurt);
+		else
+			judge_silence(in, c);
+	}
+}
+
+/* ---- answers that came late ---- */
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int64_t latency(const struct about *a)
+{
+	return a->x->response_first_us - a->work_us;
+}
+
+/* The middle one of an API's latencies. */
+static int64_t usual(const struct incident *in, int api_key)
+{
+	int64_t list[USUAL_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->count && n < USUAL_MAX; i++)
+		if (in->list[i].x->header.api_key == api_key &&
+		    in->list[i].x->state == EXCHANGE_ANSWERED)
+			list[n++] = latency(&in->list[i]);
+	if (!n)
+		return 0;
+	qsort(list, n, sizeof(*list), by_number);
+	return list[n / 2];
+}
+
+/* What a Fetch gave was in the log before it was asked for. */
+static bool gave_what_was_there(const struct incident *in, const struct about *a)
+{
+	const struct fetch_response *m = a->x->response_body;
+
+	for (int32_t i = 0; m && i < m->responses_count; i++)
+		for (int32_t k = 0; k < m->responses[i].partitions_count; k++) {
+			const struct fetch_response_responses_partitions *p =
+				&m->responses[i].partitions[k];
+			struct str topic =
+				m->responses[i].topic.len
+					? m->responses[i].topic
+					: names_find(in->names, m->responses[i].topic_id);
+			const struct seen_partition *log =
+				topic.data ? seen_partition(in->seen, topic, p->partition_index)
+					   : NULL;
+			struct records_reader reader;
+			const struct seen_batch *b;
+			struct batch first;
+
+			records_reader_init(&reader, p->records.data,
+					    p->records.data ? (size_t)p->records.len : 0);
+			if (!log || records_next(&reader, &first, NULL) <= 0)
+				continue;
+			b = seen_batch_at(log, first.base_offset);
+			if (b && (b->produced ? b->produced->response_us &&
+							b->produced->response_us < a->work_us
+					      : b->base_offset < log->end_first &&
+							in->session->first_us < a->work_us))
+				return true;
+		}
+	return false;
+}
+
+/* How long a broker may take by itself. */
+static int64_t allowed(const struct incident *in, const struct about *a)
+{
+	const struct fetch_request *fetch = a->x->request_body;
+
+	switch (a->x->header.api_key) {
+	case API_JOIN_GROUP: /* as long as other members let it */
+	case API_SYNC_GROUP:
+		return INT64_MAX / 4;
+	case API_FETCH:
+		if (gave_what_was_there(in, a))
+			return 0;
+		return fetch ? (int64_t)fetch->max_wait_ms * 1000 : INT64_MAX / 4;
+	default:
+		return a->stood_us;
+	}
+}
+
+static void judge_latency(struct incident *in, struct about *a, const int64_t *limits)
+{
+	int64_t spread = a->x->response_us - a->x->response_first_us;
+	int64_t late = latency(a) - allowed(in, a);
+	struct fault *f = NULL;
+
+	if (a->fault || a->x->state != EXCHANGE_ANSWERED)
+		return;
+	if (spread >= SPREAD_US && a->x->response.data) {
+		f = incident_add_fault(in, a);
+		if (f)
+			snprintf(f->action, sizeof(f->action), "slow %lld",
+				 (long long)((int64_t)a->x->response.len * 1000000 / spread +
+					     RATE_LEAST));
+	} else if (late >= limits[a->x->header.api_key & API_KEY_MAX]) {
+		f = incident_add_fault(in, a);
+		if (f)
+			snprintf(f->action, sizeof(f->action), "delay %lldms",
+				 (long long)(late / 1000));
+	}
+}
+
+static void judge_answers(struct incident *in)
+{
+	int64_t limits[API_KEY_MAX + 1];
+
+	for (int i = 0; i <= API_KEY_MAX; i++) {
+		int64_t many = usual(in, i) * SLOW_TIMES;
+
+		limits[i] = many > in->delay_us ? many : in->delay_us;
+	}
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		struct fault *f;
+
+		if (!a->fault && a->throttle_ms && a->counted) {
+			f = incident_add_fault(in, a);
+			if (f)
+				snprintf(f->action, sizeof(f->action), "throttle %lldms",
+					 (long long)a->throttle_ms);
+		}
+		judge_latency(in, a, limits);
+	}
+}
+
+/* ---- answers that were damaged on their way ---- */
+
+/* The first bit that differs, as an action on the answer's frame. */
+static void describe_damage(struct fault *f, const struct batch *bad, const struct seen_batch *good)
+{
+	const uint8_t *frame = f->at->x->response.data;
+	int32_t n = bad->raw.len < good->bytes.len ? bad->raw.len : good->bytes.len, differ = 0,
+		at = -1;
+
+	for (int32_t i = BATCH_AT_CRC; i < n; i++)
+		if (bad->raw.data[i] != good->bytes.data[i]) {
+			at = at < 0 ? i : at;
+			differ++;
+		}
+	if (at < 0 || (at < BATCH_AT_ATTRIBUTES && differ <= 4))
+		snprintf(f->action, sizeof(f->action), "crc");
+	else
+		snprintf(f->action, sizeof(f->action), "flip %lld",
+			 (long long)(bad->raw.data + at - frame) + TWICE_BYTES);
+}
+
+static void judge_records(struct incident *in, struct about *a, struct str topic,
+			  const struct fetch_response_responses_partitions *p)
+{
+	const struct seen_partition *log = seen_partition(in->seen, topic, p->partition_index);
+	struct records_reader reader;
+	struct batch b;
+
+	records_reader_init(&reader, p->records.data, p->records.data ? (size_t)p->records.len : 0);
+	while (log && records_next(&reader, &b, NULL) > 0 && !a->fault) {
+		const struct seen_batch *good = seen_batch_at(log, b.base_offset);
+		struct fault *f;
+
+		if (batch_crc_ok(&b) || !good || good->crc_wrong ||
+		    good->base_offset != b.base_offset)
+			continue;
+		f = incident_add_fault(in, a);
+		if (f)
+			describe_damage(f, &b, good);
+	}
+}
+
+static void judge_damage(struct incident *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		const struct fetch_response *m = a->x->response_body;
+
+		if (a->x->response_flaw == FLAW_MALFORMED || a->x->response_flaw == FLAW_UNKNOWN)
+			in->unreadable++;
+		if (a->x->header.api_key != API_FETCH || !m)
+			continue;
+		for (int32_t k = 0; k < m->responses_count; k++)
+			for (int32_t n = 0; n < m->responses[k].partitions_count; n++)
+				judge_records(
+					in, a,
+					m->responses[k].topic.len
+						? m->responses[k].topic
+						: names_find(in->names, m->responses[k].topic_id),
+					&m->responses[k].partitions[n]);
+	}
+}
+
+/* An answer that nobody waited for, with the id of one that was given: it came twice. */
+static void judge_orphans(struct incident *in)
+{
+	const struct session *s = in->session;
+
+	for (size_t i = 0; i < s->exchanges_count; i++) {
+		const struct session_exchange *x = s->exchanges[i];
+		const struct session_conn *c = x->conn;
+
+		for (size_t k = 0; x->state == EXCHANGE_ORPHAN && k < c->exchanges_count; k++) {
+			struct about *a = in->by_index[c->exchanges[k]->index];
+			bool same = a && a->x->response.len == x->response.len &&
+				    x->response.data && a->x->response.data &&
+				    !memcmp(a->x->response.data, x->response.data,
+					    (size_t)x->response.len);
+			struct fault *f = same && !a->fault ? incident_add_fault(in, a) : NULL;
+
+			if (f)
+				snprintf(f->action, sizeof(f->action), "twice");
+		}
+	}
+}
+
+/* ---- evidence ---- */
+
+static void take_told_errors(struct incident *in, struct fault *f)
+{
+	const struct about *a = f->at;
+	struct topic_partition *hit =
+		arena_zalloc(&in->arena, ((size_t)a->errors_count + 1) * sizeof(*hit));
+
+	f->hit = hit;
+	for (int32_t i = 0; hit && i < a->errors_count; i++) {
+		f->code = f->code ? f->code : a->errors[i].code;
+		if (a->errors[i].code == f->code && a->errors[i].topic.data)
+			hit[f->hit_count++] = (struct topic_partition){a->errors[i].topic,
+								       a->errors[i].partition};
+	}
+}
+
+/* The action of a rule's text: what stands behind the arrow. */
+static void take_told(struct incident *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		struct str rule = a->x->rule;
+		const char *arrow =
+			rule.data ? memmem(rule.data, (size_t)rule.len, "-> ", 3) : NULL;
+		struct fault *f;
+
+		if (!arrow || !strncmp(arrow + 3, "observe", 7))
+			continue;
+		f = incident_add_fault(in, a);
+		if (!f)
+			return;
+		snprintf(f->action, sizeof(f->action), "%.*s",
+			 (int)(rule.data + rule.len - arrow - 3), arrow + 3);
+		f->silent = !strncmp(f->action, "silence", 7);
+		f->after = strstr(f->action, " after") != NULL;
+		if (!strncmp(f->action, "error ", 6))
+			take_told_errors(in, f);
+	}
+}
+
+/* What was asked behind a fault that ended the connection, or the answers, came to no work. */
+static void leave_out_told(struct incident *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		const struct about *a = &in->list[i];
+		const struct session_conn *c = a->x->conn;
+
+		for (size_t k = a->x->index_in_conn + 1;
+		     a->fault && a->lost && k < c->exchanges_count; k++) {
+			struct about *later = in->by_index[c->exchanges[k]->index];
+
+			if (later && later->lost && !later->fault)
+				later->counted = false;
+		}
+	}
+}
+
+/* ---- all of it ---- */
+
+struct incident *incident_new(const struct incident_config *config)
+{
+	struct incident *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		abort();
+	in->session = config->session;
+	in->seen = config->seen;
+	in->told = config->told;
+	in->delay_us = config->delay_us;
+	in->names = names_new();
+	arena_init(&in->arena, ARENA_MAX);
+	arena_init(&in->scratch, SCRATCH_MAX);
+	for (size_t i = 0; i < in->seen->topics_count; i++)
+		names_learn(in->names, in->seen->topics[i].id, in->seen->topics[i].name);
+	put_in_order(in);
+	incident_find_events(in);
+	if (in->told)
+		take_told(in);
+	incident_retrace(in);
+	if (in->told)
+		leave_out_told(in);
+	judge_connections(in);
+	if (!in->told) {
+		judge_damage(in);
+		judge_orphans(in);
+		judge_answers(in);
+	}
+	incident_make_rules(in);
+	return in;
+}
+
+void incident_free(struct incident *in)
+{
+	if (!in)
+		return;
+	free(in->list);
+	free(in->by_index);
+	free(in->faults);
+	free(in->rules);
+	names_free(in->names);
+	arena_release(&in->arena);
+	arena_release(&in->scratch);
+	free(in);
+}

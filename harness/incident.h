@@ -1,0 +1,142 @@
+/* What went wrong in a capture: the answers that a normal cluster would not have given, told as
+ * rules and events that make the same happen again.
+ *
+ * What a cluster says by itself is no fault, and nobody lists what that is: a mock cluster that
+ * begins as the capture's did is asked the same requests (harness/stand_in.h), and an error that it
+ * gives too is its own. Faults that were found are put to it in the next pass, so that what only
+ * follows from them is known for that. In evidence of a run there is nothing to find out: it says
+ * which exchanges a rule hit. */
+#ifndef HARNESS_INCIDENT_H
+#define HARNESS_INCIDENT_H
+
+#include "decoder/names.h"
+#include "replay/seen.h"
+#include "rules/rule.h"
+
+#define INCIDENT_ACTION_MAX 300
+#define INCIDENT_PASSES_MAX 20
+#define INCIDENT_FAULTS_MAX 20000
+#define INCIDENT_RULES_MAX  200 /* a plan takes 256 */
+#define INCIDENT_TEXT_MAX   1200
+
+/* An error that an answer carries. */
+struct told_error {
+	struct str topic;  /* null: it is not about one */
+	int32_t partition; /* -1: nor about one of those */
+	int16_t code;
+};
+
+/* What one exchange of the session is about, as rules see it. */
+struct about {
+	const struct session_exchange *x;
+	int64_t work_us; /* when its work began: not before the connection's answer before it */
+	bool counted;	 /* it came to a broker's work: rules count it */
+	bool lost;	 /* it has no answer although one was due */
+	const struct topic_partition *partitions;
+	int32_t partitions_count;
+	struct str group, txn; /* null: none */
+	int32_t acks;
+	struct told_error *errors; /* of the answer */
+	int32_t errors_count;
+	int64_t throttle_ms; /* as the answer says; at least 0 */
+	/* What the stand-in said of it. */
+	bool stood_wait;     /* nothing, while the capture's answer or end had come */
+	bool stood_close;    /* it would close the connection */
+	int64_t stood_us;    /* how long it took */
+	struct fault *fault; /* NULL: none */
+};
+
+struct fault {
+	struct about *at;
+	char action[INCIDENT_ACTION_MAX];  /* as in a rule, behind "->" */
+	int16_t code;			   /* of an error; else 0 */
+	bool after;			   /* the work was done */
+	bool silent;			   /* the connection answers nothing more */
+	const struct topic_partition *hit; /* of an error: the partitions that have it */
+	int32_t hit_count;
+};
+
+enum incident_event_kind {
+	HAPPENED_DOWN,
+	HAPPENED_UP,
+	HAPPENED_LEADER,
+	HAPPENED_EPOCH,
+	HAPPENED_COORDINATOR,
+	HAPPENED_GROWTH
+};
+
+struct incident_event {
+	enum incident_event_kind kind;
+	int64_t time_us;
+	char text[INCIDENT_TEXT_MAX]; /* as in event "..." */
+	const struct about *before;   /* the last exchange that it came behind; NULL: none */
+};
+
+/* One line of the scenario: rule(NAME, TEXT). */
+struct incident_rule {
+	char name[80];
+	char text[INCIDENT_TEXT_MAX];
+	int64_t first_us, last_us; /* of what it hit */
+	uint64_t hits;
+	const struct incident_event *event; /* it only shows when that event is due; else NULL */
+};
+
+struct incident {
+	const struct session *session;
+	const struct seen *seen;
+	bool told; /* evidence: exchanges say what was done to them */
+	int64_t delay_us;
+	struct arena arena;
+	struct about *list; /* in the order of their work; without orphans */
+	size_t count;
+	struct about **by_index; /* by the session's index; NULL for orphans */
+	struct fault *faults;
+	size_t faults_count;
+	struct incident_event *events; /* in the order of time */
+	size_t events_count;
+	struct incident_rule *rules; /* faults first, in the order of time; then what events need */
+	size_t rules_count;
+	int passes;
+	uint64_t too_many;   /* faults, or rules, beyond the limits */
+	uint64_t own_errors; /* answers with errors that a cluster gives by itself */
+	uint64_t unreadable; /* answers that can't be read, of which no rule could be made */
+	uint64_t missed;     /* faults that the rules, counted over the capture, would not hit */
+	struct names *names;
+	struct arena scratch;
+};
+
+struct incident_config {
+	const struct session *session;
+	const struct seen *seen;
+	bool told;
+	int64_t delay_us; /* an answer that comes so much later than a cluster would give it, and
+			     ten times later than is usual in the capture, is delayed */
+};
+#define INCIDENT_DELAY_US 300000
+
+struct incident *incident_new(const struct incident_config *config);
+void incident_free(struct incident *in); /* NULL is fine */
+
+/* The node id of a recorded one: 1, 2, ... by rank. How many there are. */
+int32_t incident_node(const struct incident *in, int32_t recorded);
+int32_t incident_brokers(const struct incident *in);
+
+/* ---- between the files of this ---- */
+
+struct summary;
+/* What the decoder finds in an exchange; topics by name where the session or names know them. What
+ * it points to lives until the next call. */
+void incident_summary(struct incident *in, const struct session_exchange *x, struct summary *ret);
+/* The errors of an answer, in the arena. */
+int32_t incident_errors(const struct summary *s, int api_key, const void *response,
+			struct arena *arena, struct told_error **ret_list);
+
+struct fault *incident_add_fault(struct incident *in, struct about *at);
+void incident_find_events(struct incident *in); /* incident_events.c */
+bool incident_is_down(const struct incident *in, int32_t node, int64_t time_us);
+void incident_retrace(struct incident *in); /* incident_retrace.c */
+/* Whether a request without a good answer was worked all the same, as far as the logs tell. */
+bool incident_was_done(const struct incident *in, const struct about *a);
+void incident_make_rules(struct incident *in); /* incident_rules.c */
+
+#endif

@@ -1,0 +1,472 @@
+/* Faults as rules: which words single them out, what their numbers are by the rule engine's own
+ * counting, and which of them are one rule. */
+#include "harness/incident.h"
+
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NUMBERS_MAX 60 /* of one rule's nth; more are one range */
+
+/* Faults that one rule may cover. */
+struct bundle {
+	char match[INCIDENT_TEXT_MAX / 2];
+	char action[INCIDENT_ACTION_MAX];
+	struct fault **faults; /* in the order of work */
+	size_t count;
+	int64_t least, most; /* of a delay, ms */
+	uint64_t *numbers;   /* of each fault among what matches */
+	uint64_t matched;    /* exchanges that match, in all */
+};
+
+struct making {
+	struct incident *in;
+	struct bundle *bundles;
+	size_t count;
+};
+
+/* ---- what singles an exchange out ---- */
+
+/* A value that means just itself in a rule. */
+static bool is_plain(struct str value)
+{
+	for (int32_t i = 0; i < value.len; i++)
+		if (strchr("*,\"\\=", value.data[i]) || (unsigned char)value.data[i] <= ' ')
+			return false;
+	return value.data && value.len > 0 && value.len < 200;
+}
+
+static void add_key(struct buf *b, const char *key, struct str value)
+{
+	if (is_plain(value))
+		buf_printf(b, " %s=" STR_FMT, key, STR_ARG(value));
+}
+
+/* The one topic of a list, or null. */
+static struct str only_topic(const struct topic_partition *list, int32_t n)
+{
+	for (int32_t i = 1; i < n; i++)
+		if (!str_eq(list[i].topic, list[0].topic))
+			return (struct str){0};
+	return n ? list[0].topic : (struct str){0};
+}
+
+static bool in_list(const struct topic_partition *list, int32_t n, int32_t partition)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (list[i].partition == partition)
+			return true;
+	return false;
+}
+
+/* Those of a list, each once, with commas; none where the list is about no partition. */
+static void add_partitions(struct buf *b, const struct topic_partition *list, int32_t n)
+{
+	const char *before = " partition=";
+
+	for (int32_t i = 0; i < n; i++) {
+		if (list[i].partition < 0 || in_list(list, i, list[i].partition))
+			continue;
+		buf_printf(b, "%s%d", before, list[i].partition);
+		before = ",";
+	}
+}
+
+/* All the members and programs behind a client id are one. */
+static bool is_one_client(const struct incident *in, struct str id)
+{
+	struct str member = {0};
+	bool writes = false, joins = false;
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct session_exchange *x = in->list[i].x;
+		const struct join_group_request *q = x->request_body;
+		const struct consumer_group_heartbeat_request *h = x->request_body;
+		struct str name = {0};
+
+		if (!q || !str_eq(x->header.client_id, id))
+			continue;
+		writes |= x->header.api_key == API_PRODUCE;
+		if (x->header.api_key == API_JOIN_GROUP)
+			name = q->member_id;
+		else if (x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT)
+			name = h->member_id;
+		joins |= name.data != NULL;
+		if (name.len && member.len && !str_eq(name, member))
+			return false;
+		member = name.len ? name : member;
+	}
+	return !(writes && joins);
+}
+
+/* Several clients ask the like: then it matters whose request it was. */
+static bool needs_client(const struct incident *in, const struct about *a)
+{
+	bool others = false;
+
+	for (size_t i = 0; i < in->count && !others; i++) {
+		const struct about *b = &in->list[i];
+
+		others = b->x->header.api_key == a->x->header.api_key &&
+			 !str_eq(b->x->header.client_id, a->x->header.client_id);
+	}
+	return others && is_plain(a->x->header.client_id) &&
+	       is_one_client(in, a->x->header.client_id);
+}
+
+static void write_match(const struct incident *in, const struct fault *f, struct buf *b)
+{
+	const struct about *a = f->at;
+	bool by_error = f->hit_count > 0;
+	const struct topic_partition *list = by_error ? f->hit : a->partitions;
+	int32_t n = by_error ? f->hit_count : a->partitions_count;
+	struct str topic = only_topic(list, n);
+	const char *name = api_name(a->x->header.api_key);
+
+	buf_printf(b, "%s", name ? name : "any");
+	add_key(b, "group", a->group);
+	add_key(b, "txn", a->txn);
+	add_key(b, "topic", topic);
+	/* An error is put where the rule says; of the others one partition helps to count. */
+	if (topic.data && (n == 1 || (by_error && n < a->partitions_count)))
+		add_partitions(b, list, n);
+	if (needs_client(in, a))
+		add_key(b, "client", a->x->header.client_id);
+}
+
+/* ---- bundles ---- */
+
+static bool is_delay(const char *action, int64_t *ret_ms)
+{
+	long long ms = 0;
+	int used = 0;
+	bool is = sscanf(action, "delay %lldms%n", &ms, &used) == 1 && !action[used];
+
+	*ret_ms = ms;
+	return is;
+}
+
+static struct bundle *bundle_of(struct making *m, const char *match, const char *action)
+{
+	struct bundle *b;
+	int64_t ms, other;
+	bool delay = is_delay(action, &ms);
+
+	for (size_t i = 0; i < m->count; i++) {
+		b = &m->bundles[i];
+		if (!strcmp(b->match, match) &&
+		    (!strcmp(b->action, action) || (delay && is_delay(b->action, &other))))
+			return b;
+	}
+	if (m->count == INCIDENT_RULES_MAX)
+		return NULL;
+	b = &m->bundles[m->count++];
+	snprintf(b->match, sizeof(b->match), "%s", match);
+	snprintf(b->action, sizeof(b->action), "%s", action);
+	return b;
+}
+
+static void add_to_bundle(struct bundle *b, struct fault *f)
+{
+	int64_t ms;
+
+	b->faults = realloc(b->faults, (b->count + 1) * sizeof(struct fault *));
+	b->numbers = realloc(b->numbers, (b->count + 1) * sizeof(*b->numbers));
+	if (!b->faults || !b->numbers)
+		abort();
+	b->numbers[b->count] = 0;
+	b->faults[b->count++] = f;
+	if (!is_delay(f->action, &ms))
+		return;
+	b->least = b->count == 1 || ms < b->least ? ms : b->least;
+	b->most = ms > b->most ? ms : b->most;
+}
+
+static int by_work(const void *a, const void *b)
+{
+	const struct about *x = (*(struct fault *const *)a)->at,
+			   *y = (*(struct fault *const *)b)->at;
+
+	return x < y ? -1 : x > y; /* the list is in that order */
+}
+
+static void make_bundles(struct making *m)
+{
+	struct incident *in = m->in;
+	struct fault **order = calloc(in->faults_count + 1, sizeof(*order));
+	struct buf match;
+
+	if (!order)
+		abort();
+	for (size_t i = 0; i < in->faults_count; i++)
+		order[i] = &in->faults[i];
+	if (in->faults_count > 1)
+		qsort(order, in->faults_count, sizeof(*order), by_work);
+	buf_init(&match, 100000);
+	for (size_t i = 0; i < in->faults_count; i++) {
+		struct bundle *b;
+
+		buf_reset(&match);
+		write_match(in, order[i], &match);
+		b = match.len < sizeof(b->match) ? bundle_of(m, buf_cstr(&match), order[i]->action)
+						 : NULL;
+		if (b)
+			add_to_bundle(b, order[i]);
+		else
+			in->too_many++;
+	}
+	buf_release(&match);
+	free(order);
+}
+
+/* ---- counting ---- */
+
+static void decide(struct rules *rules, const struct about *a, struct arena *arena,
+		   struct plan *ret_plan)
+{
+	struct facts f = {.header = &a->x->header,
+			  .body = a->x->request_body,
+			  .broker = a->x->conn->broker,
+			  .conn = a->x->conn->number,
+			  .partitions = a->partitions,
+			  .partitions_count = a->partitions_count,
+			  .group = a->group,
+			  .txn = a->txn,
+			  .acks = a->acks};
+
+	arena_reset(arena);
+	rules_decide(rules, &f, arena, ret_plan);
+}
+
+/* The number that each fault has among the exchanges that match, as the rule engine counts. */
+static void count_bundle(struct incident *in, struct bundle *b)
+{
+	struct rules *rules = rules_new(1);
+	char text[INCIDENT_TEXT_MAX];
+	struct rule *rule;
+	size_t next = 0;
+
+	snprintf(text, sizeof(text), "%s nth=1000000000 -> observe", b->match);
+	rule = rules_add(rules, (struct str){0}, str_of(text), NULL);
+	for (size_t i = 0; rule && i < in->count; i++) {
+		struct plan plan = {0};
+
+		if (!in->list[i].counted)
+			continue;
+		decide(rules, &in->list[i], &in->scratch, &plan);
+		plan_release(&plan);
+		if (next < b->count && b->faults[next]->at == &in->list[i])
+			b->numbers[next++] = rule_matched(rule);
+	}
+	b->matched = rule ? rule_matched(rule) : 0;
+	rules_free(rules);
+}
+
+/* ---- the texts ---- */
+
+/* 2, 4, 6, ... up to the last that there was. */
+static uint64_t step_of(const struct bundle *b)
+{
+	uint64_t step = b->numbers[0];
+
+	if (b->count < 3 || step < 2 || b->matched >= step * (b->count + 1))
+		return 0;
+	for (size_t i = 0; i < b->count; i++)
+		if (b->numbers[i] != step * (i + 1))
+			return 0;
+	return step;
+}
+
+static void write_numbers(const struct bundle *b, struct buf *out)
+{
+	size_t runs = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		runs += !i || b->numbers[i] != b->numbers[i - 1] + 1;
+	if (runs > NUMBERS_MAX) {
+		buf_printf(out, " nth=%llu..%llu", (unsigned long long)b->numbers[0],
+			   (unsigned long long)b->numbers[b->count - 1]);
+		return;
+	}
+	buf_text(out, " nth=");
+	for (size_t i = 0; i < b->count; i++) {
+		size_t first = i;
+
+		while (i + 1 < b->count && b->numbers[i + 1] == b->numbers[i] + 1)
+			i++;
+		buf_printf(out, "%s%llu", first ? "," : "", (unsigned long long)b->numbers[first]);
+		if (i > first)
+			buf_printf(out, "..%llu", (unsigned long long)b->numbers[i]);
+	}
+}
+
+static void write_rule(const struct bundle *b, struct buf *out)
+{
+	buf_text(out, b->match);
+	if (step_of(b))
+		buf_printf(out, " every=%llu", (unsigned long long)step_of(b));
+	else
+		write_numbers(b, out);
+	if (b->most > b->least)
+		buf_printf(out, " -> delay %lldms..%lldms", (long long)b->least,
+			   (long long)b->most);
+	else
+		buf_printf(out, " -> %s", b->action);
+}
+
+/* "not-leader-or-follower", "close-produce"; with a number behind it where that is taken. */
+static void name_rule(struct incident *in, struct incident_rule *r, const char *action,
+		      const char *match)
+{
+	char base[60];
+	size_t n = 0;
+	const char *from = !strncmp(action, "error ", 6) ? action + 6 : action;
+
+	for (; n < sizeof(base) - 20 && *from && *from != ' '; from++)
+		base[n++] = *from == '_' ? '-' : (char)tolower((unsigned char)*from);
+	if (strncmp(action, "error ", 6)) {
+		base[n++] = '-';
+		for (from = match; n < sizeof(base) - 1 && isalnum((unsigned char)*from); from++)
+			base[n++] = (char)tolower((unsigned char)*from);
+	}
+	snprintf(r->name, sizeof(r->name), "%.*s", (int)n, base);
+	for (int number = 2; number < 1000; number++) {
+		bool taken = false;
+
+		for (size_t i = 0; i < in->rules_count; i++)
+			taken |= &in->rules[i] != r && !strcmp(in->rules[i].name, r->name);
+		if (!taken)
+			return;
+		snprintf(r->name, sizeof(r->name), "%.*s-%d", (int)n, base, number);
+	}
+}
+
+static void add_rule(struct incident *in, const struct bundle *b)
+{
+	struct incident_rule *r = &in->rules[in->rules_count];
+	struct buf text;
+	struct error e = ERROR_INIT;
+
+	*r = (struct incident_rule){.first_us = b->faults[0]->at->work_us,
+				    .last_us = b->faults[b->count - 1]->at->work_us,
+				    .hits = b->count};
+	buf_init(&text, 100000);
+	write_rule(b, &text);
+	if (rules_check(str_of(buf_cstr(&text)), &e) < 0)
+		buf_text(&text, " force");
+	if (text.len < sizeof(r->text) && !rules_check(str_of(buf_cstr(&text)), NULL)) {
+		snprintf(r->text, sizeof(r->text), "%s", buf_cstr(&text));
+		in->rules_count++;
+		name_rule(in, r, b->action, b->match);
+	} else {
+		in->too_many++;
+	}
+	buf_release(&text);
+}
+
+/* ---- when events are due ---- */
+
+/* The last exchange before a moment by which it can be told; without a fault, whose rule would be
+ * the one that acts. */
+static const struct about *last_before(const struct incident *in, int64_t time_us)
+{
+	const struct about *found = NULL;
+
+	for (size_t i = 0; i < in->count && in->list[i].work_us < time_us; i++) {
+		const struct about *a = &in->list[i];
+		bool good = a->counted && !a->fault && a->x->request_body &&
+			    a->x->header.api_key != API_API_VERSIONS;
+
+		if (good)
+			found = a;
+	}
+	return found;
+}
+
+static void add_watch(struct incident *in, struct incident_event *e)
+{
+	struct incident_rule *r = &in->rules[in->rules_count];
+	struct fault shown = {.at = (struct about *)(uintptr_t)e->before};
+	struct fault *one = &shown;
+	struct bundle b = {.faults = &one, .count = 1};
+	uint64_t number = 0;
+	struct buf text;
+
+	b.numbers = &number;
+	buf_init(&text, 100000);
+	write_match(in, &shown, &text);
+	snprintf(b.match, sizeof(b.match), "%.*s", (int)text.len, buf_cstr(&text));
+	snprintf(b.action, sizeof(b.action), "observe");
+	count_bundle(in, &b);
+	buf_reset(&text);
+	write_rule(&b, &text);
+	if (number && text.len < sizeof(r->text)) {
+		*r = (struct incident_rule){.first_us = e->time_us, .hits = 1, .event = e};
+		snprintf(r->text, sizeof(r->text), "%s", buf_cstr(&text));
+		in->rules_count++;
+		name_rule(in, r, "before", strchr(e->text, ' ') ? e->text : "event");
+	}
+	buf_release(&text);
+}
+
+static void watch_events(struct incident *in)
+{
+	const struct about *before = NULL;
+
+	for (size_t i = 0; i < in->events_count; i++) {
+		struct incident_event *e = &in->events[i];
+
+		e->before = last_before(in, e->time_us);
+		if (e->before && e->before != before && in->rules_count < INCIDENT_RULES_MAX)
+			add_watch(in, e);
+		before = e->before;
+	}
+}
+
+/* ---- the proof ---- */
+
+/* Whether the rules, counted over the capture itself, hit what was hit. */
+static void prove(struct incident *in)
+{
+	struct rules *rules = rules_new(1);
+
+	for (size_t i = 0; i < in->rules_count; i++)
+		rules_add(rules, str_of(in->rules[i].name), str_of(in->rules[i].text), NULL);
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		struct plan plan = {0};
+
+		if (!a->counted)
+			continue;
+		decide(rules, a, &in->scratch, &plan);
+		in->missed += a->fault && (!plan.rule || plan.action == ACTION_OBSERVE);
+		plan_release(&plan);
+	}
+	rules_free(rules);
+}
+
+void incident_make_rules(struct incident *in)
+{
+	struct making m = {.in = in};
+
+	m.bundles = calloc(INCIDENT_RULES_MAX + 1, sizeof(*m.bundles));
+	in->rules = calloc(INCIDENT_RULES_MAX * 2 + 1, sizeof(*in->rules));
+	if (!m.bundles || !in->rules)
+		abort();
+	make_bundles(&m);
+	for (size_t i = 0; i < m.count; i++) {
+		count_bundle(in, &m.bundles[i]);
+		if (m.bundles[i].numbers[0])
+			add_rule(in, &m.bundles[i]);
+		else
+			in->too_many += m.bundles[i].count;
+		free(m.bundles[i].faults);
+		free(m.bundles[i].numbers);
+	}
+	free(m.bundles);
+	watch_events(in);
+	prove(in);
+}

@@ -1,0 +1,820 @@
+/* The scenario's text, from top to bottom. Owns the order and the comments; topics and their logs
+ * are retell_log.c's. */
+#include "harness/retell.h"
+
+#include "mock/profile.h"
+#include "protocol/compress.h"
+#include "protocol/kafka_error.h"
+#include "protocol/messages.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GAP_US	      300000 /* between two moments, from which on the timeline waits */
+#define GAP_MAX_US    (10 * (int64_t)1000000)
+#define MOMENTS_MAX   1300
+#define SETTLE_MAX_US (10 * (int64_t)1000000)
+#define SMALL_BATCH   16384 /* batch.size as clients have it */
+#define TIMEOUT_LEAST 30
+#define TIMEOUT_MOST  600
+
+void retell_quote(struct buf *out, struct str text)
+{
+	buf_byte(out, '"');
+	for (int32_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c < ' ' || c == 127)
+			buf_printf(out, "\\%03u", c);
+		else
+			buf_byte(out, c);
+	}
+	buf_byte(out, '"');
+}
+
+/* ---- the head ---- */
+
+/* The file's name without folders and endings, fit for a scenario's. */
+static void short_name(const char *file, char *ret_name, size_t size)
+{
+	const char *slash = strrchr(file, '/');
+	size_t n = 0;
+
+	for (const char *p = slash ? slash + 1 : file; *p && *p != '.' && n + 1 < size; p++)
+		ret_name[n++] = isalnum((unsigned char)*p) || *p == '-' ? *p : '-';
+	snprintf(ret_name + n, size - n, "%s", n ? "" : "capture");
+}
+
+static void count_line(struct buf *out, uint64_t n, const char *what)
+{
+	if (n)
+		buf_printf(out, "--   %llu %s\n", (unsigned long long)n, what);
+}
+
+/* What is not known, or not told. */
+static void write_unknown(const struct retell *r, struct buf *out)
+{
+	const struct session_totals *t = &r->in->session->totals;
+	struct buf list;
+
+	buf_init(&list, RETELL_SIZE_MAX);
+	count_line(&list, t->midway,
+		   "connections were open already: what was said on them before, and what stood in "
+		   "their groups, is not known");
+	count_line(&list, t->orphans, "answers without their requests are left out");
+	count_line(&list, t->cut, "messages have bytes missing and are left out");
+	count_line(&list, t->malformed, "messages can't be read");
+	count_line(&list, t->unknown, "messages are of an API or version that is not known");
+	count_line(&list, t->unmatched_bytes, "bytes belong to no message");
+	count_line(&list, r->in->too_many,
+		   "things that went wrong have no rule: they are too many");
+	count_line(&list, r->in->missed,
+		   "exchanges were hurt that no rule here hits: another acts first");
+	count_line(&list, r->in->seen->batches_left_out, "batches can't be read");
+	if (r->cast->more)
+		buf_text(&list, "--   there are more clients than stand here\n");
+	if (list.len)
+		buf_printf(out, "-- What the capture does not tell:\n%s", buf_cstr(&list));
+	buf_release(&list);
+}
+
+static void write_head(const struct retell *r, struct buf *out)
+{
+	const struct session *s = r->in->session;
+	char first[RFC3339_SIZE], last[RFC3339_SIZE], name[100];
+	int64_t seconds = (s->last_us - s->first_us) / 1000000 * 3 + TIMEOUT_LEAST;
+
+	clock_rfc3339(s->first_us, first);
+	clock_rfc3339(s->last_us, last);
+	short_name(r->file, name, sizeof(name));
+	buf_printf(
+		out,
+		"-- What happened in %s from %s to %s:\n"
+		"-- exchanges %llu, clients %d, brokers %d; answers with an error that a cluster "
+		"gives by itself %llu.",
+		r->file, first, last, (unsigned long long)r->in->count, r->cast->count,
+		incident_brokers(r->in), (unsigned long long)r->in->own_errors);
+	if (r->group)
+		buf_printf(out, " Only the clients of group %s.", r->group);
+	if (r->filter)
+		buf_printf(out, " Only what matches %s.", r->filter);
+	buf_printf(
+		out,
+		"\n"
+		"-- Against a client of ktrial:     ktrial run FILE --client NAME\n"
+		"-- Against a program of your own:  ktrial run FILE --under 'COMMAND'   (it finds "
+		"the cluster at $BOOTSTRAP_SERVERS)\n"
+		"-- Written by `ktrial scenario`, to be edited; docs/scenarios.md has the "
+		"words.\n");
+	write_unknown(r, out);
+	buf_printf(out,
+		   "scenario {\n  name = \"captured/%s\",\n"
+		   "  claim = \"A client comes through what happened in %s.\",\n  see = ",
+		   name, name);
+	retell_quote(out, str_of(r->file));
+	buf_printf(out, ", timeout = \"%llds\",\n}\n\n",
+		   (long long)(seconds < TIMEOUT_MOST ? seconds : TIMEOUT_MOST));
+}
+
+/* ---- the cluster ---- */
+
+/* What the mock cluster advertises when it is like no release. */
+static struct version_range mock_versions(const struct cluster *c, int key)
+{
+	const struct message *m = message_of_api(key, MESSAGE_REQUEST);
+	struct version_range r = {0, -1};
+
+	for (int16_t v = m ? m->since : 0; m && v <= m->until; v++)
+		if (cluster_speaks(c, key, v)) {
+			r.min = r.max < r.min ? v : r.min;
+			r.max = v;
+		}
+	return r;
+}
+
+static struct version_range own_versions(const struct profile *p, int key)
+{
+	static struct version_range own[API_KEY_MAX + 1];
+	static bool known;
+	struct cluster_config config = {.brokers = 1};
+	struct cluster *c;
+
+	if (p)
+		return profile_versions(p, key);
+	if (!known) {
+		c = cluster_new(&config, (struct instant){1, 1});
+		for (int i = 0; i <= API_KEY_MAX; i++)
+			own[i] = mock_versions(c, i);
+		cluster_free(c);
+		known = true;
+	}
+	return own[key];
+}
+
+static bool differs(const struct seen *s, const struct profile *p, int key)
+{
+	struct version_range own = own_versions(p, key);
+	bool none = s->versions[key].min > s->versions[key].max;
+
+	if (none || own.min > own.max)
+		return none != (own.min > own.max);
+	return own.min != s->versions[key].min || own.max != s->versions[key].max;
+}
+
+/* The release whose versions come nearest; NULL: the mock's own. */
+static const struct profile *nearest(const struct seen *s)
+{
+	const struct profile *best = NULL;
+	int least = INT32_MAX;
+
+	for (int32_t i = -1; i < 0 || profile_at(i); i++) {
+		const struct profile *p = i < 0 ? NULL : profile_at(i);
+		int n = 0;
+
+		for (int key = 0; key <= API_KEY_MAX; key++)
+			n += message_of_api(key, MESSAGE_REQUEST) && differs(s, p, key);
+		if (n <= least) { /* of equals the newest */
+			least = n;
+			best = p;
+		}
+	}
+	return s->has_versions ? best : NULL;
+}
+
+static bool is_used(const struct incident *in, int key)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (in->list[i].x->header.api_key == key)
+			return true;
+	return false;
+}
+
+/* Of the APIs that clients used: where brokers had less than the release has. */
+static void write_advertise(const struct retell *r, const struct profile *p, struct buf *out)
+{
+	const struct seen *s = r->in->seen;
+	const char *before = ", advertise = { ";
+
+	for (int key = 0; key <= API_KEY_MAX && s->has_versions; key++) {
+		struct version_range own = own_versions(p, key);
+		const struct seen_versions *v = &s->versions[key];
+
+		if (!is_used(r->in, key) || !differs(s, p, key) || own.min > own.max ||
+		    v->min > v->max || v->min > own.max || v->max < own.min || !api_name(key) ||
+		    key == API_API_VERSIONS)
+			continue;
+		buf_printf(out, "%s%s = \"%d-%d\"", before, api_name(key),
+			   v->min > own.min ? v->min : own.min,
+			   v->max < own.max ? v->max : own.max);
+		before = ", ";
+	}
+	if (before[2] == '\0')
+		buf_text(out, " }");
+}
+
+static bool makes_topics(const struct retell *r)
+{
+	for (size_t i = 0; i < r->in->seen->topics_count; i++)
+		if (r->in->seen->topics[i].absent_until_us)
+			return true;
+	return false;
+}
+
+static void write_cluster(const struct retell *r, struct buf *out)
+{
+	const struct profile *p = nearest(r->in->seen);
+
+	buf_printf(out, "local c = cluster { brokers = %d", incident_brokers(r->in));
+	if (p)
+		buf_printf(out, ", like = \"kafka-%s\"", p->release);
+	if (makes_topics(r))
+		buf_text(out, ", auto_create = true");
+	write_advertise(r, p, out);
+	buf_text(out, " }\n");
+	retell_topics(r, out);
+	buf_byte(out, '\n');
+}
+
+/* ---- clients ---- */
+
+static const char *topic_word(const struct retell *r, struct str topic, char *word, size_t size)
+{
+	for (size_t i = 0; i < r->in->seen->topics_count && topic.data; i++)
+		if (str_eq(r->in->seen->topics[i].name, topic) && retell_has_topic(r, i)) {
+			retell_topic_word(r, i, word, size);
+			return word;
+		}
+	return NULL;
+}
+
+/* A part that can be started: it wrote or read a topic that is there. */
+static bool is_played(const struct retell *r, const struct part *p)
+{
+	char word[60];
+
+	return topic_word(r, p->topic, word, sizeof(word)) != NULL &&
+	       (p->speaks != SPEAKS_TRANSACTIONAL || p->txn.data);
+}
+
+static void write_producer(const struct part *p, struct buf *args, struct buf *config)
+{
+	buf_printf(args, ", max_messages = %lld", (long long)(p->records ? p->records : 1));
+	buf_printf(config,
+		   "acks = \"%s\", retries = 100, [\"linger.ms\"] = 0, "
+		   "[\"retry.backoff.ms\"] = 100",
+		   p->acks == 0	  ? "0"
+		   : p->acks == 1 ? "1"
+				  : "all");
+	buf_printf(config, ",\n      [\"enable.idempotence\"] = %s",
+		   p->idempotent ? "true" : "false");
+	if (p->in_flight == 1 && p->requests > 3)
+		buf_text(config, ", [\"max.in.flight.requests.per.connection\"] = 1");
+	if (p->batch_bytes < SMALL_BATCH)
+		buf_printf(config, ", [\"batch.size\"] = %d",
+			   p->batch_bytes > 128 ? p->batch_bytes : 128);
+	if (p->timeout_ms > 0)
+		buf_printf(config, ", [\"request.timeout.ms\"] = %d", p->timeout_ms);
+	if (p->codec)
+		buf_printf(config, ", [\"compression.type\"] = \"%s\"", codec_name(p->codec));
+}
+
+static void write_transactional(const struct part *p, struct buf *args, struct buf *config)
+{
+	int64_t size = p->ends ? p->records / p->ends : p->records;
+
+	buf_text(args, ", transactional_id = ");
+	retell_quote(args, p->txn);
+	buf_printf(args, ", max_messages = %lld, transaction_size = %lld",
+		   (long long)(p->records ? p->records : 1), (long long)(size ? size : 1));
+	if (p->aborts)
+		buf_printf(args, ", abort_every = %d",
+			   p->ends / p->aborts > 1 ? p->ends / p->aborts : 2);
+	buf_text(config, "[\"retry.backoff.ms\"] = 100");
+	if (p->timeout_ms > 0)
+		buf_printf(config, ", [\"request.timeout.ms\"] = %d", p->timeout_ms);
+}
+
+static void write_consumer(const struct part *p, struct buf *args, struct buf *config)
+{
+	buf_text(args, ", group_id = ");
+	retell_quote(args, p->group.data ? p->group : str_of("readers"));
+	buf_printf(args, ", reset_policy = \"%s\"", p->from_latest ? "latest" : "earliest");
+	if (p->instance.data && p->instance.len) {
+		buf_text(args, ", group_instance_id = ");
+		retell_quote(args, p->instance);
+	}
+	if (p->kip848)
+		buf_text(args, ", group_protocol = \"consumer\"");
+	else if (p->session_ms > 0)
+		buf_printf(args, ", session_timeout = %d", p->session_ms);
+	buf_text(config, "[\"retry.backoff.ms\"] = 100");
+	if (!p->kip848 && p->beat_us && p->session_ms > 0 && p->beat_us / 1000 < p->session_ms / 2)
+		buf_printf(config, ", [\"heartbeat.interval.ms\"] = %lld",
+			   (long long)((p->beat_us / 1000 + 50) / 100 * 100 + 1) / 100 * 100 > 0
+				   ? (long long)((p->beat_us / 1000 + 50) / 100 * 100)
+				   : 100);
+	if (p->max_wait_ms > 0)
+		buf_printf(config, ", [\"fetch.max.wait.ms\"] = %d", p->max_wait_ms);
+	if (p->partition_bytes > 0 && p->partition_bytes < 65536)
+		buf_printf(config, ",\n      [\"max.partition.fetch.bytes\"] = %d",
+			   p->partition_bytes);
+	if (p->fetch_bytes > 0 && p->fetch_bytes < 65536)
+		buf_printf(config, ", [\"fetch.max.bytes\"] = %d", p->fetch_bytes);
+	if (p->committed_only)
+		buf_text(config, ", [\"isolation.level\"] = \"read_committed\"");
+}
+
+static void write_part(const struct retell *r, const struct part *p, struct buf *out)
+{
+	static void (*const writers[])(const struct part *p, struct buf *args,
+				       struct buf *config) = {write_producer, write_consumer,
+							      write_transactional};
+	struct buf args, config;
+	char word[60];
+
+	buf_init(&args, 100000);
+	buf_init(&config, 100000);
+	writers[p->speaks](p, &args, &config);
+	buf_printf(out,
+		   "  %s = client(\"%s\", {\n    speaks = \"%s\",\n    args = { topic = %s%s },\n"
+		   "    config = { %s },\n  })\n",
+		   p->word, p->name, speaks_name(p->speaks),
+		   topic_word(r, p->topic, word, sizeof(word)), buf_cstr(&args), buf_cstr(&config));
+	buf_release(&args);
+	buf_release(&config);
+}
+
+static int32_t played(const struct retell *r)
+{
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < r->cast->count; i++)
+		n += is_played(r, &r->cast->list[i]);
+	return n;
+}
+
+static void write_clients(const struct retell *r, struct buf *out)
+{
+	const char *before = "local ";
+
+	if (!played(r)) {
+		buf_text(out, "-- No client wrote or read a topic: only a program of your own can "
+			      "be put on trial.\n"
+			      "local it = client(\"it\", { speaks = \"none\" })\n\n");
+		return;
+	}
+	for (int32_t i = 0; i < r->cast->count; i++)
+		if (is_played(r, &r->cast->list[i])) {
+			buf_printf(out, "%s%s", before, r->cast->list[i].word);
+			before = ", ";
+		}
+	buf_text(out, ", it\nif under then\n  it = client(\"it\", { speaks = \"none\" })\nelse\n");
+	for (int32_t i = 0; i < r->cast->count; i++)
+		if (is_played(r, &r->cast->list[i]))
+			write_part(r, &r->cast->list[i], out);
+	buf_text(out, "end\n\n");
+}
+
+/* ---- rules ---- */
+
+static void time_of_day(int64_t us, char *ret_text, size_t size)
+{
+	char whole[RFC3339_SIZE];
+
+	clock_rfc3339(us, whole);
+	snprintf(ret_text, size, "%.12s", whole + 11);
+}
+
+static void rule_word(const struct incident_rule *rule, char *ret_word, size_t size)
+{
+	snprintf(ret_word, size, "%s", rule->name);
+	for (char *p = ret_word; *p; p++)
+		*p = isalnum((unsigned char)*p) ? *p : '_';
+}
+
+static void write_rules(const struct retell *r, struct buf *out)
+{
+	char at[20], word[100];
+
+	for (size_t i = 0; i < r->in->rules_count; i++) {
+		const struct incident_rule *rule = &r->in->rules[i];
+
+		time_of_day(rule->first_us, at, sizeof(at));
+		rule_word(rule, word, sizeof(word));
+		buf_printf(out, "local %s = rule(\"%s\", ", word, rule->name);
+		retell_quote(out, str_of(rule->text));
+		if (rule->event)
+			buf_printf(out, ") -- so far had things come at %s\n", at);
+		else if (rule->hits > 1)
+			buf_printf(out, ") -- from %s on, %llu times\n", at,
+				   (unsigned long long)rule->hits);
+		else
+			buf_printf(out, ") -- at %s\n", at);
+	}
+	if (r->in->rules_count)
+		buf_byte(out, '\n');
+}
+
+/* ---- the timeline ---- */
+
+enum moment_kind { MOMENT_START, MOMENT_STOP, MOMENT_EVENT };
+
+struct moment {
+	enum moment_kind kind;
+	int64_t time_us;
+	const struct part *part;
+	const struct incident_event *event;
+};
+
+static int by_moment(const void *a, const void *b)
+{
+	const struct moment *x = a, *y = b;
+
+	if (x->time_us != y->time_us)
+		return x->time_us < y->time_us ? -1 : 1;
+	return (x->part > y->part) - (x->part < y->part);
+}
+
+/* It was gone while others went on. */
+static bool left_early(const struct retell *r, const struct part *p)
+{
+	bool others = false;
+
+	for (int32_t i = 0; i < r->cast->count; i++)
+		others |= is_played(r, &r->cast->list[i]) &&
+			  r->cast->list[i].last_us - p->last_us > GAP_US;
+	return p->left && others && p->speaks == SPEAKS_CONSUMER;
+}
+
+static size_t collect(const struct retell *r, struct moment *list)
+{
+	size_t n = 0;
+
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *p = &r->cast->list[i];
+
+		if (!is_played(r, p))
+			continue;
+		list[n++] = (struct moment){MOMENT_START, p->first_us, p, NULL};
+		if (left_early(r, p))
+			list[n++] = (struct moment){MOMENT_STOP, p->last_us, p, NULL};
+	}
+	for (size_t i = 0; i < r->in->events_count && n < MOMENTS_MAX; i++)
+		list[n++] = (struct moment){MOMENT_EVENT, r->in->events[i].time_us, NULL,
+					    &r->in->events[i]};
+	if (n > 1)
+		qsort(list, n, sizeof(*list), by_moment);
+	return n;
+}
+
+static void write_sleep(const char *indent, int64_t us, struct buf *out)
+{
+	if (us >= GAP_US)
+		buf_printf(out, "%ssleep(\"%lldms\")\n", indent,
+			   (long long)((us < GAP_MAX_US ? us : GAP_MAX_US) / 1000));
+}
+
+/* A start waits for the one before it to be at work. */
+static void write_start(const struct moment *list, size_t i, struct buf *out)
+{
+	const struct part *p = list[i].part, *before = NULL;
+
+	for (size_t k = 0; k < i; k++)
+		if (list[k].kind == MOMENT_START)
+			before = list[k].part;
+	if (before && before->speaks != SPEAKS_CONSUMER && before->last_us <= p->first_us)
+		buf_printf(out, "  await(%s:exited(0))\n", before->word);
+	else if (before && before->speaks == SPEAKS_CONSUMER &&
+		 p->first_us - before->first_us > GAP_US)
+		buf_printf(out, "  await(%s:reported(\"partitions_assigned\"))\n", before->word);
+	if (i && list[i - 1].kind != MOMENT_START)
+		write_sleep("  ", p->first_us - list[i - 1].time_us, out);
+	buf_printf(out, "  %s:start()\n", p->word);
+}
+
+static void write_event(const struct retell *r, const struct moment *list, size_t i,
+			const char *indent, struct buf *out)
+{
+	const struct incident_event *e = list[i].event;
+	const struct incident_rule *watch = NULL;
+	char word[100];
+
+	for (size_t k = 0; k < r->in->rules_count; k++)
+		if (r->in->rules[k].event == e)
+			watch = &r->in->rules[k];
+	if (watch) {
+		rule_word(watch, word, sizeof(word));
+		buf_printf(out, "%sawait(%s:fired())\n", indent, word);
+		write_sleep(indent, e->time_us - e->before->work_us, out);
+	} else if (i && list[i - 1].kind == MOMENT_EVENT) {
+		write_sleep(indent, e->time_us - list[i - 1].time_us, out);
+	}
+	buf_printf(out, "%sevent ", indent);
+	retell_quote(out, str_of(e->text));
+	buf_byte(out, '\n');
+}
+
+/* Log starts that were not at the beginning, before anybody asks. */
+static void write_starts(const struct retell *r, struct buf *out)
+{
+	for (size_t i = 0; i < r->in->seen->topics_count; i++) {
+		const struct seen_topic *t = &r->in->seen->topics[i];
+
+		for (int32_t k = 0; k < t->partitions_count && retell_has_topic(r, i); k++) {
+			const struct seen_partition *p = &t->partitions[k];
+			bool reaches = p->batches_count && seen_before(p, &p->batches[0]) &&
+				       p->batches[0].last_offset >= p->start_first;
+
+			if (p->start_first > 0 && reaches)
+				buf_printf(out,
+					   "  event \"log-start-move topic=" STR_FMT
+					   " partition=%d offset=%lld\"\n",
+					   STR_ARG(t->name), k, (long long)p->start_first);
+		}
+	}
+}
+
+/* What is waited for in the end: faults, then that all is written and read. */
+static void write_end(const struct retell *r, struct buf *out)
+{
+	char word[100];
+
+	for (size_t i = 0; i < r->in->rules_count; i++) {
+		const struct incident_rule *rule = &r->in->rules[i];
+
+		rule_word(rule, word, sizeof(word));
+		if (!rule->event)
+			buf_printf(out, "  await(%s:fired())\n", word);
+	}
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *p = &r->cast->list[i];
+
+		if (is_played(r, p) && p->speaks != SPEAKS_CONSUMER)
+			buf_printf(out, "  await(%s:exited(0))\n", p->word);
+	}
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *p = &r->cast->list[i];
+		int64_t before, n;
+
+		if (!is_played(r, p) || p->speaks != SPEAKS_CONSUMER)
+			continue;
+		n = retell_readable(r, p->topic, p, &before);
+		if (n)
+			buf_printf(out, "  await(%s:read(%lld))\n",
+				   topic_word(r, p->topic, word, sizeof(word)), (long long)n);
+		else
+			buf_printf(out, "  await(%s:reported(\"partitions_assigned\"))\n", p->word);
+		return; /* members of a group read it together */
+	}
+}
+
+/* A program of yours may end by itself, and well, or go on for ever. */
+static void write_under(const struct retell *r, const struct moment *list, size_t n,
+			const char *indent, struct buf *out)
+{
+	int64_t last_us = r->in->session->first_us, rest;
+	char word[100];
+
+	buf_printf(out, "%sit:start()\n", indent);
+	for (size_t i = 0; i < n; i++)
+		if (list[i].kind == MOMENT_EVENT)
+			write_event(r, list, i, indent, out);
+	for (size_t i = 0; i < r->in->rules_count; i++) {
+		const struct incident_rule *rule = &r->in->rules[i];
+
+		last_us = rule->last_us > last_us ? rule->last_us : last_us;
+		rule_word(rule, word, sizeof(word));
+		if (!rule->event)
+			buf_printf(out, "%sawait(%s:fired())\n", indent, word);
+	}
+	rest = r->in->session->last_us - last_us;
+	rest = rest < SETTLE_MAX_US ? rest / 1000000 + 2 : SETTLE_MAX_US / 1000000;
+	buf_printf(out,
+		   "%s-- Then it is asked to end; of a program that ends by itself say "
+		   "await(it:exited(0)) instead.\n%ssleep(\"%llds\")\n",
+		   indent, indent, (long long)rest);
+}
+
+static void write_played(const struct retell *r, const struct moment *list, size_t n,
+			 struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].kind == MOMENT_START) {
+			write_start(list, i, out);
+		} else if (list[i].kind == MOMENT_EVENT) {
+			write_event(r, list, i, "  ", out);
+		} else {
+			write_sleep("  ", i ? list[i].time_us - list[i - 1].time_us : 0, out);
+			buf_printf(out, "  %s:stop()\n", list[i].part->word);
+		}
+	}
+	write_end(r, out);
+}
+
+static void write_timeline(const struct retell *r, struct buf *out)
+{
+	struct moment *list = calloc(MOMENTS_MAX + 3 * CAST_MAX, sizeof(*list));
+	size_t n;
+
+	if (!list)
+		abort();
+	n = collect(r, list);
+	buf_text(out, "timeline(function()\n");
+	write_starts(r, out);
+	if (played(r)) {
+		buf_text(out, "  if under then\n");
+		write_under(r, list, n, "    ", out);
+		buf_text(out, "    return\n  end\n");
+		write_played(r, list, n, out);
+	} else {
+		write_under(r, list, n, "  ", out);
+	}
+	buf_text(out, "end)\n\n");
+	free(list);
+}
+
+/* ---- checks ---- */
+
+/* Of a Produce error that no time mends: the client must tell it, and may stop. */
+static bool hurt_for_good(const struct incident *in)
+{
+	for (size_t i = 0; i < in->faults_count; i++)
+		if (in->faults[i].code && !kafka_error_retriable(in->faults[i].code) &&
+		    (in->faults[i].at->x->header.api_key == API_PRODUCE ||
+		     in->faults[i].at->x->header.api_key == API_INIT_PRODUCER_ID))
+			return true;
+	return false;
+}
+
+static const struct finding *finding_of(const struct retell *r, const char *name)
+{
+	for (int32_t i = 0; r->checks && i < r->checks->count; i++)
+		if (!strcmp(r->checks->list[i].type->name, name))
+			return &r->checks->list[i].finding;
+	return NULL;
+}
+
+static void write_check(const struct retell *r, const char *severity, const char *name,
+			const char *args, struct buf *out)
+{
+	const struct finding *f = finding_of(r, name);
+
+	buf_printf(out, "  %s(%s(%s))%s\n", severity, name, args,
+		   f && f->result == FINDING_FAIL && !f->documented
+			   ? " -- failed in the capture: this is the incident"
+			   : "");
+}
+
+static void check_producer(const struct retell *r, const struct part *p, const char *topic,
+			   struct buf *out)
+{
+	const char *ordered = p->idempotent || p->in_flight == 1 ? "must" : "info";
+	char args[120];
+
+	snprintf(args, sizeof(args), "%s, %s", p->word, topic);
+	if (p->acks != 0)
+		write_check(r, "must", "delivery.no_loss", args, out);
+	if (!hurt_for_good(r->in) && p->acks != 0)
+		write_check(r, "must", "delivery.no_error", args, out);
+	write_check(r, "must", "delivery.all_answered", args, out);
+	write_check(r, ordered, "order.per_partition", args, out);
+	write_check(r, p->idempotent ? "must" : "info", "delivery.no_duplicates", args, out);
+}
+
+static void check_consumer(const struct retell *r, const struct part *p, const char *topic,
+			   struct buf *out)
+{
+	char args[120];
+	int64_t before;
+
+	if (!retell_readable(r, p->topic, p, &before))
+		return;
+	snprintf(args, sizeof(args), "%s, %s", p->word, topic);
+	write_check(r, "must", "read.consistent", args, out);
+	write_check(r, "must", "read.nothing_passed_over", args, out);
+	write_check(r, "must", "read.no_step_back", args, out);
+	write_check(r, "must", "read.no_control_records", args, out);
+	write_check(r, "must", "read.everything", topic, out);
+}
+
+static bool is_once(const struct retell *r, int32_t i)
+{
+	const struct part *p = &r->cast->list[i];
+
+	for (int32_t k = 0; k < i; k++)
+		if (r->cast->list[k].speaks == p->speaks && r->cast->list[k].topic.data &&
+		    str_eq(r->cast->list[k].topic, p->topic) && p->speaks == SPEAKS_CONSUMER)
+			return false;
+	return true;
+}
+
+/* What only logs and reports tell, of the programs that make reports. */
+static void write_told_checks(const struct retell *r, struct buf *out)
+{
+	char word[60], args[120];
+
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *p = &r->cast->list[i];
+		const char *topic = topic_word(r, p->topic, word, sizeof(word));
+
+		if (!is_played(r, p) || !is_once(r, i))
+			continue;
+		if (p->speaks == SPEAKS_PRODUCER)
+			check_producer(r, p, topic, out);
+		else if (p->speaks == SPEAKS_CONSUMER)
+			check_consumer(r, p, topic, out);
+		snprintf(args, sizeof(args), "%s", p->word);
+		if (p->speaks == SPEAKS_TRANSACTIONAL)
+			write_check(r, "must", "txn.ended_as_told", args, out);
+	}
+}
+
+static struct str only_group(const struct retell *r)
+{
+	struct str group = {0};
+
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *p = &r->cast->list[i];
+
+		if (!p->group.data)
+			continue;
+		if (group.data && !str_eq(group, p->group))
+			return (struct str){0};
+		group = p->group;
+	}
+	return group;
+}
+
+/* How well a client behaves, beside whether it is right: its own configuration has a say in it. */
+static bool is_of_manners(const struct check_type *type)
+{
+	static const char *const names[] = {"produce.in_flight", "produce.backoff", "group.leaves",
+					    "group.heartbeats",	 "kip848.leaves",   "connection.",
+					    "metadata."};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(type->name, names[i], strlen(names[i])))
+			return true;
+	return type->should;
+}
+
+/* What the wire alone tells: all that had something to judge in the capture. */
+static void write_wire_checks(const struct retell *r, struct buf *out)
+{
+	struct str group = only_group(r);
+
+	for (int32_t i = 0; r->checks && i < r->checks->count; i++) {
+		const struct check *k = &r->checks->list[i];
+		bool failed = k->finding.result == FINDING_FAIL && !k->finding.documented;
+		bool by_group = k->type->args[0] == ARG_GROUP && group.data;
+
+		if (k->type->needs != NEEDS_WIRE || !strchr(k->type->name, '.') ||
+		    (k->finding.result != FINDING_PASS && !failed))
+			continue;
+		buf_printf(out, "%s(%s(",
+			   !is_of_manners(k->type) ? "must"
+			   : failed		   ? "info"
+						   : "should",
+			   k->type->name);
+		if (by_group)
+			retell_quote(out, group);
+		buf_printf(out, "))%s\n",
+			   !failed ? ""
+			   : is_of_manners(k->type)
+				   ? " -- failed in the capture; must() if that is it"
+				   : " -- failed in the capture: this is the incident");
+	}
+	for (int32_t i = 0; r->checks && i < r->checks->count; i++) {
+		const struct check *k = &r->checks->list[i];
+
+		if (!strchr(k->type->name, '.') && k->finding.result == FINDING_FAIL &&
+		    !k->finding.documented)
+			buf_printf(
+				out,
+				"-- %s, which every case is judged by, failed in the capture: %s\n",
+				k->type->name, k->type->claim);
+	}
+}
+
+void retell_write(const struct retell *r, struct buf *out)
+{
+	struct buf told;
+
+	write_head(r, out);
+	write_cluster(r, out);
+	write_clients(r, out);
+	write_rules(r, out);
+	write_timeline(r, out);
+	buf_init(&told, RETELL_SIZE_MAX);
+	write_told_checks(r, &told);
+	if (told.len)
+		buf_printf(out,
+			   "if not under then -- what a client says, beside what the log "
+			   "holds\n%send\n",
+			   buf_cstr(&told));
+	buf_release(&told);
+	write_wire_checks(r, out);
+}
