@@ -226,6 +226,16 @@ static void add_checks(struct checks *checks)
 		checks_add(checks, types[i], &(struct check_scope){.number = -1});
 }
 
+static bool has_client(void *ctx, struct str id)
+{
+	return cast_has_client(ctx, id);
+}
+
+static bool has_group(void *ctx, struct str group)
+{
+	return cast_has_group(ctx, group);
+}
+
 static int write_text(struct scenario_job *j, const struct session *s, struct checks *checks)
 {
 	struct seen *seen = seen_new(s);
@@ -237,6 +247,7 @@ static int write_text(struct scenario_job *j, const struct session *s, struct ch
 	int status = EXIT_FINE;
 
 	cast_find(&cast, in);
+	incident_make_rules(in, &(struct incident_names){has_client, has_group, &cast});
 	buf_init(&out, RETELL_SIZE_MAX);
 	retell_write(&(struct retell){.in = in,
 				      .cast = &cast,

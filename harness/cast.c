@@ -18,14 +18,6 @@ struct casting {
 	const struct about *a;
 };
 
-bool cast_is_name(struct str text)
-{
-	for (int32_t i = 0; i < text.len; i++)
-		if (!isalnum((unsigned char)text.data[i]) && !strchr("-_.", text.data[i]))
-			return false;
-	return text.data && text.len > 0 && text.len < CAST_NAME_MAX - 20;
-}
-
 static struct part *part_new(struct casting *c, enum speaks speaks)
 {
 	struct part *p;
@@ -123,6 +115,7 @@ static void take_produce(struct casting *c)
 	if (!p)
 		return;
 	p->requests++;
+	p->last_us = c->a->work_us;
 	p->acks = q->acks;
 	p->timeout_ms = q->timeout_ms;
 	p->txn = q->transactional_id.data ? q->transactional_id : p->txn;
@@ -383,7 +376,9 @@ static void name_parts(struct cast *c)
 	for (int32_t i = 0; i < c->count; i++) {
 		struct part *p = &c->list[i];
 		struct str base =
-			cast_is_name(p->client_id) ? p->client_id : str_of(speaks_role(p->speaks));
+			incident_is_word(p->client_id) && p->client_id.len < CAST_NAME_MAX - 20
+				? p->client_id
+				: str_of(speaks_role(p->speaks));
 
 		snprintf(p->word, sizeof(p->word), "%c%d", letters[p->speaks],
 			 ++numbers[p->speaks]);
@@ -394,6 +389,16 @@ static void name_parts(struct cast *c)
 	for (int32_t i = 0; i < c->count; i++)
 		if (numbers[c->list[i].speaks] == 1)
 			c->list[i].word[1] = '\0';
+}
+
+/* Who was refused before it read: of what it wanted, the first topic that is there. */
+static void find_topics(struct cast *c, const struct incident *in)
+{
+	for (int32_t i = 0; i < c->count; i++)
+		for (size_t k = 0; k < in->seen->topics_count && !c->list[i].topic.data; k++)
+			if (in->seen->topics[k].partitions_count &&
+			    !in->seen->topics[k].is_internal)
+				c->list[i].topic = in->seen->topics[k].name;
 }
 
 void cast_find(struct cast *c, const struct incident *in)
@@ -417,7 +422,31 @@ void cast_find(struct cast *c, const struct incident *in)
 		p->records = landed(in, p);
 		p->records = p->records ? p->records : sent(in, p);
 	}
+	find_topics(c, in);
 	name_parts(c);
+	for (int32_t i = 0; i < c->count; i++) {
+		struct part *p = &c->list[i];
+
+		p->played = incident_has_topic(in, p->topic) &&
+			    (p->speaks != SPEAKS_TRANSACTIONAL || p->txn.data);
+		c->played += p->played;
+	}
+}
+
+bool cast_has_client(const struct cast *c, struct str id)
+{
+	for (int32_t i = 0; i < c->count; i++)
+		if (c->list[i].played && str_is(id, c->list[i].name))
+			return true;
+	return !c->played;
+}
+
+bool cast_has_group(const struct cast *c, struct str group)
+{
+	for (int32_t i = 0; i < c->count; i++)
+		if (c->list[i].played && c->list[i].group.data && str_eq(c->list[i].group, group))
+			return true;
+	return !c->played;
 }
 
 void cast_release(struct cast *c)

@@ -14,8 +14,9 @@ struct part {
 	char name[CAST_NAME_MAX]; /* in the scenario, and so its client id; unique */
 	char word[20];		  /* its Lua variable */
 	enum speaks speaks;
-	struct str client_id;		 /* as recorded */
-	struct str topic;		 /* that it wrote, or read; null: none was seen */
+	bool played;	      /* it can be started: it wrote or read a topic that is there */
+	struct str client_id; /* as recorded */
+	struct str topic;     /* that it wrote, or read; null: none was seen */
 	struct str group, instance, txn; /* null: none */
 	struct str member;		 /* the latest id in its group */
 	bool kip848;
@@ -39,7 +40,7 @@ struct part {
 
 struct cast {
 	struct part *list; /* in the order in which they came */
-	int32_t count;
+	int32_t count, played;
 	bool more; /* than CAST_MAX */
 };
 
@@ -47,7 +48,9 @@ struct cast {
 void cast_find(struct cast *c, const struct incident *in);
 void cast_release(struct cast *c);
 
-/* "rdkafka" and the like: a text that is a name in a scenario. */
-bool cast_is_name(struct str text);
+/* What a rule may name: what some part that is played is called, or is in. With nobody to play a
+ * part it is anything. */
+bool cast_has_client(const struct cast *c, struct str id);
+bool cast_has_group(const struct cast *c, struct str group);
 
 #endif

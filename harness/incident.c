@@ -8,16 +8,19 @@
 #include "protocol/messages.h"
 #include "protocol/records.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ARENA_MAX   ((size_t)1 << 30)
-#define SCRATCH_MAX ((size_t)256 << 20)
-#define SPREAD_US   100000 /* an answer that trickles for so long is slow */
-#define SLOW_TIMES  10	   /* nor one that takes less than so many times what is usual */
-#define USUAL_MAX   4096   /* latencies that the usual one is taken from */
-#define RATE_LEAST  1
-#define TWICE_BYTES 4 /* of the length before a frame */
+#define ARENA_MAX	((size_t)1 << 30)
+#define SCRATCH_MAX	((size_t)256 << 20)
+#define NAME_MAX_LENGTH 200
+#define TOPICS_MAX	200    /* a plan takes 256 */
+#define SPREAD_US	100000 /* an answer that trickles for so long is slow */
+#define SLOW_TIMES	10     /* nor one that takes less than so many times what is usual */
+#define USUAL_MAX	4096   /* latencies that the usual one is taken from */
+#define RATE_LEAST	1
+#define TWICE_BYTES	4 /* of the length before a frame */
 
 int32_t incident_brokers(const struct incident *in)
 {
@@ -30,6 +33,23 @@ int32_t incident_node(const struct incident *in, int32_t recorded)
 		if (in->seen->brokers[i].node_id == recorded)
 			return (int32_t)i + 1;
 	return -1;
+}
+
+bool incident_is_word(struct str text)
+{
+	for (int32_t i = 0; i < text.len; i++)
+		if (!isalnum((unsigned char)text.data[i]) && text.data[i] != '-' &&
+		    text.data[i] != '_' && text.data[i] != '.')
+			return false;
+	return text.data && text.len > 0 && text.len <= NAME_MAX_LENGTH;
+}
+
+bool incident_has_topic(const struct incident *in, struct str name)
+{
+	const struct seen_topic *t = name.data ? seen_topic(in->seen, name) : NULL;
+
+	return t && t->partitions_count > 0 && !t->is_internal && incident_is_word(name) &&
+	       !(name.len > 2 && !memcmp(name.data, "__", 2)) && t - in->seen->topics < TOPICS_MAX;
 }
 
 struct fault *incident_add_fault(struct incident *in, struct about *at)
@@ -358,12 +378,30 @@ static void judge_silence(struct incident *in, const struct session_conn *c)
 	}
 }
 
+/* It waited for records or members when the connection ended, and its client asked nothing more:
+ * the end of a capture, or of a cluster, is no fault. */
+static bool ended_in_peace(const struct incident *in, const struct session_conn *c)
+{
+	for (size_t i = 0; i < c->exchanges_count; i++) {
+		const struct about *a = in->by_index[c->exchanges[i]->index];
+
+		if (a && a->lost && !a->stood_wait)
+			return false;
+	}
+	for (size_t i = in->count; i > 0 && in->list[i - 1].work_us > c->closed_us; i--)
+		if (c->exchanges_count &&
+		    str_eq(in->list[i - 1].x->header.client_id, c->exchanges[0]->header.client_id))
+			return false;
+	return true;
+}
+
 static void judge_connections(struct incident *in)
 {
 	for (size_t i = 0; i < in->session->conns_count; i++) {
 		const struct session_conn *c = in->session->conns[i];
 		int32_t node = incident_node(in, c->broker);
-		bool hurt = broke(c) && !incident_is_down(in, node, c->closed_us);
+		bool hurt = broke(c) && !incident_is_down(in, node, c->closed_us) &&
+			    !ended_in_peace(in, c);
 
 		for (size_t k = 0; k < c->exchanges_count && hurt; k++) {
 			const struct about *a = in->by_index[c->exchanges[k]->index];
@@ -668,6 +706,7 @@ struct incident *incident_new(const struct incident_config *config)
 		names_learn(in->names, in->seen->topics[i].id, in->seen->topics[i].name);
 	put_in_order(in);
 	incident_find_events(in);
+	incident_find_anchors(in);
 	if (in->told)
 		take_told(in);
 	incident_retrace(in);
@@ -679,7 +718,6 @@ struct incident *incident_new(const struct incident_config *config)
 		judge_orphans(in);
 		judge_answers(in);
 	}
-	incident_make_rules(in);
 	return in;
 }
 

@@ -62,14 +62,22 @@ enum incident_event_kind {
 	HAPPENED_LEADER,
 	HAPPENED_EPOCH,
 	HAPPENED_COORDINATOR,
-	HAPPENED_GROWTH
+	HAPPENED_GROWTH,
+	HAPPENED_START,
+	HAPPENED_HIDDEN,
+	HAPPENED_SHOWN
 };
 
 struct incident_event {
 	enum incident_event_kind kind;
 	int64_t time_us;
 	char text[INCIDENT_TEXT_MAX]; /* as in event "..." */
-	const struct about *before;   /* the last exchange that it came behind; NULL: none */
+	/* By what progress its moment is known again, the best that there was. */
+	struct str topic;	    /* null: by none */
+	int64_t has;		    /* offsets that the topic's logs had; 0: nobody was writing */
+	int64_t read;		    /* records of it that had been read; 0: nobody was reading */
+	const struct about *before; /* the Fetch that gave the last of them */
+	int64_t since_us;	    /* when that was so */
 };
 
 /* One line of the scenario: rule(NAME, TEXT). */
@@ -78,6 +86,7 @@ struct incident_rule {
 	char text[INCIDENT_TEXT_MAX];
 	int64_t first_us, last_us; /* of what it hit */
 	uint64_t hits;
+	bool told;			    /* as evidence has it */
 	const struct incident_event *event; /* it only shows when that event is due; else NULL */
 };
 
@@ -100,7 +109,8 @@ struct incident {
 	uint64_t too_many;   /* faults, or rules, beyond the limits */
 	uint64_t own_errors; /* answers with errors that a cluster gives by itself */
 	uint64_t unreadable; /* answers that can't be read, of which no rule could be made */
-	uint64_t missed;     /* faults that the rules, counted over the capture, would not hit */
+	uint64_t left_out; /* faults about what the scenario does not have: inner topics, groups */
+	uint64_t missed;   /* faults that the rules, counted over the capture, would not hit */
 	struct names *names;
 	struct arena scratch;
 };
@@ -121,6 +131,22 @@ void incident_free(struct incident *in); /* NULL is fine */
 int32_t incident_node(const struct incident *in, int32_t recorded);
 int32_t incident_brokers(const struct incident *in);
 
+/* Whether a scenario can have the topic: a name that is one, of a topic that is nobody's inner one
+ * and of which a partition was seen. */
+bool incident_has_topic(const struct incident *in, struct str name);
+/* Letters, digits, '-', '_', '.': what stands for itself everywhere. */
+bool incident_is_word(struct str text);
+
+/* Names that the scenario will have: a rule about others could not act. */
+struct incident_names {
+	bool (*client)(void *ctx, struct str id);
+	bool (*group)(void *ctx, struct str group);
+	void *ctx;
+};
+
+/* in->rules; after incident_new. */
+void incident_make_rules(struct incident *in, const struct incident_names *names);
+
 /* ---- between the files of this ---- */
 
 struct summary;
@@ -134,9 +160,9 @@ int32_t incident_errors(const struct summary *s, int api_key, const void *respon
 struct fault *incident_add_fault(struct incident *in, struct about *at);
 void incident_find_events(struct incident *in); /* incident_events.c */
 bool incident_is_down(const struct incident *in, int32_t node, int64_t time_us);
-void incident_retrace(struct incident *in); /* incident_retrace.c */
+void incident_find_anchors(struct incident *in); /* incident_anchors.c */
+void incident_retrace(struct incident *in);	 /* incident_retrace.c */
 /* Whether a request without a good answer was worked all the same, as far as the logs tell. */
 bool incident_was_done(const struct incident *in, const struct about *a);
-void incident_make_rules(struct incident *in); /* incident_rules.c */
 
 #endif

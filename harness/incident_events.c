@@ -156,7 +156,8 @@ bool incident_is_down(const struct incident *in, int32_t node, int64_t time_us)
 static bool says_moved(int16_t code)
 {
 	return code == ERROR_NOT_LEADER_OR_FOLLOWER || code == ERROR_FENCED_LEADER_EPOCH ||
-	       code == ERROR_UNKNOWN_LEADER_EPOCH || code == ERROR_NOT_COORDINATOR;
+	       code == ERROR_UNKNOWN_LEADER_EPOCH || code == ERROR_NOT_COORDINATOR ||
+	       code == ERROR_OFFSET_OUT_OF_RANGE;
 }
 
 /* The first error between two moments by which somebody notices; the later one if there is none. */
@@ -190,7 +191,7 @@ static void leader_changed(struct incident *in, const struct seen_topic *t,
 
 	/* Brokers that go take their partitions with them, and those that come back are given some;
 	 * nobody leads for a moment. */
-	if (is->leader < 0 || was->leader < 0 ||
+	if (incident_node(in, is->leader) < 0 || incident_node(in, was->leader) < 0 ||
 	    incident_is_down(in, incident_node(in, was->leader), is->time_us) ||
 	    (was->leader != is->leader &&
 	     incident_is_down(in, incident_node(in, is->leader), was->time_us)))
@@ -210,7 +211,7 @@ static void find_leaders(struct incident *in)
 	for (size_t i = 0; i < in->seen->topics_count; i++) {
 		const struct seen_topic *t = &in->seen->topics[i];
 
-		for (int32_t k = 0; k < t->partitions_count; k++)
+		for (int32_t k = 0; k < t->partitions_count && incident_has_topic(in, t->name); k++)
 			for (size_t n = 1; n < t->partitions[k].leaders_count; n++)
 				leader_changed(in, t, &t->partitions[k], n);
 	}
@@ -231,7 +232,7 @@ static void take_coordinator(struct incident *in, struct coordinator *list, size
 
 	while (i < *count && !str_eq(list[i].key, key))
 		i++;
-	if (!key.data || node < 0 || i == KEYS_MAX)
+	if (!incident_is_word(key) || incident_node(in, node) < 0 || i == KEYS_MAX)
 		return;
 	if (i == *count)
 		list[(*count)++] = (struct coordinator){key, node, x->response_us};
@@ -274,13 +275,77 @@ static void find_growth(struct incident *in)
 {
 	for (size_t i = 0; i < in->seen->topics_count; i++) {
 		const struct seen_topic *t = &in->seen->topics[i];
-		struct incident_event *e =
-			t->grown_us ? add_event(in, HAPPENED_GROWTH, t->grown_us - 1) : NULL;
+		struct incident_event *e = t->grown_us && incident_has_topic(in, t->name)
+						   ? add_event(in, HAPPENED_GROWTH, t->grown_us - 1)
+						   : NULL;
 
 		if (e)
 			snprintf(e->text, sizeof(e->text),
 				 "partitions-add topic=" STR_FMT " partitions=%d", STR_ARG(t->name),
 				 t->partitions_count);
+	}
+}
+
+/* What lay before some offset went away while it was read. */
+static void find_starts(struct incident *in)
+{
+	for (size_t i = 0; i < in->seen->topics_count; i++) {
+		const struct seen_topic *t = &in->seen->topics[i];
+
+		for (int32_t k = 0; k < t->partitions_count && incident_has_topic(in, t->name);
+		     k++) {
+			const struct seen_partition *p = &t->partitions[k];
+			struct incident_event *e =
+				p->start_moved_us
+					? add_event(in, HAPPENED_START,
+						    noticed(in, t->name, k, (struct str){0}, 0,
+							    p->start_moved_us))
+					: NULL;
+
+			if (e)
+				snprintf(e->text, sizeof(e->text),
+					 "log-start-move topic=" STR_FMT
+					 " partition=%d offset=%lld",
+					 STR_ARG(t->name), k, (long long)p->start_last);
+		}
+	}
+}
+
+/* What Metadata says of a topic; -1: nothing. */
+static int metadata_error(const struct session_exchange *x, struct str topic)
+{
+	const struct metadata_response *m = x->response_body;
+
+	for (int32_t i = 0; x->header.api_key == API_METADATA && m && i < m->topics_count; i++)
+		if (m->topics[i].name.data && str_eq(m->topics[i].name, topic))
+			return m->topics[i].error_code;
+	return -1;
+}
+
+/* A topic that was there and then was not, and was again: metadata lag behind, or it was deleted.
+ */
+static void find_hidden(struct incident *in)
+{
+	for (size_t i = 0; i < in->seen->topics_count; i++) {
+		const struct seen_topic *t = &in->seen->topics[i];
+		bool known = false, hidden = false;
+
+		for (size_t k = 0; k < in->count && incident_has_topic(in, t->name); k++) {
+			const struct about *a = &in->list[k];
+			int code = a->x->rule.data ? -1 : metadata_error(a->x, t->name);
+			bool gone = code == ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+			struct incident_event *e;
+
+			if ((code && !gone) || (gone && !known) || gone == hidden) {
+				known |= !code;
+				continue;
+			}
+			hidden = gone;
+			e = add_event(in, gone ? HAPPENED_HIDDEN : HAPPENED_SHOWN, a->work_us - 1);
+			if (e)
+				snprintf(e->text, sizeof(e->text), "metadata-%s topic=" STR_FMT,
+					 gone ? "hide" : "show", STR_ARG(t->name));
+		}
 	}
 }
 
@@ -310,5 +375,7 @@ void incident_find_events(struct incident *in)
 	find_leaders(in);
 	find_coordinators(in);
 	find_growth(in);
+	find_starts(in);
+	find_hidden(in);
 	sort(in);
 }

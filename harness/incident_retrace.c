@@ -178,6 +178,21 @@ static bool is_of_coordinator(int16_t code)
 	       code == ERROR_COORDINATOR_LOAD_IN_PROGRESS || code == ERROR_NOT_COORDINATOR;
 }
 
+/* Its coordinator did other work for it before. */
+static bool was_served(const struct incident *in, const struct about *a)
+{
+	for (size_t i = 0; i < in->count && in->list[i].work_us < a->work_us; i++) {
+		const struct about *b = &in->list[i];
+		bool same = (a->group.data && b->group.data && str_eq(a->group, b->group)) ||
+			    (a->txn.data && b->txn.data && str_eq(a->txn, b->txn));
+
+		if (same && b->x->response_body && !b->errors_count &&
+		    b->x->header.api_key != API_FIND_COORDINATOR)
+			return true;
+	}
+	return false;
+}
+
 /* A cluster whose inner topics are only being made: what it first says to requests of that kind,
  * for a moment. */
 static bool is_cold(const struct incident *in, const struct about *a)
@@ -185,6 +200,8 @@ static bool is_cold(const struct incident *in, const struct about *a)
 	const struct find_coordinator_request *q = a->x->request_body, *r;
 	int64_t first_us = a->work_us;
 
+	if (was_served(in, a))
+		return false;
 	for (size_t i = 0; i < in->count; i++) {
 		const struct about *b = &in->list[i];
 

@@ -22,8 +22,13 @@ struct bundle {
 	uint64_t matched;    /* exchanges that match, in all */
 };
 
+static struct incident_rule *told_rule(const struct incident *in, const struct about *a);
+static void name_rule(struct incident *in, struct incident_rule *r, const char *action,
+		      const char *match);
+
 struct making {
 	struct incident *in;
+	const struct incident_names *names;
 	struct bundle *bundles;
 	size_t count;
 };
@@ -117,8 +122,9 @@ static bool needs_client(const struct incident *in, const struct about *a)
 	       is_one_client(in, a->x->header.client_id);
 }
 
-static void write_match(const struct incident *in, const struct fault *f, struct buf *b)
+static bool write_match(const struct making *m, const struct fault *f, struct buf *b)
 {
+	const struct incident *in = m->in;
 	const struct about *a = f->at;
 	bool by_error = f->hit_count > 0;
 	const struct topic_partition *list = by_error ? f->hit : a->partitions;
@@ -126,6 +132,9 @@ static void write_match(const struct incident *in, const struct fault *f, struct
 	struct str topic = only_topic(list, n);
 	const char *name = api_name(a->x->header.api_key);
 
+	if ((topic.data && !incident_has_topic(in, topic)) ||
+	    (a->group.data && !m->names->group(m->names->ctx, a->group)))
+		return false;
 	buf_printf(b, "%s", name ? name : "any");
 	add_key(b, "group", a->group);
 	add_key(b, "txn", a->txn);
@@ -133,8 +142,9 @@ static void write_match(const struct incident *in, const struct fault *f, struct
 	/* An error is put where the rule says; of the others one partition helps to count. */
 	if (topic.data && (n == 1 || (by_error && n < a->partitions_count)))
 		add_partitions(b, list, n);
-	if (needs_client(in, a))
+	if (needs_client(in, a) && m->names->client(m->names->ctx, a->x->header.client_id))
 		add_key(b, "client", a->x->header.client_id);
+	return true;
 }
 
 /* ---- bundles ---- */
@@ -207,10 +217,18 @@ static void make_bundles(struct making *m)
 		qsort(order, in->faults_count, sizeof(*order), by_work);
 	buf_init(&match, 100000);
 	for (size_t i = 0; i < in->faults_count; i++) {
+		struct incident_rule *told = told_rule(in, order[i]->at);
 		struct bundle *b;
 
+		if (told) {
+			told->last_us = order[i]->at->work_us;
+			continue;
+		}
 		buf_reset(&match);
-		write_match(in, order[i], &match);
+		if (!write_match(m, order[i], &match)) {
+			in->left_out++;
+			continue;
+		}
 		b = match.len < sizeof(b->match) ? bundle_of(m, buf_cstr(&match), order[i]->action)
 						 : NULL;
 		if (b)
@@ -263,6 +281,92 @@ static void count_bundle(struct incident *in, struct bundle *b)
 	}
 	b->matched = rule ? rule_matched(rule) : 0;
 	rules_free(rules);
+}
+
+/* Whether a rule of evidence, counted over the exchanges, hits all that it had hit, and no other.
+ */
+static bool hits_the_same(struct incident *in, struct str text, uint64_t *ret_hits)
+{
+	struct rules *rules = rules_new(1);
+	struct rule *rule = rules_add(rules, (struct str){0}, text, NULL);
+	bool same = rule != NULL;
+
+	for (size_t i = 0; same && i < in->count; i++) {
+		struct about *a = &in->list[i];
+		struct plan plan = {0};
+
+		if (!a->counted)
+			continue;
+		decide(rules, a, &in->scratch, &plan);
+		same = (plan.rule != NULL) ==
+		       (a->fault && a->x->rule.data && str_eq(a->x->rule, text));
+		plan_release(&plan);
+	}
+	*ret_hits = same ? rule_hits(rule) : 0;
+	rules_free(rules);
+	return same && *ret_hits;
+}
+
+/* Numbers of connections are others in any run, and chance is. */
+static bool means_the_same(struct str text)
+{
+	static const char *const keys[] = {" conn=", " prob="};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (memmem(text.data, (size_t)text.len, keys[i], strlen(keys[i])))
+			return false;
+	return text.len < INCIDENT_TEXT_MAX;
+}
+
+/* The value of a key in a rule's match; null: it has none, or several values. */
+static struct str value_of(struct str text, const char *key)
+{
+	const char *at = memmem(text.data, (size_t)text.len, key, strlen(key));
+	struct str value = {at ? at + strlen(key) : NULL, 0};
+
+	while (at && value.data + value.len < text.data + text.len && value.data[value.len] != ' ')
+		value.len++;
+	return incident_is_word(value) ? value : (struct str){0};
+}
+
+static bool is_there(const struct making *m, struct str text)
+{
+	struct str topic = value_of(text, " topic="), group = value_of(text, " group=");
+	struct str client = value_of(text, " client=");
+
+	return (!client.data || m->names->client(m->names->ctx, client)) &&
+	       (!topic.data || incident_has_topic(m->in, topic)) &&
+	       (!group.data || m->names->group(m->names->ctx, group));
+}
+
+static void take_told_rules(const struct making *m)
+{
+	struct incident *in = m->in;
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		struct incident_rule *r = &in->rules[in->rules_count];
+		struct str text = a->x->rule;
+		bool known = false;
+		uint64_t hits;
+
+		for (size_t k = 0; k < in->rules_count && a->fault; k++)
+			known |= text.data && str_is(text, in->rules[k].text);
+		if (!a->fault || !text.data || known || in->rules_count == INCIDENT_RULES_MAX ||
+		    !means_the_same(text) || !is_there(m, text) || !hits_the_same(in, text, &hits))
+			continue;
+		*r = (struct incident_rule){.first_us = a->work_us, .hits = hits, .told = true};
+		snprintf(r->text, sizeof(r->text), STR_FMT, STR_ARG(text));
+		in->rules_count++;
+		name_rule(in, r, a->fault->action, r->text);
+	}
+}
+
+static struct incident_rule *told_rule(const struct incident *in, const struct about *a)
+{
+	for (size_t i = 0; i < in->rules_count; i++)
+		if (in->rules[i].told && a->x->rule.data && str_is(a->x->rule, in->rules[i].text))
+			return &in->rules[i];
+	return NULL;
 }
 
 /* ---- the texts ---- */
@@ -369,25 +473,9 @@ static void add_rule(struct incident *in, const struct bundle *b)
 
 /* ---- when events are due ---- */
 
-/* The last exchange before a moment by which it can be told; without a fault, whose rule would be
- * the one that acts. */
-static const struct about *last_before(const struct incident *in, int64_t time_us)
+static void add_watch(const struct making *m, struct incident_event *e)
 {
-	const struct about *found = NULL;
-
-	for (size_t i = 0; i < in->count && in->list[i].work_us < time_us; i++) {
-		const struct about *a = &in->list[i];
-		bool good = a->counted && !a->fault && a->x->request_body &&
-			    a->x->header.api_key != API_API_VERSIONS;
-
-		if (good)
-			found = a;
-	}
-	return found;
-}
-
-static void add_watch(struct incident *in, struct incident_event *e)
-{
+	struct incident *in = m->in;
 	struct incident_rule *r = &in->rules[in->rules_count];
 	struct fault shown = {.at = (struct about *)(uintptr_t)e->before};
 	struct fault *one = &shown;
@@ -397,10 +485,12 @@ static void add_watch(struct incident *in, struct incident_event *e)
 
 	b.numbers = &number;
 	buf_init(&text, 100000);
-	write_match(in, &shown, &text);
+	if (!write_match(m, &shown, &text))
+		buf_reset(&text);
 	snprintf(b.match, sizeof(b.match), "%.*s", (int)text.len, buf_cstr(&text));
 	snprintf(b.action, sizeof(b.action), "observe");
-	count_bundle(in, &b);
+	if (text.len)
+		count_bundle(in, &b);
 	buf_reset(&text);
 	write_rule(&b, &text);
 	if (number && text.len < sizeof(r->text)) {
@@ -412,16 +502,18 @@ static void add_watch(struct incident *in, struct incident_event *e)
 	buf_release(&text);
 }
 
-static void watch_events(struct incident *in)
+/* Where a condition on what was written does not do. */
+static void watch_events(const struct making *m)
 {
+	struct incident *in = m->in;
 	const struct about *before = NULL;
 
 	for (size_t i = 0; i < in->events_count; i++) {
 		struct incident_event *e = &in->events[i];
 
-		e->before = last_before(in, e->time_us);
-		if (e->before && e->before != before && in->rules_count < INCIDENT_RULES_MAX)
-			add_watch(in, e);
+		if (e->before && e->before != before && !e->before->fault &&
+		    in->rules_count < INCIDENT_RULES_MAX)
+			add_watch(m, e);
 		before = e->before;
 	}
 }
@@ -448,14 +540,16 @@ static void prove(struct incident *in)
 	rules_free(rules);
 }
 
-void incident_make_rules(struct incident *in)
+void incident_make_rules(struct incident *in, const struct incident_names *names)
 {
-	struct making m = {.in = in};
+	struct making m = {.in = in, .names = names};
 
 	m.bundles = calloc(INCIDENT_RULES_MAX + 1, sizeof(*m.bundles));
 	in->rules = calloc(INCIDENT_RULES_MAX * 2 + 1, sizeof(*in->rules));
 	if (!m.bundles || !in->rules)
 		abort();
+	if (in->told)
+		take_told_rules(&m);
 	make_bundles(&m);
 	for (size_t i = 0; i < m.count; i++) {
 		count_bundle(in, &m.bundles[i]);
@@ -467,6 +561,6 @@ void incident_make_rules(struct incident *in)
 		free(m.bundles[i].numbers);
 	}
 	free(m.bundles);
-	watch_events(in);
+	watch_events(&m);
 	prove(in);
 }

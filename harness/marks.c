@@ -33,6 +33,8 @@ static void write_check(struct json *j, const struct plan_check *c)
 	json_key_str(j, "topic", c->scope.topic);
 	json_key_str(j, "group", c->scope.group);
 	json_key_int(j, "number", c->scope.number);
+	if (c->optional)
+		json_key_bool(j, "optional", true);
 }
 
 void marks_write(const struct case_plan *plan, void (*on_mark)(void *ctx, struct str text),
@@ -118,6 +120,7 @@ static void read_object(const json_t *root, struct arena *arena, struct mark *m)
 		m->check.scope.client = text_of(root, "client", arena);
 		m->check.scope.topic = text_of(root, "topic", arena);
 		m->check.scope.group = text_of(root, "group", arena);
+		m->check.optional = json_is_true(json_object_get(root, "optional"));
 		m->check.scope.number =
 			json_is_integer(number) ? (int64_t)json_integer_value(number) : -1;
 	}

@@ -112,6 +112,7 @@ struct plan_check {
 	enum severity severity;
 	const struct check_type *type;
 	struct check_scope scope;
+	bool optional; /* it may see nothing to judge */
 	struct place at;
 };
 

@@ -163,8 +163,8 @@ static const char rules_text[] =
 static const char checks_text[] =
 	"`must(CHECK)` decides the verdict, `should(CHECK)` is told as a deviation, `info(CHECK)` "
 	"is only told. A check that a\n"
-	"scenario names and that saw nothing to judge makes the case fail as vacuous. Arguments "
-	"narrow what it judges and\n"
+	"scenario names and that saw nothing to judge makes the case fail as vacuous, unless it is "
+	"optional. Arguments narrow what it judges and\n"
 	"may be left out: `read.everything(t)` is about all clients.\n\n"
 	"| check | what has to hold | source | needs |\n| --- | --- | --- | --- |\n";
 

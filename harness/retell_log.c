@@ -311,7 +311,7 @@ static void write_topic(const struct retell *r, size_t i, struct buf *out)
 	char word[60];
 
 	retell_topic_word(r, i, word, sizeof(word));
-	buf_printf(out, "local %s = c:topic(", word);
+	buf_printf(out, "local %s = k:topic(", word);
 	retell_quote(out, t->name);
 	buf_printf(out, ", { partitions = %d", partitions_of(t));
 	if (t->replication && t->replication < incident_brokers(r->in) && t->replication <= 100)
@@ -334,14 +334,7 @@ void retell_topics(const struct retell *r, struct buf *out)
 
 bool retell_has_topic(const struct retell *r, size_t topic)
 {
-	const struct seen_topic *t = &r->in->seen->topics[topic];
-	bool fit = t->name.len <= 200 && t->partitions_count > 0 && !t->is_internal &&
-		   !(t->name.len > 2 && !memcmp(t->name.data, "__", 2));
-
-	for (int32_t i = 0; i < t->name.len; i++)
-		fit &= isalnum((unsigned char)t->name.data[i]) ||
-		       strchr("-_.", t->name.data[i]) != NULL;
-	return fit && topic < 200;
+	return incident_has_topic(r->in, r->in->seen->topics[topic].name);
 }
 
 void retell_topic_word(const struct retell *r, size_t topic, char *ret_word, size_t size)
@@ -389,6 +382,7 @@ int64_t retell_readable(const struct retell *r, struct str topic, const struct p
 			bool before = seen_before(p, b);
 
 			if (b->control || b->crc_wrong || b->base_offset < from ||
+			    (p->start_moved_us && b->base_offset < p->start_last) ||
 			    (b->transactional && reader->committed_only) ||
 			    (before && reader->from_latest))
 				continue;

@@ -288,7 +288,6 @@ static struct asked *ask_new(struct stand_in *s, const struct session_exchange *
 	a->call.client = x->conn->client;
 	a->call.arena = &a->arena;
 	a->call.plan = &a->plan;
-	a->call.own = true;
 	a->next = s->waiting;
 	if (a->next)
 		a->next->prev = a;
@@ -321,6 +320,8 @@ void stand_in_ask(struct stand_in *s, const struct session_exchange *x,
 		catch_up_produce(s, x);
 	else if (x->header.api_key == API_FETCH)
 		catch_up_fetch(s, x);
+	/* Versions are no matter; but what clients are not told, it is not told. */
+	a->call.own = !cluster_speaks(s->cluster, x->header.api_key, x->header.api_version);
 	cluster_facts(s->cluster, &a->call, &a->facts);
 	before(s->config.ctx, a);
 	a->passed_over |= !answers(s, x->header.api_key);

@@ -567,8 +567,10 @@ static void add_checks(struct run *r)
 		const struct plan_check *k = &r->plan->checks[i];
 
 		checks_add(&t->checks, k->type, &k->scope);
-		t->judgements[i] =
-			(struct judgement){.severity = k->severity, .named = true, .at = k->at};
+		t->judgements[i] = (struct judgement){.severity = k->severity,
+						      .named = true,
+						      .optional = k->optional,
+						      .at = k->at};
 	}
 	checks_add_universal(&t->checks);
 	t->judgements_count = t->checks.count;

@@ -11,7 +11,7 @@ static enum standing standing_of(const struct judgement *j, const struct circums
 	case FINDING_PASS:
 		return STANDING_GOOD;
 	case FINDING_NOT_APPLICABLE:
-		return j->named ? STANDING_VACUOUS : STANDING_SILENT;
+		return j->named && !j->optional ? STANDING_VACUOUS : STANDING_SILENT;
 	case FINDING_INCONCLUSIVE:
 		return j->severity == SEVERITY_MUST ? STANDING_INCONCLUSIVE : STANDING_INFORMATION;
 	case FINDING_FAIL:

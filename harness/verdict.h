@@ -30,7 +30,8 @@ enum standing {
 
 struct judgement {
 	enum severity severity;
-	bool named; /* by the scenario; else universal */
+	bool named;    /* by the scenario; else universal */
+	bool optional; /* named, and yet it may see nothing */
 	const struct check *check;
 	enum standing standing;
 	struct place at;

@@ -71,6 +71,7 @@ static void on_event(void *ctx, const struct event *ev)
 	if (m.kind == MARK_CHECK && (j = add(v->trial, m.check.type, &m.check.scope))) {
 		j->severity = m.check.severity;
 		j->named = true;
+		j->optional = m.check.optional;
 	}
 }
 

@@ -36,6 +36,12 @@ static const struct key rule_keys[] = {
 	{0},
 };
 
+static const struct key severity_keys[] = {
+	{"optional", KEY_FLAG, 0, 0,
+	 "it may see nothing to judge; else a case in which it did not is vacuous"},
+	{0},
+};
+
 #define MESSAGES_MAX INT32_MAX
 
 static const struct key producer_args[] = {
@@ -91,9 +97,9 @@ static const struct word words[] = {
 	{"client", "client(NAME, {...})", "a subject: a program of the client under test",
 	 client_keys},
 	{"rule", "rule(NAME, RULE, {...})", "a fault, in the one grammar of rules", rule_keys},
-	{"must", "must(CHECK)", "a judgement that decides the verdict", NULL},
-	{"should", "should(CHECK)", "one that is reported as a deviation", NULL},
-	{"info", "info(CHECK)", "one that is only told", NULL},
+	{"must", "must(CHECK, {...})", "a judgement that decides the verdict", severity_keys},
+	{"should", "should(CHECK, {...})", "one that is reported as a deviation", severity_keys},
+	{"info", "info(CHECK, {...})", "one that is only told", severity_keys},
 	{0},
 };
 
@@ -517,12 +523,14 @@ static int word_severity(lua_State *lua)
 	struct call_site c = case_site(lua, names[severity]);
 	struct object *o = script_object(lua, 1);
 
-	if (!o || o->kind != OBJECT_CHECK || lua_gettop(lua) != 1) {
+	if (!o || o->kind != OBJECT_CHECK || lua_gettop(lua) > 2) {
 		script_complain(c.script, call_place(&c, 1),
 				"%s takes one check, such as delivery.no_loss(p, t)", c.word);
 		script_stop(lua);
 	}
+	call_table(&c, 2, false, severity_keys);
 	c.script->plan->checks[o->index].severity = severity;
+	c.script->plan->checks[o->index].optional = call_flag(&c, 2, "optional");
 	return 0;
 }
 

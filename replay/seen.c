@@ -295,7 +295,7 @@ static void take_appended(struct reading *r, struct seen_partition *p,
 
 	if (!p)
 		return;
-	seen_log_start(p, told->log_start_offset);
+	seen_log_start(p, told->log_start_offset, r->x->request_us);
 	if (told->base_offset >= 0)
 		seen_log_end(p, told->base_offset);
 	r->seen->batches_left_out +=
@@ -363,7 +363,7 @@ static void take_fetch(struct reading *r)
 					    f->current_leader.leader_epoch);
 			if (!p || f->error_code)
 				continue;
-			seen_log_start(p, f->log_start_offset);
+			seen_log_start(p, f->log_start_offset, r->x->request_us);
 			seen_log_end(p, f->high_watermark);
 			r->seen->batches_left_out +=
 				seen_log_add(p, &from,
@@ -403,7 +403,7 @@ static void take_listed(struct reading *r)
 							     q->partition_index);
 
 			if (p && asked == TIMESTAMP_EARLIEST)
-				seen_log_start(p, q->offset);
+				seen_log_start(p, q->offset, r->x->request_us);
 			if (p && asked == TIMESTAMP_LATEST)
 				seen_log_end(p, q->offset);
 		}

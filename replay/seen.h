@@ -45,6 +45,7 @@ struct seen_partition {
 	size_t batches_count;
 	/* Offsets as they were told first and last; SEEN_UNKNOWN. */
 	int64_t start_first, start_last; /* log start */
+	int64_t start_moved_us;		 /* when start_last was first told, if later; else 0 */
 	int64_t end_first, end_last;	 /* high watermark or log end */
 	int64_t own_first; /* the lowest offset that a Produce of the capture got; SEEN_UNKNOWN */
 	int64_t untold;	   /* records of Produce requests that nobody said are written */

@@ -217,13 +217,16 @@ bool seen_log_claim(struct seen_partition *p, const struct session_exchange *x,
 	return found;
 }
 
-void seen_log_start(struct seen_partition *p, int64_t offset)
+void seen_log_start(struct seen_partition *p, int64_t offset, int64_t time_us)
 {
 	if (offset < 0)
 		return;
 	if (p->start_first == SEEN_UNKNOWN)
 		p->start_first = offset;
-	p->start_last = offset;
+	if (offset > p->start_last && p->start_last != SEEN_UNKNOWN)
+		p->start_moved_us = time_us;
+	if (offset > p->start_last)
+		p->start_last = offset;
 }
 
 void seen_log_end(struct seen_partition *p, int64_t offset)

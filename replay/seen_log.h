@@ -27,7 +27,7 @@ bool seen_log_claim(struct seen_partition *p, const struct session_exchange *x,
 		    struct bytes records, struct buf *scratch);
 
 /* An offset of the log's start or end, as an answer told it; negative: it did not. */
-void seen_log_start(struct seen_partition *p, int64_t offset);
+void seen_log_start(struct seen_partition *p, int64_t offset, int64_t time_us);
 void seen_log_end(struct seen_partition *p, int64_t offset);
 
 #endif
