@@ -7,22 +7,9 @@
 #include <stdio.h>
 
 static const struct command *const commands[] = {
-	&cmd_serve,   &cmd_ctl,	     &cmd_run,	   &cmd_list,	&cmd_check,
-	&cmd_explain, &cmd_compare,  &cmd_page,	   &cmd_decode, &cmd_verify,
-	&cmd_replay,  &cmd_sanitize, &cmd_message, /* the comma keeps one a line */
-	&cmd_serve,
-	&cmd_ctl,
-	&cmd_run,
-	&cmd_list,
-	&cmd_check,
-	&cmd_explain,
-	&cmd_compare,
-	&cmd_page,
-	&cmd_decode,
-	&cmd_verify,
-	&cmd_sanitize,
-	&cmd_scenario,
-	&cmd_message, /* the comma keeps one a line */
+	&cmd_serve,   &cmd_ctl,	     &cmd_run,	    &cmd_list,	  &cmd_check,
+	&cmd_explain, &cmd_compare,  &cmd_page,	    &cmd_decode,  &cmd_verify,
+	&cmd_replay,  &cmd_sanitize, &cmd_scenario, &cmd_message, /* the comma keeps one a line */
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

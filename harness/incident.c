@@ -247,7 +247,7 @@ static bool is_between_brokers(const struct session_conn *c)
 static void put_in_order(struct incident *in)
 {
 	const struct session *s = in->session;
-	struct sessions *sessions = sessions_new();
+	struct sessions *sessions = sessions_new(NULL);
 
 	in->list = calloc(s->exchanges_count + 1, sizeof(*in->list));
 	in->by_index = calloc(s->exchanges_count + 1, sizeof(*in->by_index));
