@@ -7,8 +7,10 @@
 #include "harness/replay_client.h"
 
 #include "protocol/frame.h"
+#include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/wire.h"
+#include "replay/assigned.h"
 #include "replay/convert.h"
 #include "replay/course.h"
 #include "replay/nature.h"
@@ -17,9 +19,12 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define AGAIN_FIRST_US	  10000 /* pause before a question is asked again; doubles */
-#define AGAIN_MAX_US	  250000
-#define REBALANCE_GAP_US  5000 /* as much of the recorded pause is kept between members' words */
+#define AGAIN_FIRST_US 10000 /* pause before a question is asked again; doubles */
+#define AGAIN_MAX_US   250000
+#define REBALANCE_MIN_US                                                                          \
+	2000		       /* between words of two members of a group, so that they are heard \
+				*/
+#define REBALANCE_MAX_US  5000 /* in their order; as much of the recorded pause is kept */
 #define JOBS_POOL_MAX	  256
 #define LATER_ANSWERS_MAX 256
 #define TURN_US		  100000
@@ -69,6 +74,14 @@ struct epoch {
 	UT_hash_handle hh;
 };
 
+/* When a group's members last spoke. */
+struct spoken {
+	char *group;
+	const struct session_conn *conn;
+	int64_t recorded_us, live_us;
+	UT_hash_handle hh;
+};
+
 struct player {
 	const struct replay_client_options *o;
 	struct replay_totals *totals;
@@ -77,15 +90,15 @@ struct player {
 	struct course course;
 	struct variables *v;
 	struct compare *compare;
+	struct assigned *assigned;
 	struct job **jobs;   /* by exchange */
 	struct line **lines; /* by recorded connection */
 	struct line *dirty;
 	struct epoch *epochs;
-	size_t at;	      /* the next step */
-	int64_t start_us;     /* mono */
-	int in_vain;	      /* answers that were waited for and differ */
-	int64_t rebalance_us; /* when a member last spoke, recorded and live */
-	int64_t rebalance_live_us;
+	size_t at;	       /* the next step */
+	int64_t start_us;      /* mono */
+	int in_vain;	       /* answers that were waited for and differ */
+	struct spoken *spoken; /* by group */
 	struct loop_timer pause, patience;
 	struct job *pool;
 	int32_t pool_count;
@@ -627,11 +640,30 @@ static void look_for_coordinator(struct job *j)
 		live_cluster_look_for(j->p->cluster, n.route == ROUTE_TXN, *key);
 }
 
+/* A member that is out of its group stays out. */
+static bool is_out(int api_key, int version, const void *body)
+{
+	struct holder h = {message_of_api(api_key, MESSAGE_RESPONSE)->schema, (void *)body, version,
+			   NULL};
+	const struct schema_field *f = schema_find(h.schema, str_of("errorCode"));
+	int64_t code = f && leaf_is_error(f) ? leaf_int(f, (const uint8_t *)body + f->offset) : 0;
+
+	return code == ERROR_UNKNOWN_MEMBER_ID || code == ERROR_ILLEGAL_GENERATION ||
+	       code == ERROR_FENCED_INSTANCE_ID || code == ERROR_FENCED_MEMBER_EPOCH;
+}
+
+/* What was said of the group then will not come back, where it has gone on; a rebalance that is to
+ * come will. */
 static bool may_repeat(const struct job *j, int version, const void *body)
 {
-	struct nature n =
-		nature_of(j->x->header.api_key, j->x->header.api_version, j->x->request_body);
+	const struct session_exchange *x = j->x;
+	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
 
+	if (n.rebalance && n.question &&
+	    (is_out(x->header.api_key, version, body) ||
+	     (x->header.api_key == API_SYNC_GROUP &&
+	      !answer_errors(x->header.api_key, x->response_version, x->response_body).count)))
+		return false;
 	return n.question || refused_for_now(j, version, body);
 }
 
@@ -755,16 +787,39 @@ static bool is_later_answer(struct job *j, int version, void *body)
 	return false;
 }
 
+/* What a member is to read may be told in another answer than it was. */
+static void pass_over_assignment(struct job *j, int version, const void *body,
+				 struct differences *found)
+{
+	int32_t kept = 0;
+
+	assigned_take(j->p->assigned, j->x, version, body);
+	for (int32_t i = 0; i < found->count; i++) {
+		const struct difference *d = &found->items[i];
+
+		if (!memmem(d->name.data, (size_t)d->name.len, "GroupHeartbeat.assignment", 25) ||
+		    !assigned_agrees(j->p->assigned, j->x))
+			found->items[kept++] = *d;
+	}
+	found->count = kept;
+}
+
+/* Of an answer that was not learned from when it was compared. */
+static void learn_from(struct job *j, int version, void *body)
+{
+	struct answer recorded = {j->x->response_version, j->x->response_body,
+				  &j->recorded_request},
+		      live = {version, body, &j->live_request};
+
+	if (version == j->x->response_version)
+		learn(j, &recorded, &live);
+}
+
 /* It differs to the end. */
 static void conclude(struct job *j, int version, void *body)
 {
-	const struct session_exchange *x = j->x;
-	struct answer recorded = {x->response_version, x->response_body, &j->recorded_request},
-		      live = {version, body, &j->live_request};
-
 	j->p->in_vain += j->until_us != 0;
-	if (version == x->response_version)
-		learn(j, &recorded, &live);
+	learn_from(j, version, body);
 	decide(j, REPLAY_DIFFERING, NULL);
 }
 
@@ -772,13 +827,17 @@ static void judge(struct job *j, int version, void *body)
 {
 	const struct session_exchange *x = j->x;
 	struct differences last = {.arena = &j->found};
+	int32_t n = compare_with(j, x, version, body, &last);
 
-	if (compare_with(j, x, version, body, &last) < 0) {
+	if (n < 0) {
 		decide(j, REPLAY_NOT_COMPARED, "answers of two versions that can't be compared");
 		return;
 	}
 	if (x->header.api_key == API_FETCH && j->tries > 1)
 		keep_common(&j->differences, &last);
+	pass_over_assignment(j, version, body, &last);
+	if (n > 0 && last.count == 0)
+		learn_from(j, version, body);
 	j->differences = last;
 	if (last.count == 0 || is_later_answer(j, version, body))
 		decide(j, REPLAY_EQUAL, NULL);
@@ -841,41 +900,77 @@ static void wait_until(struct player *p, int64_t mono_us)
 	loop_timer_set(&p->pause, mono_us);
 }
 
+/* What was last said to the group of a member's word; NULL: it is no such word. */
+static struct spoken *spoken_of(struct player *p, const struct session_exchange *x)
+{
+	struct holder h = {message_of_api(x->header.api_key, MESSAGE_REQUEST)->schema,
+			   x->request_body, x->header.api_version, NULL};
+	const struct str *group;
+	struct spoken *s;
+
+	if (!nature_of(x->header.api_key, x->header.api_version, x->request_body).rebalance)
+		return NULL;
+	group = holder_value(&h, ROLE_GROUP, NULL);
+	if (!group || !group->data)
+		return NULL;
+	HASH_FIND(hh, p->spoken, group->data, (size_t)group->len, s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s)
+		s->group = strndup(group->data, (size_t)group->len);
+	if (!s || !s->group)
+		abort();
+	HASH_ADD_KEYPTR(hh, p->spoken, s->group, (size_t)group->len, s);
+	return s;
+}
+
+/* A rebalance goes by the order in which members speak, and two connections know none. */
+static int64_t turn_us(struct player *p, const struct course_step *step)
+{
+	struct spoken *s = spoken_of(p, step->exchange);
+	int64_t gap_us;
+
+	if (!s || !s->conn || s->conn == step->conn)
+		return 0;
+	gap_us = step->time_us - s->recorded_us;
+	gap_us = gap_us < REBALANCE_MIN_US   ? REBALANCE_MIN_US
+		 : gap_us > REBALANCE_MAX_US ? REBALANCE_MAX_US
+					     : gap_us;
+	return s->live_us + gap_us;
+}
+
+static void note_spoken(struct player *p, const struct course_step *step)
+{
+	struct spoken *s = spoken_of(p, step->exchange);
+
+	if (!s)
+		return;
+	s->conn = step->conn;
+	s->recorded_us = step->time_us;
+	s->live_us = clock_now().mono_us;
+}
+
 /* When a step may be taken; 0: now. */
 static int64_t due_us(struct player *p, const struct course_step *s)
 {
-	int64_t due_us = 0, gap_us;
-	struct nature n;
+	int64_t due_us = 0, turn;
 
 	if (s->kind == COURSE_ANSWER)
 		return 0;
 	if (p->o->speed > 0)
 		due_us = p->start_us +
 			 (int64_t)((double)(s->time_us - p->o->session->first_us) / p->o->speed);
-	if (s->kind == COURSE_CLOSE)
-		return due_us;
-	n = nature_of(s->exchange->header.api_key, s->exchange->header.api_version,
-		      s->exchange->request_body);
-	if (n.rebalance && p->rebalance_us) {
-		gap_us = s->time_us - p->rebalance_us;
-		gap_us = gap_us < 0 ? 0 : gap_us > REBALANCE_GAP_US ? REBALANCE_GAP_US : gap_us;
-		if (gap_us >= 1000 && p->rebalance_live_us + gap_us > due_us)
-			due_us = p->rebalance_live_us + gap_us;
-	}
-	return due_us;
+	turn = s->kind == COURSE_SEND ? turn_us(p, s) : 0;
+	return turn > due_us ? turn : due_us;
 }
 
 static void send_step(struct player *p, const struct course_step *s)
 {
-	const struct session_exchange *x = s->exchange;
-
-	if (nature_of(x->header.api_key, x->header.api_version, x->request_body).rebalance) {
-		p->rebalance_us = s->time_us;
-		p->rebalance_live_us = clock_now().mono_us;
-	}
+	note_spoken(p, s);
 	if (p->topics_left && !p->no_more_topics)
-		make_named_topics(p, x);
-	send(new_job(p, x));
+		make_named_topics(p, s->exchange);
+	send(new_job(p, s->exchange));
 }
 
 /* Takes one step; false: it must wait. */
@@ -1107,12 +1202,18 @@ static void play(struct player *p)
 static void release(struct player *p)
 {
 	struct epoch *e, *next_e;
+	struct spoken *spoken, *next_spoken;
 	struct line *line, *next;
 	struct job *j;
 
 	HASH_ITER (hh, p->epochs, e, next_e) {
 		HASH_DELETE(hh, p->epochs, e);
 		free(e);
+	}
+	HASH_ITER (hh, p->spoken, spoken, next_spoken) {
+		HASH_DELETE(hh, p->spoken, spoken);
+		free(spoken->group);
+		free(spoken);
 	}
 	for (size_t i = 0; i < p->o->session->conns_count; i++)
 		for (line = p->lines[i]; line; line = next) {
@@ -1126,6 +1227,7 @@ static void release(struct player *p)
 		free_job(p, j);
 	}
 	live_cluster_free(p->cluster);
+	assigned_free(p->assigned);
 	compare_free(p->compare);
 	variables_free(p->v);
 	course_release(&p->course);
@@ -1143,6 +1245,7 @@ int replay_client_run(struct loop *l, const struct replay_client_options *o,
 	*ret = (struct replay_totals){0};
 	p.v = variables_new();
 	p.compare = compare_new(p.v);
+	p.assigned = assigned_new(o->session, p.v);
 	p.jobs = calloc(o->session->exchanges_count + 1, sizeof(*p.jobs));
 	p.lines = calloc(o->session->conns_count + 1, sizeof(*p.lines));
 	if (!p.jobs || !p.lines)

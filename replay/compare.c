@@ -49,6 +49,8 @@ static const struct {
 	{API_FETCH, "responses", TREAT_NEWS},
 	{API_FETCH, "partitions", TREAT_NEWS},
 	{API_FETCH, "sessionId", TREAT_THERE},
+	/* of all groups at once: they are on their way from one state to the next */
+	{API_LIST_GROUPS, "groupState", TREAT_NOT_AT_ALL},
 	/* what a broker speaks: whoever asks for what it does not is told so */
 	{API_API_VERSIONS, "apiKeys", TREAT_NOT_AT_ALL},
 	{API_API_VERSIONS, "supportedFeatures", TREAT_NOT_AT_ALL},
@@ -542,6 +544,19 @@ static bool no_news(const struct pair *p)
 	       leaf_int(f, (const uint8_t *)p->recorded + f->offset) == 0;
 }
 
+/* A topic that the recording deletes: the live cluster may be done with it sooner. */
+static bool gone_later(const struct comparing *g, const struct pair *p)
+{
+	struct holder h = {p->field->child, p->recorded, p->recorded_in->version, NULL};
+	const struct session_topic *t;
+
+	if (p->kind != PAIR_GONE || p->field->type != FIELD_STRUCT || !g->c->session ||
+	    g->api_key != API_METADATA)
+		return false;
+	t = session_topic(g->c->session, variables_topic_around(g->c->v, SIDE_RECORDED, &h));
+	return t && t->deleted;
+}
+
 /* A topic, or a partition of it, that the recording saw later: the live cluster made it sooner. */
 static bool seen_later(const struct comparing *g, const struct pair *p)
 {
@@ -563,7 +578,8 @@ static void compare_absence(struct comparing *g, const struct pair *p)
 {
 	enum treatment treatment = treatment_of(g, p);
 
-	if (treatment == TREAT_NOT_AT_ALL || is_internal(g, p) || seen_later(g, p))
+	if (treatment == TREAT_NOT_AT_ALL || is_internal(g, p) || seen_later(g, p) ||
+	    gone_later(g, p))
 		return;
 	if (treatment == TREAT_NEWS && (p->kind == PAIR_NEW || no_news(p)))
 		return;

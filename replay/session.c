@@ -153,6 +153,7 @@ static void learn_topic(struct session *s, const struct holder *in)
 		return;
 	if (id && !uuid_is_zero(*id))
 		learn_id(s, t, *id);
+	t->topic.deleted |= in->schema == &delete_topics_response_responses_schema;
 	if (f && *((const uint8_t *)in->msg + f->offset))
 		t->topic.is_internal = true;
 }

@@ -61,6 +61,7 @@ struct session_topic {
 	int32_t partitions;  /* highest index seen in an answer without an error, plus 1; 0: none */
 	int32_t replication; /* replicas of a partition; 0: not told */
 	bool is_internal;
+	bool deleted; /* a DeleteTopics of the capture took it away */
 };
 
 /* What a capture has and lacks, for people. */

@@ -604,16 +604,31 @@ static struct bytes scope_of_producer(struct variables *v, enum side side, const
 	return (struct bytes){v->scope.data, (int32_t)v->scope.len};
 }
 
-static struct bytes scope_of_group(struct variables *v, enum side side, const struct holder *in)
+/* A text in the recording's words, behind what the scope has so far. */
+static void add_recorded(struct variables *v, enum side side, enum role role,
+			 const struct str *text)
 {
-	const struct str *group = holder_nearest(in, ROLE_GROUP, NULL);
-	struct str name;
+	struct str name = side == SIDE_LIVE ? variables_str(v, SIDE_LIVE, role, *text) : *text;
+
+	buf_add(&v->scope, name.data, (size_t)name.len);
+	buf_byte(&v->scope, 0);
+}
+
+/* A generation or member epoch is its group's, and a member may learn of it later than others: it
+ * is asked for as the member's first. */
+static struct bytes scope_of_group(struct variables *v, enum side side, const struct holder *in,
+				   bool of_member)
+{
+	const struct str *group = holder_nearest(in, ROLE_GROUP, NULL), *member = NULL;
 
 	if (!group || !group->data)
 		return no_scope;
-	name = side == SIDE_LIVE ? variables_str(v, SIDE_LIVE, ROLE_GROUP, *group) : *group;
+	if (of_member)
+		member = holder_nearest(in, ROLE_MEMBER, NULL);
 	buf_reset(&v->scope);
-	buf_add(&v->scope, name.data, (size_t)name.len);
+	add_recorded(v, side, ROLE_GROUP, group);
+	if (member && member->len > 0)
+		add_recorded(v, side, ROLE_MEMBER, member);
 	return (struct bytes){v->scope.data, (int32_t)v->scope.len};
 }
 
@@ -628,7 +643,7 @@ static struct bytes scope_of(struct variables *v, enum side side, enum role role
 	case ROLE_PRODUCER_EPOCH:
 		return scope_of_producer(v, side, in);
 	case ROLE_GENERATION:
-		return scope_of_group(v, side, in);
+		return scope_of_group(v, side, in, true);
 	case ROLE_SESSION:
 		buf_reset(&v->scope);
 		add_int(&v->scope, peer);
@@ -670,14 +685,18 @@ static bool means_none(enum role role, int64_t n)
 	       n == INT64_MAX;
 }
 
-static bool map_int(struct variables *v, enum side from, enum role role, struct bytes scope,
-		    int64_t n, int64_t *ret)
+static bool map_int(struct variables *v, enum side from, enum role role, int64_t peer,
+		    const struct holder *in, int64_t n, int64_t *ret)
 {
 	struct partition_offsets *p;
+	struct bytes scope;
 
 	*ret = n;
 	if (means_none(role, n))
 		return true;
+	scope = scope_of(v, from, role, peer, in);
+	if (role == ROLE_GENERATION && !lookup_int(v, from, role, scope, n, ret))
+		scope = scope_of_group(v, from, in, false);
 	if (role != ROLE_OFFSET)
 		return lookup_int(v, from, role, scope, n, ret);
 	p = offsets_of(v, scope);
@@ -688,7 +707,7 @@ static bool map_int(struct variables *v, enum side from, enum role role, struct 
 bool variables_map_int(struct variables *v, enum side from, int64_t peer, const struct holder *in,
 		       enum role role, int64_t n, int64_t *ret)
 {
-	bool known = map_int(v, from, role, scope_of(v, from, role, peer, in), n, ret);
+	bool known = map_int(v, from, role, peer, in, n, ret);
 
 	v->unknown[role] += !known;
 	return known;
@@ -701,8 +720,7 @@ static enum sameness same_int(struct variables *v, int64_t peer, const struct ho
 	int64_t mapped = recorded;
 
 	if (!known)
-		known = map_int(v, SIDE_RECORDED, role, scope_of(v, SIDE_RECORDED, role, peer, in),
-				recorded, &mapped);
+		known = map_int(v, SIDE_RECORDED, role, peer, in, recorded, &mapped);
 	if (known)
 		return mapped == live ? SAME_YES : SAME_NO;
 	return means_none(role, live) ? SAME_NO : SAME_UNKNOWN;
@@ -732,11 +750,25 @@ static enum sameness same_str(struct variables *v, enum role role, struct str re
 		       : SAME_UNKNOWN;
 }
 
+/* A member of a KIP-848 group comes to an epoch when it hears of it: others may be there sooner. */
+static bool is_new_to_member(struct variables *v, const struct holder *in,
+			     const struct schema_field *f, int64_t recorded)
+{
+	int64_t mapped;
+
+	return strcmp(f->name, "memberEpoch") == 0 && !means_none(ROLE_GENERATION, recorded) &&
+	       !lookup_int(v, SIDE_RECORDED, ROLE_GENERATION,
+			   scope_of_group(v, SIDE_RECORDED, in, true), recorded, &mapped);
+}
+
 enum sameness variables_same(struct variables *v, int64_t peer, const struct holder *recorded_in,
 			     const struct schema_field *f, const void *recorded, const void *live)
 {
 	enum role role = variables_role(recorded_in, f);
 
+	if (leaf_is_int(f) && role == ROLE_GENERATION &&
+	    is_new_to_member(v, recorded_in, f, leaf_int(f, recorded)))
+		return means_none(role, leaf_int(f, live)) ? SAME_NO : SAME_UNKNOWN;
 	if (leaf_is_int(f))
 		return same_int(v, peer, recorded_in, role, leaf_int(f, recorded),
 				leaf_int(f, live));
@@ -769,6 +801,9 @@ void variables_bind_pair(struct variables *v, int64_t peer, const struct holder 
 
 	if (!role_is_variable(role))
 		return;
+	if (role == ROLE_GENERATION && leaf_is_int(f))
+		bind_ints(v, role, scope_of_group(v, SIDE_RECORDED, recorded_in, false),
+			  leaf_int(f, recorded), leaf_int(f, live));
 	scope = scope_of(v, SIDE_RECORDED, role, peer, recorded_in);
 	if (leaf_is_int(f))
 		bind_ints(v, role, scope, leaf_int(f, recorded), leaf_int(f, live));

@@ -4,10 +4,11 @@
  * speaks of the same things in the other side's words.
  *
  * What a value is comes from its role (replay/role.h), where it holds from its scope: a producer
- * epoch belongs to its producer id, a generation to its group, an offset and a leader epoch to
- * their partition, a fetch session to the peer that it was made with; all else is the cluster's.
- * Scopes are kept in the recording's words. Values that mean "none" (negative numbers, empty and
- * null texts, session 0, member epoch 0, the zero id) are the same on both sides.
+ * epoch belongs to its producer id, a generation or member epoch to its member, or else its group,
+ * an offset and a leader epoch to their partition, a fetch session to the peer that it was made
+ * with; all else is the cluster's. Scopes are kept in the recording's words. Values that mean
+ * "none" (negative numbers, empty and null texts, session 0, member epoch 0, the zero id) are the
+ * same on both sides.
  *
  * Correlation ids are the frame's, not the message's: whoever writes a frame counts them. */
 #ifndef REPLAY_VARIABLES_H
