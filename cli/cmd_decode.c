@@ -54,7 +54,8 @@ static const char help[] =
 	"  -w FILE          the packets of what matches as pcapng, credentials blanked; --streams: "
 	"whole conversations\n"
 	"  --show-secrets   credentials as they are, in every output\n"
-	"  -i INTERFACE    capture there until a signal\n"
+	"  -i INTERFACE    capture there until a signal; --snaplen N bytes of each packet (all), "
+	"--buffer SIZE in the kernel\n"
 	"  --bpf FILTER    only packets that match, as tcpdump has it\n"
 	"  --from TIME, --to TIME   only packets from then, until then: 2026-11-22T20:41:17Z, "
 	"with a fraction if need be, or seconds\n"
@@ -81,6 +82,8 @@ enum {
 	OPT_OUTPUT = 1,
 	OPT_INTERFACE,
 	OPT_BPF,
+	OPT_SNAPLEN,
+	OPT_BUFFER,
 	OPT_FROM,
 	OPT_TO,
 	OPT_COUNT,
@@ -105,6 +108,8 @@ static const struct cmd_option options[] = {
 	{"-o", OPT_OUTPUT, true},
 	{"-i", OPT_INTERFACE, true},
 	{"--bpf", OPT_BPF, true},
+	{"--snaplen", OPT_SNAPLEN, true},
+	{"--buffer", OPT_BUFFER, true},
 	{"--from", OPT_FROM, true},
 	{"--to", OPT_TO, true},
 	{"-c", OPT_COUNT, true},
@@ -475,8 +480,8 @@ static int set_by(struct job *job, const char *value)
 	return status;
 }
 
-/* "64M", "1G", bytes. */
-static int set_memory(struct job *job, const char *value)
+/* "64M", "1G", bytes; -1: it is none, or not from least to most. */
+static int64_t read_size(const char *value, int64_t least, int64_t most)
 {
 	char number[24];
 	size_t n = strspn(value, "0123456789"), shift = 0;
@@ -491,11 +496,38 @@ static int set_memory(struct job *job, const char *value)
 		shift = 30;
 	else if (value[n])
 		number[0] = '\0';
-	if (!cmd_number(number, 1, (int64_t)1 << 40, &size) ||
-	    (size << shift) < DECODE_MEMORY_MIN || size > (INT64_MAX >> shift))
+	if (!cmd_number(number, 1, (int64_t)1 << 40, &size) || size > (most >> shift) ||
+	    (size << shift) < least)
+		return -1;
+	return size << shift;
+}
+
+static int set_memory(struct job *job, const char *value)
+{
+	int64_t size = read_size(value, DECODE_MEMORY_MIN, (int64_t)1 << 40);
+
+	if (size < 0)
 		return cmd_usage(&cmd_decode,
 				 "--memory takes a size from 1M, such as 64M, not '%s'", value);
-	job->options.memory_max = (size_t)size << shift;
+	job->options.memory_max = (size_t)size;
+	return 0;
+}
+
+static int set_live(struct job *job, int id, const char *value)
+{
+	int64_t size = id == OPT_SNAPLEN ? read_size(value, 64, 1 << 20)
+					 : read_size(value, 1 << 12, INT32_MAX);
+
+	if (size < 0 && id == OPT_SNAPLEN)
+		return cmd_usage(&cmd_decode, "--snaplen takes a number from 64 to 1M, not '%s'",
+				 value);
+	if (size < 0)
+		return cmd_usage(&cmd_decode,
+				 "--buffer takes a size from 4K, such as 16M, not '%s'", value);
+	if (id == OPT_SNAPLEN)
+		job->options.capture.snaplen = (uint32_t)size;
+	else
+		job->options.capture.buffer_bytes = (uint32_t)size;
 	return 0;
 }
 
@@ -514,6 +546,9 @@ static int set_option(struct job *job, int id, const char *value, const char *wo
 	case OPT_BPF:
 		job->options.capture.bpf = value;
 		return 0;
+	case OPT_SNAPLEN:
+	case OPT_BUFFER:
+		return set_live(job, id, value);
 	case OPT_FROM:
 		return set_time("--from", value, &job->options.from_ns);
 	case OPT_TO:
@@ -588,6 +623,8 @@ static int check_options(struct job *job)
 		return cmd_usage(&cmd_decode, "--by and --top go with -o stats");
 	if (job->output != OUTPUT_GROUP && job->group)
 		return cmd_usage(&cmd_decode, "--group goes with -o group");
+	if ((job->options.capture.snaplen || job->options.capture.buffer_bytes) && !job->interface)
+		return cmd_usage(&cmd_decode, "--snaplen and --buffer go with -i");
 	if (job->streams && !job->slice_path)
 		return cmd_usage(&cmd_decode, "--streams goes with -w");
 	if (!job->files_count && !job->interface)
@@ -650,14 +687,17 @@ static void sum_up(const struct job *job)
 	const struct decode_totals *t = decode_totals(job->decode);
 
 	if (t->kinds[PACKET_LINK_UNKNOWN])
-		fprintf(stderr, "ktrial decode: %llu packets of link type %u, which is not known\n",
-			(unsigned long long)t->kinds[PACKET_LINK_UNKNOWN], t->link_unknown);
+		fprintf(stderr,
+			"ktrial decode: %llu packets skipped: link type %u (%s) is not read\n",
+			(unsigned long long)t->kinds[PACKET_LINK_UNKNOWN], t->link_unknown,
+			capture_link_name(t->link_unknown));
 	say(t->live_lost, "packets that the kernel had no room for");
 	say(t->fragments.given_up, "fragmented IP packets of which parts are missing");
 	say(t->streams.duplicates, "packets captured twice, counted once");
 	say(t->streams.translated,
 	    "conversations seen again with translated addresses, counted once");
 	say(t->conns.lost_bytes, "bytes of Kafka conversations are not in the capture");
+	say(t->conns.lost_messages, "messages lack some of them");
 	say(t->conflicts, "packets sent again with other bytes; the first ones were taken");
 	say(t->conns.not_kept, "messages longer than the memory allows; --memory SIZE allows more");
 	say(t->conns.squeezed,
@@ -673,7 +713,13 @@ static void sum_up(const struct job *job)
 	say(job->room.refused,
 	    "times memory had no room for one more name, row, group, fetch session "
 	    "or place in the slice; --memory SIZE allows more");
-	say(t->conns.tls, "conversations in TLS, which is not decrypted");
+	if (t->conns.tls)
+		fprintf(stderr,
+			"ktrial decode: %llu conversations in TLS, which is not decrypted: %llu "
+			"bytes asked, %llu answered, %llu round trips\n",
+			(unsigned long long)t->conns.tls, (unsigned long long)t->conns.tls_asked,
+			(unsigned long long)t->conns.tls_answered,
+			(unsigned long long)t->conns.tls_round_trips);
 	say(t->secrets, "blocks of keys, skipped");
 	say(job->unresolved,
 	    job->learned ? "exchanges with a topic id that nothing in the capture names; "

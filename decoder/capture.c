@@ -6,6 +6,7 @@
  * here; libpcap serves interfaces and filter expressions. */
 #include "decoder/capture.h"
 
+#include "decoder/packet.h"
 #include "decoder/unpack.h"
 
 #include <errno.h>
@@ -484,6 +485,15 @@ void capture_break(struct capture *c)
 {
 	if (c->live)
 		pcap_breakloop(c->live);
+}
+
+const char *capture_link_name(uint16_t link)
+{
+	const char *name = packet_link_name(link);
+
+	if (!name)
+		name = pcap_datalink_val_to_description(link);
+	return name ? name : "not known";
 }
 
 uint64_t capture_lost(struct capture *c)

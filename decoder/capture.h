@@ -60,6 +60,9 @@ int capture_next(struct capture *c, struct capture_item *ret, struct error *e);
 /* Ends a live capture; safe in a signal handler. */
 void capture_break(struct capture *c);
 
+/* What a link type is called: our own word, or libpcap's; "not known" where neither has one. */
+const char *capture_link_name(uint16_t link);
+
 /* Packets that the kernel had no room for (live). */
 uint64_t capture_lost(struct capture *c);
 

@@ -153,6 +153,14 @@ static void on_gap(void *context, struct stream *s, int direction, uint64_t n, e
 	dialog_gap(s->user, direction, n, at);
 }
 
+static void on_conflict(void *context, struct stream *s, int direction, size_t n,
+			const struct stream_at *at)
+{
+	(void)context;
+	if (s->user)
+		dialog_conflict(s->user, direction, n, at);
+}
+
 static void on_close(void *context, struct stream *s, enum stream_end how,
 		     const struct stream_at *at)
 {
@@ -362,7 +370,7 @@ void decode_stop(struct decode *d)
 struct decode *decode_new(const struct decode_options *options, struct event_bus *bus)
 {
 	struct decode *d = calloc(1, sizeof(*d));
-	struct stream_events events = {d, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {d, on_open, on_data, on_gap, on_close, on_conflict};
 	struct stream_limits limits = {0};
 
 	if (!d)

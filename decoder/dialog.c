@@ -9,6 +9,7 @@
 #include "decoder/framer.h"
 #include "decoder/secrets.h"
 #include "decoder/thin.h"
+#include "decoder/tls.h"
 #include "protocol/messages.h"
 #include "protocol/walk.h"
 #include "protocol/wire.h"
@@ -23,13 +24,14 @@
 #define RESPONSE_MAX   ((uint32_t)1 << 30) /* longer ones are not believed */
 #define SASL_TOKEN_MAX ((uint32_t)1 << 20)
 #define SEARCH_MAX     ((uint64_t)8 << 20) /* bytes without a frame: it is not Kafka */
-#define WAITING_MAX    10000		   /* requests of a connection without an answer */
-#define ORPHANS_MAX    3		   /* in a row: then the frames are not believed any more */
-#define CLIENT_ID_MAX  249		   /* believed when searching */
-#define CLIENT_ID_LOOK 64		   /* bytes of it that are looked at */
-#define VERSION_NEWER  64		   /* versions above the newest that are still believed */
-#define OVERTAKEN_MAX  100 /* later requests that got answers: brokers answer in order */
-#define ONE_SIDED      16  /* requests without a packet of the other side: it was not captured */
+#define TLS_SIGNS      4     /* packets that begin like TLS where the beginning is missing */
+#define WAITING_MAX    10000 /* requests of a connection without an answer */
+#define ORPHANS_MAX    3     /* in a row: then the frames are not believed any more */
+#define CLIENT_ID_MAX  249   /* believed when searching */
+#define CLIENT_ID_LOOK 64    /* bytes of it that are looked at */
+#define VERSION_NEWER  64    /* versions above the newest that are still believed */
+#define OVERTAKEN_MAX  100   /* later requests that got answers: brokers answer in order */
+#define ONE_SIDED      16    /* requests without a packet of the other side: it was not captured */
 #define HEAD_ROOM      THIN_HEAD /* of a frame that memory has no room for */
 
 /* A frame as far as it has come. */
@@ -88,7 +90,9 @@ struct dialog {
 	int64_t opened_us;
 	int client; /* direction of requests; -1: not known */
 	bool trusted, opened, gave_up, sasl_raw;
-	uint32_t orphans; /* in a row */
+	struct tls *tls;    /* NULL: it is none */
+	uint32_t tls_signs; /* packets that begin as TLS records do, in a row */
+	uint32_t orphans;   /* in a row */
 	uint64_t frames;
 	char *client_id;       /* of the last request, to know the next one by */
 	int32_t client_id_len; /* -1: null */
@@ -736,16 +740,20 @@ static enum framer_verdict judge_response(struct dialog *c, const uint8_t *data,
 	return c->frames && c->orphans < ORPHANS_MAX ? FRAMER_YES : FRAMER_NO;
 }
 
-static void not_kafka(struct dialog *c, const uint8_t *data, size_t n)
+static void not_kafka(struct dialog *c)
 {
-	bool tls = n >= 2 && (data[0] == 0x16 || data[0] == 0x17) && data[1] == 3;
-
 	c->gave_up = true;
-	if (tls)
-		c->env->totals.tls++;
-	else
-		c->env->totals.other++;
+	c->env->totals.other++;
 	stream_ignore(c->stream);
+}
+
+static void is_tls(struct dialog *c)
+{
+	c->gave_up = true;
+	c->tls = calloc(1, sizeof(*c->tls));
+	if (!c->tls)
+		abort();
+	c->env->totals.tls++;
 }
 
 static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n, bool searching)
@@ -761,9 +769,13 @@ static enum framer_verdict on_judge(void *context, const uint8_t *data, size_t n
 	else
 		verdict = judge_request(c, data, n, searching);
 	/* A server that speaks first is not Kafka's. */
-	if (verdict == FRAMER_NO && !searching && !c->frames && !c->trusted &&
-	    (side->d == c->client || untouched(&c->sides[c->client].framer)))
-		not_kafka(c, data, n);
+	if (verdict != FRAMER_NO || searching || c->frames ||
+	    (side->d != c->client && !untouched(&c->sides[c->client].framer)))
+		return verdict;
+	if (tls_begins(data, n))
+		is_tls(c);
+	else if (!c->trusted)
+		not_kafka(c);
 	return verdict;
 }
 
@@ -960,6 +972,7 @@ static void on_hole(void *context, uint64_t n)
 	struct side *side = context;
 
 	side->seq += (uint32_t)n;
+	side->c->env->totals.lost_messages += !side->part.missing;
 	side->part.missing += n;
 	side->part.seen += n;
 	side->part.broken = true;
@@ -1198,14 +1211,33 @@ void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
 {
 	struct framer *f = &c->sides[direction].framer;
 
+	if (!c->frames && !c->gave_up && f->state == FRAMER_SEARCH) {
+		c->tls_signs = tls_begins(data, n) ? c->tls_signs + 1 : 0;
+		if (c->tls_signs == TLS_SIGNS)
+			is_tls(c);
+	}
 	note_seq(c, direction, n);
-	framer_data(f, data, n, at);
+	if (!c->gave_up)
+		framer_data(f, data, n, at);
+	if (c->tls) /* who asks: the opener, else who was seen first */
+		tls_data(c->tls, direction == (c->client > 0), n, at->time_ns / 1000);
 	if (!c->frames && !c->gave_up && f->lost_seen + f->lost_missing > SEARCH_MAX)
-		not_kafka(c, data, n);
+		not_kafka(c);
+}
+
+void dialog_conflict(struct dialog *c, int direction, size_t n, const struct stream_at *at)
+{
+	if (c->opened)
+		emit_unmatched(c, direction == c->client, n,
+			       "bytes sent again that differ from those that came first, which "
+			       "were taken",
+			       at);
 }
 
 void dialog_gap(struct dialog *c, int direction, uint64_t n, const struct stream_at *at)
 {
+	if (c->tls)
+		return;
 	note_seq(c, direction, n);
 	framer_gap(&c->sides[direction].framer, n, at);
 }
@@ -1249,9 +1281,40 @@ static enum close_how close_how(const struct dialog *c, enum stream_end how)
 	}
 }
 
+static void close_tls(struct dialog *c, const struct stream_at *at)
+{
+	struct event ev = {.kind = EVENT_TLS,
+			   .time_us = at->time_ns / 1000,
+			   .tls = {.asked = c->tls->asked,
+				   .answered = c->tls->answered,
+				   .round_trips = c->tls->round_trips,
+				   .wait_us = c->tls->wait_us,
+				   .wait_max_us = c->tls->wait_max_us}};
+
+	c->info.client = c->stream->ends[c->client > 0];
+	c->info.server = c->stream->ends[c->client <= 0];
+	know_broker(c);
+	ev.tls.conn = c->info;
+	c->env->totals.tls_asked += c->tls->asked;
+	c->env->totals.tls_answered += c->tls->answered;
+	c->env->totals.tls_round_trips += c->tls->round_trips;
+	emit(c, &ev);
+	free(c->tls);
+}
+
+/* Bytes came, but too few to say what they are. */
+static bool stayed_unknown(const struct dialog *c)
+{
+	return !c->opened && !c->gave_up &&
+	       (!untouched(&c->sides[0].framer) || !untouched(&c->sides[1].framer));
+}
+
 void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at *at)
 {
-	if (c->opened || (c->trusted && how != STREAM_END_REFUSED)) {
+	c->env->totals.other += stayed_unknown(c);
+	if (c->tls) {
+		close_tls(c, at);
+	} else if (c->opened || (c->trusted && how != STREAM_END_REFUSED)) {
 		open_conn(c, c->client < 0 ? 0 : c->client);
 		end_side(c, &c->sides[c->client], at);
 		end_side(c, &c->sides[!c->client], at);

@@ -14,8 +14,10 @@
 /* Counts over all conversations, for whoever sums up. */
 struct dialog_totals {
 	uint64_t kafka, tls, other; /* conversations with data, by what they are */
+	uint64_t tls_asked, tls_answered, tls_round_trips; /* see decoder/tls.h */
 	uint64_t requests, responses;
 	uint64_t lost_bytes;	  /* missing from Kafka conversations */
+	uint64_t lost_messages;	  /* that lack some of them */
 	uint64_t unmatched_bytes; /* seen in them, but part of no frame */
 	uint64_t sasl_tokens;	  /* without a Kafka header (after SaslHandshake v0) */
 	uint64_t not_kept;	  /* frames too large for the memory */
@@ -66,6 +68,9 @@ struct dialog *dialog_new(struct dialog_env *env, struct stream *s, const struct
 void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
 		 const struct stream_at *at);
 void dialog_gap(struct dialog *c, int direction, uint64_t n, const struct stream_at *at);
+
+/* n bytes came again with other contents. */
+void dialog_conflict(struct dialog *c, int direction, size_t n, const struct stream_at *at);
 
 /* Tells of requests that stayed without an answer and of the end, and frees c. */
 void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at *at);

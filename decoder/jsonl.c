@@ -249,6 +249,27 @@ static void put_unmatched(struct buf *out, const struct event *ev, enum jsonl_ki
 	buf_byte(out, '\n');
 }
 
+static void put_tls(struct buf *out, const struct event *ev, enum jsonl_kind kind)
+{
+	const struct event_tls *t = &ev->tls;
+	struct json j;
+
+	json_init(&j, out);
+	json_open(&j, '{');
+	put_time(&j, ev->time_us);
+	put_endpoint(&j, kind == JSONL_MESSAGES ? "src" : "client", &t->conn.client);
+	put_endpoint(&j, kind == JSONL_MESSAGES ? "dst" : "server", &t->conn.server);
+	put_conn(&j, &t->conn);
+	json_key_text(&j, kind == JSONL_MESSAGES ? "type" : "state", "tls");
+	json_key_int(&j, "asked", (int64_t)t->asked);
+	json_key_int(&j, "answered", (int64_t)t->answered);
+	json_key_int(&j, "roundTrips", (int64_t)t->round_trips);
+	json_key_int(&j, "waitUs", t->wait_us);
+	json_key_int(&j, "waitMaxUs", t->wait_max_us);
+	json_close(&j, '}');
+	buf_byte(out, '\n');
+}
+
 void jsonl_exchange(struct buf *out, struct exchange *x, const struct summary *s,
 		    enum jsonl_kind kind)
 {
@@ -268,6 +289,8 @@ bool jsonl_event(struct buf *out, const struct event *ev, struct names *names, e
 
 	if (ev->kind == EVENT_UNMATCHED)
 		put_unmatched(out, ev, kind);
+	if (ev->kind == EVENT_TLS)
+		put_tls(out, ev, kind);
 	if (ev->kind != EVENT_EXCHANGE)
 		return false;
 	summarize(ev->exchange, names, &s);

@@ -400,6 +400,6 @@ const char *packet_link_name(uint16_t link)
 	case LINK_IPV6:
 		return "raw IPv6";
 	default:
-		return "link type not known";
+		return NULL;
 	}
 }

@@ -79,7 +79,7 @@ enum packet_kind packet_parse_payload(const uint8_t *data, uint32_t len, struct 
 /* Whether packet_parse knows the link type. */
 bool packet_link_known(uint16_t link);
 
-/* "Ethernet", "Linux cooked v2", ...; "link type not known" for others. */
+/* "Ethernet", "Linux cooked v2", ...; NULL for those that packet_parse does not know. */
 const char *packet_link_name(uint16_t link);
 
 #endif

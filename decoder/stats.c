@@ -50,8 +50,17 @@ struct facts {
 	UT_hash_handle hh;
 };
 
+/* Conversations with one server that are in TLS. */
+struct tls_row {
+	struct endpoint server;
+	uint64_t conns;
+	struct event_tls sum;
+	UT_hash_handle hh;
+};
+
 struct stats {
 	struct stats_options options;
+	struct tls_row *tls;
 	struct room *room;
 	struct row *rows;
 	struct row *others;
@@ -93,6 +102,7 @@ void stats_free(struct stats *st)
 {
 	struct row *r, *next_row;
 	struct facts *f, *next;
+	struct tls_row *t, *next_tls;
 
 	if (!st)
 		return;
@@ -106,6 +116,11 @@ void stats_free(struct stats *st)
 		HASH_DELETE(hh, st->facts, f);
 		room_give(st->room, sizeof(*f) + ROOM_OVERHEAD);
 		free(f);
+	}
+	HASH_ITER (hh, st->tls, t, next_tls) {
+		HASH_DELETE(hh, st->tls, t);
+		room_give(st->room, sizeof(*t) + ROOM_OVERHEAD);
+		free(t);
 	}
 	buf_release(&st->column);
 	free(st);
@@ -171,10 +186,40 @@ void stats_learn(struct stats *st, struct exchange *x)
 	}
 }
 
+static void count_tls(struct stats *st, const struct event_tls *tls)
+{
+	struct endpoint server;
+	struct tls_row *t;
+
+	memset(&server, 0, sizeof(server)); /* it is hashed with its padding */
+	server.family = tls->conn.server.family;
+	server.port = tls->conn.server.port;
+	memcpy(server.addr, tls->conn.server.addr, sizeof(server.addr));
+	HASH_FIND(hh, st->tls, &server, sizeof(server), t);
+	if (!t && !room_take(st->room, sizeof(*t) + ROOM_OVERHEAD))
+		return;
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			abort();
+		memcpy(&t->server, &server, sizeof(server));
+		HASH_ADD(hh, st->tls, server, sizeof(t->server), t);
+	}
+	t->conns++;
+	t->sum.asked += tls->asked;
+	t->sum.answered += tls->answered;
+	t->sum.round_trips += tls->round_trips;
+	t->sum.wait_us += tls->wait_us;
+	if (tls->wait_max_us > t->sum.wait_max_us)
+		t->sum.wait_max_us = tls->wait_max_us;
+}
+
 void stats_event(struct stats *st, const struct event *ev)
 {
 	struct facts *f;
 
+	if (ev->kind == EVENT_TLS)
+		count_tls(st, &ev->tls);
 	if (ev->kind == EVENT_CONN_OPENED)
 		st->conns++;
 	if (ev->kind != EVENT_CONN_CLOSED)
@@ -613,6 +658,37 @@ static void put_head(struct stats *st, struct buf *out, const size_t *widths)
 	buf_printf(out, " |%7s\n", "flight");
 }
 
+static int by_bytes(const struct tls_row *a, const struct tls_row *b)
+{
+	uint64_t x = a->sum.asked + a->sum.answered, y = b->sum.asked + b->sum.answered;
+
+	return (x < y) - (x > y);
+}
+
+/* What can be said of conversations in TLS, by server. */
+static void put_tls(struct stats *st, struct buf *out)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	if (!st->tls)
+		return;
+	HASH_SORT(st->tls, by_bytes);
+	buf_printf(out, "\n%-24s%11s%13s%9s%9s |%8s%8s\n", "TLS, not decrypted", "connections",
+		   "round trips", "asked", "answered", "wait", "max");
+	for (const struct tls_row *t = st->tls; t; t = t->hh.next) {
+		endpoint_text(&t->server, text);
+		buf_printf(out, "%-24s%11llu%13llu ", text, (unsigned long long)t->conns,
+			   (unsigned long long)t->sum.round_trips);
+		put_size(out, t->sum.asked);
+		buf_byte(out, ' ');
+		put_size(out, t->sum.answered);
+		buf_text(out, " |");
+		put_us(out, t->sum.round_trips ? t->sum.wait_us / (int64_t)t->sum.round_trips : 0);
+		put_us(out, t->sum.wait_max_us);
+		buf_byte(out, '\n');
+	}
+}
+
 void stats_write(struct stats *st, struct buf *out)
 {
 	size_t n = HASH_COUNT(st->rows), shown, widths[STATS_KEYS_MAX], i = 0;
@@ -638,5 +714,6 @@ void stats_write(struct stats *st, struct buf *out)
 	buf_printf(out, "%llu exchanges, %llu connections, %.3f s\n",
 		   (unsigned long long)st->exchanges, (unsigned long long)st->conns,
 		   (double)(st->last_us - st->first_us) / 1e6);
+	put_tls(st, out);
 	free(rows);
 }

@@ -156,15 +156,25 @@ static void queue_insert(struct stream_table *t, struct stream *s, struct stream
 	queue_note(t, s);
 }
 
+static void conflict(struct stream_table *t, struct stream *s, struct stream_half *h, size_t len,
+		     const struct stream_at *at)
+{
+	h->counts.conflicts++;
+	if (t->events.on_conflict && !s->ignored)
+		t->events.on_conflict(t->events.context, s, h == &s->half[1], len, at);
+}
+
 /* Bytes that stand in the queue already: the first ones win, but a difference is counted. */
-static void count_overlap(struct stream_half *h, const struct stream_segment *g,
-			  const struct piece *p, uint32_t n)
+static void count_overlap(struct stream_table *t, struct stream *s, struct stream_half *h,
+			  const struct stream_segment *g, const struct piece *p, uint32_t n,
+			  const struct stream_at *at)
 {
 	uint32_t from = p->seq - g->seq, here = n < p->len ? n : p->len;
 
 	if (from < g->len && here > g->len - from)
 		here = g->len - from;
-	h->counts.conflicts += from < g->len && memcmp(p->data, g->data + from, here) != 0;
+	if (from < g->len && memcmp(p->data, g->data + from, here) != 0)
+		conflict(t, s, h, here, at);
 	h->counts.retransmitted += n;
 }
 
@@ -190,7 +200,7 @@ static void queue_add(struct stream_table *t, struct stream *s, struct stream_ha
 		if (ahead(g->seq + g->wire_len, p.seq) > 0) {
 			if (n > p.wire_len)
 				n = p.wire_len;
-			count_overlap(h, g, &p, n);
+			count_overlap(t, s, h, g, &p, n, at);
 			piece_skip(&p, n);
 		}
 		g = g->next;
@@ -573,15 +583,14 @@ static void learn_half(struct stream_half *h, uint32_t first)
 	h->first = h->next = first;
 }
 
-/* Both SYNs were seen. Another conversation that began with the same two numbers, 64 bits that
- * each end drew, is this one before or behind an address translation: one of them is enough. */
-static void note_numbers(struct stream_table *t, struct stream *s)
+/* Where a conversation begins, for us: two numbers that its ends drew, 64 bits. Another one that
+ * begins with the same is this one before or behind an address translation: one of them is enough.
+ */
+static void note_numbers(struct stream_table *t, struct stream *s, uint32_t seq, uint32_t ack)
 {
 	struct stream *other;
 
-	if (s->numbered || s->ignored || !s->half[0].known || !s->half[1].known)
-		return;
-	s->numbers = (uint64_t)s->half[0].first << 32 | s->half[1].first;
+	s->numbers = (uint64_t)seq << 32 | ack;
 	HASH_FIND(hh_numbers, t->numbered, &s->numbers, sizeof(s->numbers), other);
 	if (!other) {
 		HASH_ADD(hh_numbers, t->numbered, numbers, sizeof(s->numbers), s);
@@ -593,7 +602,8 @@ static void note_numbers(struct stream_table *t, struct stream *s)
 }
 
 /* Whether the same packet came just before, from another interface of the capture. */
-static bool is_duplicate(struct stream_half *h, const struct packet *p, const struct stream_at *at)
+static bool is_duplicate(struct stream_table *t, struct stream *s, struct stream_half *h,
+			 const struct packet *p, const struct stream_at *at)
 {
 	struct stream_print print = {.seq = p->seq,
 				     .ack = p->ack,
@@ -626,7 +636,8 @@ static bool is_duplicate(struct stream_half *h, const struct packet *p, const st
 		differs |= q->seq == print.seq && q->len == print.len && q->wire_len == print.len &&
 			   q->wire_len == print.wire_len && q->content != print.content;
 	}
-	h->counts.conflicts += differs;
+	if (differs)
+		conflict(t, s, h, p->len, at);
 	h->prints[h->prints_at++ % STREAM_PRINTS] = print;
 	return false;
 }
@@ -686,6 +697,13 @@ static void reset_packet(struct stream_table *t, struct stream *s, int d, const 
 	close_stream(t, s, refused ? STREAM_END_REFUSED : STREAM_END_RESET, at);
 }
 
+/* Whether this is the first packet of a conversation that is older than the capture. */
+static bool begins_inside(const struct stream *s, const struct packet *p)
+{
+	return s->opener < 0 && !s->numbered && !s->ignored && p->wire_len &&
+	       (p->flags & TCP_ACK) && s->half[0].counts.packets + s->half[1].counts.packets == 1;
+}
+
 static struct piece piece_of(const struct packet *p)
 {
 	return (struct piece){.seq = p->seq + ((p->flags & TCP_SYN) ? 1 : 0),
@@ -708,7 +726,10 @@ static void feed(struct stream_table *t, struct stream *s, int d, const struct p
 	}
 	if (p->flags & TCP_SYN) {
 		syn_packet(s, d, p);
-		note_numbers(t, s);
+		if (!s->numbered && !s->ignored && s->half[0].known && s->half[1].known)
+			note_numbers(t, s, s->half[0].first, s->half[1].first);
+	} else if (begins_inside(s, p)) {
+		note_numbers(t, s, p->seq, p->ack);
 	}
 	if (s->ignored)
 		piece.wire_len = 0;
@@ -741,7 +762,7 @@ uint64_t stream_feed(struct stream_table *t, const struct packet *p, const struc
 		*ret_direction = d;
 	if (!s)
 		return 0;
-	if (is_duplicate(&s->half[d], p, at)) {
+	if (is_duplicate(t, s, &s->half[d], p, at)) {
 		t->totals.duplicates++;
 		return s->number;
 	}

@@ -115,7 +115,8 @@ struct stream {
 	struct stream *prev, *next; /* open ones and closed ones, by their last packet */
 	struct stream *queue_prev, *queue_next; /* those with a queue */
 	UT_hash_handle hh;
-	uint64_t numbers; /* both directions' first sequence numbers, once both are known by SYN */
+	uint64_t numbers; /* both directions' first sequence numbers, by SYN or by the first packet
+			   */
 	bool numbered;
 	UT_hash_handle hh_numbers;
 };
@@ -131,6 +132,10 @@ struct stream_events {
 	/* The last call for s; it is freed later, user must go now. */
 	void (*on_close)(void *context, struct stream *s, enum stream_end how,
 			 const struct stream_at *at);
+	/* len bytes that came before came again, and are others; the first ones count. May be NULL.
+	 */
+	void (*on_conflict)(void *context, struct stream *s, int direction, size_t len,
+			    const struct stream_at *at);
 };
 
 struct stream_limits {

@@ -314,11 +314,26 @@ static void put_unmatched(struct buf *out, const struct event_unmatched *u)
 	buf_printf(out, STR_FMT "]", STR_ARG(u->why));
 }
 
+static void put_tls(struct buf *out, const struct event_tls *t)
+{
+	put_ends(out, &t->conn, true);
+	put_int(out, "TLS, not decrypted: asked=", (int64_t)t->asked);
+	put_int(out, " answered=", (int64_t)t->answered);
+	put_int(out, " round-trips=", (int64_t)t->round_trips);
+	if (!t->round_trips)
+		return;
+	put_ms(out, " wait=", t->wait_us / (int64_t)t->round_trips);
+	put_ms(out, " longest=", t->wait_max_us);
+}
+
 static void put_other(struct buf *out, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EVENT_UNMATCHED:
 		put_unmatched(out, &ev->unmatched);
+		break;
+	case EVENT_TLS:
+		put_tls(out, &ev->tls);
 		break;
 	case EVENT_RULE:
 		put_rule(out, &ev->rule);

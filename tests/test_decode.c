@@ -512,10 +512,61 @@ TEST(other_protocols_are_counted_and_tls_is_named)
 	b.port = 40001;
 	shake(&b);
 	packet(&b, 0, TCP_ACK, "\x16\x03\x01\x02\0\1\0\1\xfc\3\3 random", 17, 0, false);
-	check(&b, "");
+	packet(&b, 1, TCP_ACK, "\x16\x03\x03\0\x7a", 5, 0, false);
+	packet(&b, 1, TCP_ACK, "more", 4, 0, false);
+	packet(&b, 0, TCP_ACK, "\x17\x03\x03\0\x7a", 5, 0, false);
+	packet(&b, 1, TCP_ACK, "\x17\x03\x03\0\x7a", 5, 0, false);
+	check(&b, "13 10.0.0.1:40001 > 10.0.0.2:19092 TLS, not decrypted: asked=22 answered=14 "
+		  "round-trips=2 wait=1.000ms longest=1.000ms\n");
 	CHECK_EQ(decode_totals(b.decode)->conns.tls, 1);
+	CHECK_EQ(decode_totals(b.decode)->conns.tls_asked, 22);
+	CHECK_EQ(decode_totals(b.decode)->conns.tls_answered, 14);
+	CHECK_EQ(decode_totals(b.decode)->conns.tls_round_trips, 2);
 	CHECK_EQ(decode_totals(b.decode)->conns.other, 1);
 	CHECK_EQ(decode_totals(b.decode)->conns.kafka, 0);
+	release(&b);
+}
+
+TEST(tls_is_known_from_its_middle_and_on_a_port_that_is_said_to_be_kafka)
+{
+	struct decode_options o = {.ports = {19092}, .ports_count = 1};
+	struct bench b;
+
+	begin(&b, VERBOSE);
+	for (int i = 0; i < 8; i++)
+		packet(&b, i % 2, TCP_ACK, "\x17\x03\x03\0\x7a", 5, 0, false);
+	end(&b);
+	CHECK_EQ(decode_totals(b.decode)->conns.tls, 1);
+	CHECK_EQ(decode_totals(b.decode)->conns.other, 0);
+	release(&b);
+
+	begin_with(&b, LINES, &o);
+	shake(&b);
+	packet(&b, 0, TCP_ACK, "\x16\x03\x01\x02\0\1\0\1\xfc\3\3 random", 17, 0, false);
+	check(&b, "");
+	CHECK_EQ(decode_totals(b.decode)->conns.tls, 1);
+	release(&b);
+}
+
+TEST(what_is_sent_again_with_other_bytes_is_told_where_it_stands)
+{
+	struct bench b;
+	struct buf ask, answer;
+
+	begin(&b, LINES);
+	shake(&b);
+	heartbeat(&ask, &answer, 1, 0);
+	send(&b, 0, &ask);
+	b.seq[0] -= (uint32_t)ask.len;
+	ask.data[ask.len - 1] ^= 1;
+	send(&b, 0, &ask);
+	send(&b, 1, &answer);
+	check(&b, "5 > unmatched size=32 [bytes sent again that differ from those that came "
+		  "first, which were taken]\n"
+		  "4 > Heartbeat v1 request #1 client=tester group=g member=m\\x201 size=28\n"
+		  "6 < Heartbeat v1 response #1 latency=2.000ms group=g resent=32 size=10\n");
+	buf_release(&ask);
+	buf_release(&answer);
 	release(&b);
 }
 

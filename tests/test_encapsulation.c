@@ -354,7 +354,7 @@ struct table {
 
 static void begin(struct table *k)
 {
-	struct stream_events events = {&k->heard, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {&k->heard, on_open, on_data, on_gap, on_close, NULL};
 
 	*k = (struct table){0};
 	buf_init(&k->heard.text, 1 << 16);
@@ -414,12 +414,19 @@ TEST(a_conversation_behind_an_address_translation_counts_once)
 		tcp(&k, 1, ends[i], TCP_ACK, 901, 109, "answer");
 	CHECK_TEXT(buf_cstr(&k.heard.text), ">question<answer");
 	CHECK_EQ(stream_table_totals(k.t)->translated, 1);
+	/* The same of one that is older than the capture. */
+	for (int i = 0; i < 2; i++)
+		tcp(&k, 1, i ? synth_v4(88, 19092) : synth_v4(6, 9092), TCP_ACK, 5000, 7000, "old");
+	for (int i = 0; i < 2; i++)
+		tcp(&k, 0, i ? synth_v4(88, 19092) : synth_v4(6, 9092), TCP_ACK, 7000, 5003, "er");
+	CHECK_TEXT(buf_cstr(&k.heard.text), ">question<answer>old<er");
+	CHECK_EQ(stream_table_totals(k.t)->translated, 2);
 	/* Other numbers: another conversation. */
 	tcp(&k, 0, synth_v4(3, 9092), TCP_SYN, 100, 0, "");
 	tcp(&k, 1, synth_v4(3, 9092), TCP_SYN | TCP_ACK, 901, 101, "");
 	tcp(&k, 0, synth_v4(3, 9092), TCP_ACK, 101, 902, "more");
-	CHECK_TEXT(buf_cstr(&k.heard.text), ">question<answer>more");
-	CHECK_EQ(stream_table_totals(k.t)->translated, 1);
+	CHECK_TEXT(buf_cstr(&k.heard.text), ">question<answer>old<er>more");
+	CHECK_EQ(stream_table_totals(k.t)->translated, 2);
 	stream_table_free(k.t);
 	buf_release(&k.heard.text);
 }

@@ -339,7 +339,7 @@ TEST(a_frame_of_many_megabytes_is_cut_into_segments_and_comes_back_whole)
 	struct event_conn c = conn_of(1, 6, 40000);
 	struct iovec iov[3] = {{big, 70000}, {big + 70000, 0}, {big + 70000, size - 70000}};
 	struct echo echo = {.want = big};
-	struct stream_events events = {&echo, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {&echo, on_open, on_data, on_gap, on_close, NULL};
 	struct stream_table *t = stream_table_new(&events, NULL);
 	struct capture_item item;
 	struct capture *cap;

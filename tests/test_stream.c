@@ -69,7 +69,7 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 
 static void start(struct heard *h, const struct stream_limits *limits)
 {
-	struct stream_events events = {h, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {h, on_open, on_data, on_gap, on_close, NULL};
 
 	*h = (struct heard){0};
 	buf_init(&h->text[0], 1 << 24);
@@ -589,7 +589,7 @@ static void make_run(struct run *r, struct rand *rnd, bool lossy, int jitter, bo
 static void feed_run(struct run *r)
 {
 	struct endpoint ends[2] = {synth_v4(1, 1), synth_v4(2, 2)};
-	struct stream_events events = {r, run_open, run_data, run_gap, run_close};
+	struct stream_events events = {r, run_open, run_data, run_gap, run_close, NULL};
 	struct stream_table *t = stream_table_new(&events, NULL);
 	struct stream_at at = {0, 0};
 

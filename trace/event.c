@@ -137,8 +137,8 @@ void event_emit(const struct event_bus *bus, const struct event *ev)
 const char *event_kind_name(enum event_kind kind)
 {
 	static const char *const names[] = {
-		"conn-opened", "conn-closed", "conn-refused", "exchange", "unmatched",
-		"rule",	       "log",	      "cluster",      "report",	  "mark"};
+		"conn-opened", "conn-closed", "conn-refused", "exchange", "unmatched", "rule",
+		"log",	       "cluster",     "report",	      "mark",	  "tls"};
 
 	return names[kind];
 }

@@ -32,6 +32,7 @@ enum event_kind {
 	EVENT_CLUSTER,
 	EVENT_REPORT,
 	EVENT_MARK,
+	EVENT_TLS, /* a conversation in TLS has ended */
 };
 
 enum close_how {
@@ -113,6 +114,14 @@ struct event_unmatched {
 	struct str why;
 };
 
+/* What shows of a conversation that is not decrypted. */
+struct event_tls {
+	struct event_conn conn;
+	uint64_t asked, answered,
+		round_trips;	      /* bytes each way; answers that followed on questions */
+	int64_t wait_us, wait_max_us; /* for those answers: all together, the longest */
+};
+
 struct event_rule {
 	struct str name, text; /* of the rule */
 	struct str what;       /* "fired", "held", "released" */
@@ -156,6 +165,7 @@ struct event {
 		struct event_conn conn;
 		struct exchange *exchange;
 		struct event_unmatched unmatched;
+		struct event_tls tls;
 		struct event_rule rule;
 		struct event_log log;
 		struct event_cluster cluster;

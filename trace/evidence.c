@@ -471,7 +471,7 @@ static void on_event(void *context, const struct event *event)
 	bool is_conn = event->kind == EVENT_CONN_OPENED || event->kind == EVENT_CONN_REFUSED;
 
 	if (ev->error.code || event->kind == EVENT_EXCHANGE || event->kind == EVENT_UNMATCHED ||
-	    (is_conn && !has_ends(&event->conn)))
+	    event->kind == EVENT_TLS || (is_conn && !has_ends(&event->conn)))
 		return;
 	if (event->kind == EVENT_CONN_CLOSED) {
 		conn_closed(ev, event);

@@ -65,7 +65,7 @@ static void on_close(void *context, struct stream *s, enum stream_end how,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen seen = {0};
-	struct stream_events events = {&seen, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {&seen, on_open, on_data, on_gap, on_close, NULL};
 	struct stream_limits limits = {.memory_max = 8192, .queue_max = 2048, .streams_max = 4};
 	struct stream_table *t;
 	struct capture_item item;

@@ -110,7 +110,7 @@ static void send(struct stream_table *t, const uint8_t op[4], uint32_t seq[2], s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct heard h = {0};
-	struct stream_events events = {&h, on_open, on_data, on_gap, on_close};
+	struct stream_events events = {&h, on_open, on_data, on_gap, on_close, NULL};
 	struct stream_limits limits = {.memory_max = 16384, .queue_max = 8192, .streams_max = 2};
 	struct stream_table *t = stream_table_new(&events, &limits);
 	struct stream_at at = {1, 0};

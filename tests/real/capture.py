@@ -23,9 +23,11 @@ class Capture:
 
     def tcp(self, src, dst, data, flags=0x18):
         key = (src, dst)
-        seq = self.seq.setdefault(key, 1000)
+        for end in (key, (dst, src)):  # each direction from a number of its own: equal ones make one conversation, seen behind translated addresses
+            self.seq.setdefault(end, 1000 + 1000003 * len(self.seq))
+        seq = self.seq[key]
         self.seq[key] = seq + len(data) + (flags & 3 != 0)
-        segment = struct.pack(">HHIIBBHHH", src[1], dst[1], seq, self.seq.get((dst, src), 1000), 0x50, flags, 65535, 0, 0) + data
+        segment = struct.pack(">HHIIBBHHH", src[1], dst[1], seq, self.seq[dst, src], 0x50, flags, 65535, 0, 0) + data
         self.packets.append(struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0, 64, 6, 0, socket.inet_aton(src[0]),
                                         socket.inet_aton(dst[0])) + segment)
 
