@@ -144,6 +144,10 @@ bool play_awaited(struct playback *p, const struct session_exchange *x, int64_t 
 
 enum outcome play_outcome(const struct session_exchange *x);
 
+/* Whether a client can ask it of this recording: the request is there, what it came to is known,
+ * and it is none that brokers send to each other. */
+bool play_is_asked(const struct session_exchange *x);
+
 /* Something of the exchange was given. Where its connection ended, what was lost with it, too. */
 void play_touch(struct playback *p, const struct session_exchange *x);
 

@@ -114,6 +114,7 @@ static void load_exchange(struct playback *p, struct fetch_views *views,
 			  const struct session_exchange *x)
 {
 	const struct fetch_response *r = x->response_body;
+	uint64_t before = p->totals.parts;
 	struct fetch_view *view;
 	struct fetch_view_part part;
 
@@ -130,6 +131,8 @@ static void load_exchange(struct playback *p, struct fetch_views *views,
 		if (part.offset >= 0)
 			add_reading(p, x, &part);
 	}
+	if (p->totals.parts == before)
+		p->touched[x->index] = true; /* it said nothing that could be asked for */
 	if (r && r->session_id && view->full && view->wants)
 		fetch_views_open(views, peer_of(x->conn), r->session_id);
 }
@@ -152,8 +155,7 @@ void play_fetch_load(struct playback *p)
 	for (size_t i = 0; i < s->exchanges_count; i++) {
 		const struct session_exchange *x = s->exchanges[i];
 
-		if (x->header.api_key == API_FETCH && x->request_body &&
-		    play_outcome(x) != OUTCOME_UNKNOWN)
+		if (x->header.api_key == API_FETCH && play_is_asked(x))
 			load_exchange(p, views, x);
 	}
 	HASH_ITER (hh, p->places, place, next)
@@ -719,6 +721,7 @@ static void fill(struct fetch *f, const struct piece *piece, answered_partition 
 	ret->partition_index = piece->part->partition;
 	if (piece->found != FOUND_READING) {
 		end = log_end(piece->place);
+		end = end < 0 ? piece->part->offset : end;
 		ret->error_code = 0;
 		ret->preferred_read_replica = -1;
 		ret->high_watermark = ret->high_watermark > 0 ? ret->high_watermark : end;
@@ -762,11 +765,9 @@ static struct fetch_response_responses *topic_of(struct fetch *f, struct fetch_r
 	return t->partitions ? t : NULL;
 }
 
-static void take_piece(struct playback *p, struct piece *piece, const answered_partition *a)
+/* A recorded answer counts as given also where a session need not be told of it. */
+static void take_piece(struct playback *p, struct piece *piece)
 {
-	piece->part->told = true;
-	piece->part->told_end = a->high_watermark;
-	piece->part->told_start = a->log_start_offset;
 	if (piece->found != FOUND_READING)
 		return;
 	if (piece->reading->given++)
@@ -864,13 +865,16 @@ static void answer(struct fetch *f, struct fetch_view *view, struct piece *piece
 	r->session_id = view->id;
 	for (size_t i = 0; i < view->count; i++) {
 		fill(f, &pieces[i], &a);
+		take_piece(f->p, &pieces[i]);
 		if (!is_told(view, &pieces[i], &a))
 			continue;
 		t = topic_of(f, r, pieces[i].part, view->count - i);
 		if (!t)
 			return;
 		t->partitions[t->partitions_count++] = a;
-		take_piece(f->p, &pieces[i], &a);
+		pieces[i].part->told = true;
+		pieces[i].part->told_end = a.high_watermark;
+		pieces[i].part->told_start = a.log_start_offset;
 	}
 	if (view->full && view->wants)
 		open_session(f, pieces, view->count, r);
@@ -966,6 +970,15 @@ static void decide(struct fetch *f, struct fetch_view *view, struct piece *piece
 	answer(f, view, pieces, ret);
 }
 
+/* A partition that the recording only tells of is one where nothing happened. */
+static struct place *place_of(struct playback *p, const struct fetch_view_part *part)
+{
+	bool told = part->topic.data &&
+		    seen_partition(p->config.seen, part->topic, part->partition) != NULL;
+
+	return play_place(p, part->topic, part->partition, told);
+}
+
 void play_fetch(struct playback *p, const struct playback_request *q, struct instant now,
 		struct playback_answer *ret)
 {
@@ -992,7 +1005,7 @@ void play_fetch(struct playback *p, const struct playback_request *q, struct ins
 
 		pieces[i].part = part;
 		if (!part->place)
-			part->place = play_place(p, part->topic, part->partition, false);
+			part->place = place_of(p, part);
 		pieces[i].place = part->place;
 		find_piece(&f, &pieces[i]);
 		if (pieces[i].found >= FOUND_UNKNOWN) {

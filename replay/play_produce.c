@@ -191,8 +191,7 @@ void play_produce_load(struct playback *p)
 	for (size_t i = 0; i < s->exchanges_count; i++) {
 		const struct session_exchange *x = s->exchanges[i];
 
-		if (x->header.api_key == API_PRODUCE && x->request_body &&
-		    play_outcome(x) != OUTCOME_UNKNOWN)
+		if (x->header.api_key == API_PRODUCE && play_is_asked(x))
 			load_exchange(p, x);
 	}
 	HASH_ITER (hh, p->places, place, next)

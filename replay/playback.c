@@ -121,6 +121,12 @@ enum outcome play_outcome(const struct session_exchange *x)
 	return x->conn->how == CLOSE_RESET_BY_BROKER ? OUTCOME_RESET : OUTCOME_UNKNOWN;
 }
 
+bool play_is_asked(const struct session_exchange *x)
+{
+	return x->request_body && play_outcome(x) != OUTCOME_UNKNOWN &&
+	       !nature_of(x->header.api_key, x->header.api_version, x->request_body).internal;
+}
+
 /* ---- names ---- */
 
 bool play_name_known(struct name_entry *names, struct str name)
@@ -237,7 +243,7 @@ static void index_exchange(struct playback *p, const struct session_exchange *x)
 			      .side = SIDE_RECORDED};
 	struct parts *parts;
 
-	if (!x->request_body || play_outcome(x) == OUTCOME_UNKNOWN)
+	if (!play_is_asked(x))
 		return;
 	p->apis[x->header.api_key] = true;
 	add_word(p, x);
@@ -490,6 +496,23 @@ static int cost_of_place(const struct choosing *c, const struct session_exchange
 	return cost;
 }
 
+/* A nullable struct of the answer that is there: an assignment. */
+static bool brings_something(const struct holder *answered)
+{
+	const void *at;
+
+	for (uint16_t i = 0; i < answered->schema->field_count; i++) {
+		const struct schema_field *f = &answered->schema->fields[i];
+
+		if (!f->pointer || f->array || !field_in(f, answered->version))
+			continue;
+		memcpy(&at, (const uint8_t *)answered->msg + f->offset, sizeof(at));
+		if (at && at != f->child->defaults)
+			return true;
+	}
+	return false;
+}
+
 /* Whether an answer to a heartbeat says more than that all is well. */
 static bool is_news(const struct session_exchange *x)
 {
@@ -503,9 +526,18 @@ static bool is_news(const struct session_exchange *x)
 
 	if (!x->response_body)
 		return false;
-	if (answer_errors(x->header.api_key, x->response_version, x->response_body).count)
+	if (answer_errors(x->header.api_key, x->response_version, x->response_body).count ||
+	    brings_something(&answered))
 		return true;
 	return before && after && leaf_int(f, before) != leaf_int(g, after);
+}
+
+static bool names_member(const struct session_exchange *x)
+{
+	struct holder in = {message_of_api(x->header.api_key, MESSAGE_RESPONSE)->schema,
+			    x->response_body, x->response_version, NULL};
+
+	return x->response_body && holder_value(&in, ROLE_MEMBER, NULL);
 }
 
 /* What changed a group has to happen live before its members hear of it. */
@@ -534,7 +566,7 @@ static int cost_of(const struct choosing *c, const struct candidate *k, const st
 	if ((k->given && !c->repeats) || (!k->given && is_early(c, k->x)))
 		return UNFIT;
 	compare_parts(&l, k->part, live);
-	if (l.unfit || (c->beats && l.stranger && is_news(k->x)))
+	if (l.unfit || (c->beats && l.stranger && (is_news(k->x) || names_member(k->x))))
 		return UNFIT; /* what one member heard is not for others */
 	return -(l.cost + cost_of_place(c, k->x) + (k->given ? AGAIN_COSTS : 0));
 }
@@ -1018,7 +1050,7 @@ void playback_totals(const struct playback *p, struct playback_totals *ret,
 	for (size_t i = 0; i < s->exchanges_count; i++) {
 		const struct session_exchange *x = s->exchanges[i];
 
-		if (p->touched[i] || !x->request_body || play_outcome(x) == OUTCOME_UNKNOWN)
+		if (p->touched[i] || !play_is_asked(x))
 			continue;
 		ret->untouched++;
 		if (by_api)

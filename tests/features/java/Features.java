@@ -59,7 +59,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /** What Java's clients can do against the cluster at BOOTSTRAP; prints `ok|FAIL|n/a FEATURE detail` lines. */
 public final class Features {
 	private static final int LIMIT_S = 45;
-	private static final int AT_ONCE = 5;
+	private static final String TAG = System.getenv("FEATURES_TAG"), CHOSEN = System.getenv("FEATURES");
+	private static final int AT_ONCE = TAG == null ? 5 : 1;
+	private static int count;
 	private static final List<String> VALUES = IntStream.range(0, 20).mapToObj(i -> "value " + i).toList();
 	private static String bootstrap;
 	private static Admin admin;
@@ -105,6 +107,8 @@ public final class Features {
 	}
 
 	private static String unique(String name) {
+		if (TAG != null) // of a session that is played again; see feature.py
+			return name + "-" + TAG + "-" + ++count;
 		return name + "-" + UUID.randomUUID().toString().substring(0, 8);
 	}
 
@@ -674,6 +678,8 @@ public final class Features {
 		all.put("quorum", Features::quorum);
 		all.put("hanging-txn", Features::hanging);
 		all.put("replicas", Features::replicas);
+		if (CHOSEN != null)
+			all.keySet().retainAll(List.of(CHOSEN.split(",")));
 		return all;
 	}
 

@@ -4,12 +4,14 @@ const assert = require('assert')
 const crypto = require('crypto')
 
 const LIMIT_MS = 45000
-const AT_ONCE = 6
+const TAG = process.env.FEATURES_TAG
+const AT_ONCE = TAG ? 1 : 6
+let count = 0
 const started = Date.now()
 
 class NotAvailable extends Error {}
 
-const unique = (name) => `${name}-${crypto.randomBytes(4).toString('hex')}`
+const unique = (name) => `${name}-${TAG ? `${TAG}-${++count}` : crypto.randomBytes(4).toString('hex')}`
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function until(what, condition, seconds = 20) {
@@ -50,8 +52,9 @@ async function one(name, feature, waiting) {
 
 // Runs {name: async function} and ends the process: 0, or 1 when one failed.
 async function main(features) {
-	const waiting = new Set(Object.keys(features))
-	const queue = Object.entries(features)
+	const chosen = process.env.FEATURES
+	const queue = Object.entries(features).filter(([name]) => !chosen || chosen.split(',').includes(name))
+	const waiting = new Set(queue.map(([name]) => name))
 	let failed = false
 	setTimeout(() => {
 		for (const name of waiting) say('FAIL', name, `no end within ${LIMIT_MS / 1000} s`)

@@ -4,8 +4,12 @@
 
 A feature is a function that returns a detail, raises NotAvailable when its client can't do it, and
 anything else when it did not come out as it should. What has not ended after LIMIT_S has failed.
+
+For a session that is played again, FEATURES_TAG in the environment runs them one after the other, with names that are the same each
+time (behind each stands the tag and a count), and FEATURES names those to run, with commas between them.
 """
 import concurrent.futures
+import itertools
 import os
 import secrets
 import sys
@@ -13,7 +17,9 @@ import time
 import traceback
 
 LIMIT_S = 45
-AT_ONCE = 4
+TAG = os.environ.get("FEATURES_TAG")
+AT_ONCE = 1 if TAG else 4
+count = itertools.count(1)
 START = time.monotonic()
 
 
@@ -29,7 +35,7 @@ def bootstrap():
 
 def unique(name):
     """A name that no other run uses."""
-    return f"{name}-{secrets.token_hex(4)}"
+    return f"{name}-{TAG}-{next(count)}" if TAG else f"{name}-{secrets.token_hex(4)}"
 
 
 def until(what, condition, seconds=20):
@@ -75,6 +81,8 @@ def outcome(function):
 
 def main(features):
     """Runs {name: function} and ends the process: 0, or 1 when one failed."""
+    chosen = os.environ.get("FEATURES")
+    features = {n: f for n, f in features.items() if not chosen or n in chosen.split(",")}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         running = {pool.submit(outcome, function): name for name, function in features.items()}
         failed = report(running)
