@@ -21,6 +21,7 @@
 
 #define AGAIN_FIRST_US 10000 /* pause before a question is asked again; doubles */
 #define AGAIN_MAX_US   250000
+#define TOPICS_US      500000 /* so long a coordinator may not know of a change of topics */
 #define REBALANCE_MIN_US                                                                          \
 	2000		       /* between words of two members of a group, so that they are heard \
 				*/
@@ -55,6 +56,7 @@ struct job {
 	int16_t version;
 	int16_t tries;
 	bool under_way, decided;
+	bool owed;	    /* only an assignment differs, which may yet be told */
 	bool session_asked; /* a new fetch session was asked for; this is its id: */
 	int32_t session;
 	int64_t sent_us, until_us, wait_us;
@@ -62,7 +64,7 @@ struct job {
 	struct shared *answer;
 	struct differences differences;
 	struct buf frame; /* as it went, for the bus */
-	struct job *next; /* of the pool */
+	struct job *next; /* of the pool, or of those that are owed something */
 };
 
 /* The next epoch of a live fetch session. */
@@ -95,11 +97,13 @@ struct player {
 	struct line **lines; /* by recorded connection */
 	struct line *dirty;
 	struct epoch *epochs;
-	size_t at;	       /* the next step */
-	int64_t start_us;      /* mono */
-	int in_vain;	       /* answers that were waited for and differ */
-	struct spoken *spoken; /* by group */
+	size_t at;			   /* the next step */
+	int64_t start_us;		   /* mono */
+	int in_vain;			   /* answers that were waited for and differ */
+	struct spoken *spoken;		   /* by group */
+	int64_t topics_us, topics_live_us; /* when topics last changed, recorded and live */
 	struct loop_timer pause, patience;
+	struct job *owed;
 	struct job *pool;
 	int32_t pool_count;
 	struct gather gather;
@@ -424,6 +428,21 @@ static void note_session(struct job *j, const struct fetch_response *r)
 	}
 }
 
+/* A member goes on with the epoch that it came to, whatever the recording calls it. */
+static void number_heartbeat(struct job *j)
+{
+	struct consumer_group_heartbeat_request *consumer = j->live_body;
+	struct share_group_heartbeat_request *share = j->live_body;
+	int32_t epoch = assigned_epoch(j->p->assigned, j->x);
+
+	if (j->x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT && consumer->member_epoch > 0 &&
+	    epoch > 0)
+		consumer->member_epoch = epoch;
+	else if (j->x->header.api_key == API_SHARE_GROUP_HEARTBEAT && share->member_epoch > 0 &&
+		 epoch > 0)
+		share->member_epoch = epoch;
+}
+
 /* A wait for records that did not come is of no use where nobody looks at the clock. */
 static void shorten_fetch(const struct job *j, struct fetch_request *r)
 {
@@ -544,6 +563,7 @@ static void send(struct job *j)
 		shorten_fetch(j, j->live_body);
 		number_fetch(j, j->live_body, node->id);
 	}
+	number_heartbeat(j);
 	if (!to_version(j, node, &e) || !write_frame(j, &e)) {
 		error_text(&e, text, sizeof(text));
 		decide(j, REPLAY_LEFT_OUT,
@@ -788,20 +808,61 @@ static bool is_later_answer(struct job *j, int version, void *body)
 }
 
 /* What a member is to read may be told in another answer than it was. */
-static void pass_over_assignment(struct job *j, int version, const void *body,
-				 struct differences *found)
+static bool is_about_assignment(const struct difference *d)
+{
+	static const char name[] = "GroupHeartbeat.assignment";
+
+	return memmem(d->name.data, (size_t)d->name.len, name, sizeof(name) - 1) != NULL;
+}
+
+static void pass_over_assignment(struct job *j, struct differences *found)
 {
 	int32_t kept = 0;
 
-	assigned_take(j->p->assigned, j->x, version, body);
 	for (int32_t i = 0; i < found->count; i++) {
 		const struct difference *d = &found->items[i];
 
-		if (!memmem(d->name.data, (size_t)d->name.len, "GroupHeartbeat.assignment", 25) ||
-		    !assigned_agrees(j->p->assigned, j->x))
+		if (!is_about_assignment(d) || !assigned_agrees(j->p->assigned, j->x))
 			found->items[kept++] = *d;
 	}
 	found->count = kept;
+}
+
+/* Answers that were owed an assignment and have it by now; all of them at the end. */
+static void settle_owed(struct player *p, bool over)
+{
+	struct job **at = &p->owed, *j;
+
+	while ((j = *at)) {
+		bool told = assigned_agrees(p->assigned, j->x);
+
+		if (!told && !over) {
+			at = &j->next;
+			continue;
+		}
+		*at = j->next;
+		decide(j, told ? REPLAY_EQUAL : REPLAY_DIFFERING, NULL);
+	}
+}
+
+static void take_assignment(struct job *j, int version, const void *body)
+{
+	if (!nature_of(j->x->header.api_key, j->version, j->live_body).rebalance)
+		return;
+	assigned_take(j->p->assigned, j->x, version, body);
+	settle_owed(j->p, false);
+}
+
+/* Leaves it open what becomes of an answer that lacks no more than an assignment. */
+static bool is_owed(struct job *j)
+{
+	for (int32_t i = 0; i < j->differences.count; i++)
+		if (!is_about_assignment(&j->differences.items[i]))
+			return false;
+	j->owed = true;
+	j->next = j->p->owed;
+	j->p->owed = j;
+	return true;
 }
 
 /* Of an answer that was not learned from when it was compared. */
@@ -820,7 +881,8 @@ static void conclude(struct job *j, int version, void *body)
 {
 	j->p->in_vain += j->until_us != 0;
 	learn_from(j, version, body);
-	decide(j, REPLAY_DIFFERING, NULL);
+	if (!is_owed(j))
+		decide(j, REPLAY_DIFFERING, NULL);
 }
 
 static void judge(struct job *j, int version, void *body)
@@ -835,7 +897,8 @@ static void judge(struct job *j, int version, void *body)
 	}
 	if (x->header.api_key == API_FETCH && j->tries > 1)
 		keep_common(&j->differences, &last);
-	pass_over_assignment(j, version, body, &last);
+	take_assignment(j, version, body);
+	pass_over_assignment(j, &last);
 	if (n > 0 && last.count == 0)
 		learn_from(j, version, body);
 	j->differences = last;
@@ -951,18 +1014,46 @@ static void note_spoken(struct player *p, const struct course_step *step)
 	s->live_us = clock_now().mono_us;
 }
 
+/* Coordinators hear of new topics some time after those who made them: a member that joins must not
+ * come sooner after than it did. */
+static int64_t topics_known_us(const struct player *p, const struct course_step *step)
+{
+	const struct session_exchange *x = step->exchange;
+	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
+	int64_t gap_us = step->time_us - p->topics_us;
+
+	if (!p->topics_us || !n.rebalance || n.question ||
+	    x->header.api_key < API_CONSUMER_GROUP_HEARTBEAT)
+		return 0;
+	return p->topics_live_us + (gap_us < TOPICS_US ? gap_us : TOPICS_US);
+}
+
+static void note_topics(struct player *p, const struct course_step *step)
+{
+	int16_t key = step->exchange->header.api_key;
+
+	if (key != API_CREATE_TOPICS && key != API_CREATE_PARTITIONS && key != API_DELETE_TOPICS)
+		return;
+	p->topics_us = step->time_us;
+	p->topics_live_us = clock_now().mono_us;
+}
+
 /* When a step may be taken; 0: now. */
 static int64_t due_us(struct player *p, const struct course_step *s)
 {
-	int64_t due_us = 0, turn;
+	int64_t due_us = 0, turn, topics;
 
 	if (s->kind == COURSE_ANSWER)
 		return 0;
 	if (p->o->speed > 0)
 		due_us = p->start_us +
 			 (int64_t)((double)(s->time_us - p->o->session->first_us) / p->o->speed);
-	turn = s->kind == COURSE_SEND ? turn_us(p, s) : 0;
-	return turn > due_us ? turn : due_us;
+	if (s->kind != COURSE_SEND)
+		return due_us;
+	turn = turn_us(p, s);
+	topics = topics_known_us(p, s);
+	due_us = turn > due_us ? turn : due_us;
+	return topics > due_us ? topics : due_us;
 }
 
 static void send_step(struct player *p, const struct course_step *s)
@@ -990,13 +1081,14 @@ static bool step(struct player *p)
 		break;
 	case COURSE_ANSWER:
 		j = p->jobs[s->exchange->index];
-		if (j && !j->decided) {
+		if (j && !j->decided && !j->owed) {
 			flush(p);
 			loop_timer_set(&p->patience, j->sent_us + REPLAY_ANSWER_US +
 							     (s->exchange->response_us -
 							      s->exchange->request_first_us));
 			return false;
 		}
+		note_topics(p, s);
 		break;
 	case COURSE_CLOSE:
 		close_lines(p, s->conn);
@@ -1009,6 +1101,7 @@ static bool step(struct player *p)
 static void finish(struct player *p)
 {
 	p->over = true;
+	settle_owed(p, true);
 	loop_timer_clear(&p->pause);
 	loop_timer_clear(&p->patience);
 	for (size_t i = 0; i < p->o->session->conns_count; i++)

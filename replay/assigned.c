@@ -11,8 +11,9 @@
 #define TEXT_MAX ((size_t)16 << 20)
 
 struct member {
-	char *id;   /* recorded */
-	char *text; /* its live assignment */
+	char *id;      /* recorded */
+	char *text;    /* its live assignment; NULL: none was told */
+	int32_t epoch; /* live */
 	UT_hash_handle hh;
 };
 
@@ -136,35 +137,89 @@ static struct str member_of(const struct session_exchange *x)
 	return consumer->member_id.len || !answer ? consumer->member_id : answer->member_id;
 }
 
+static struct member *find(const struct assigned *a, struct str id)
+{
+	struct member *m = NULL;
+
+	if (id.len > 0)
+		HASH_FIND(hh, a->members, id.data, (size_t)id.len, m);
+	return m;
+}
+
+static struct member *find_or_add(struct assigned *a, struct str id)
+{
+	struct member *m = find(a, id);
+
+	if (m || id.len <= 0)
+		return m;
+	m = calloc(1, sizeof(*m));
+	if (m)
+		m->id = strndup(id.data, (size_t)id.len);
+	if (!m || !m->id)
+		abort();
+	HASH_ADD_KEYPTR(hh, a->members, m->id, (size_t)id.len, m);
+	return m;
+}
+
+static int32_t epoch_of(int api_key, const void *response)
+{
+	const struct consumer_group_heartbeat_response *consumer = response;
+	const struct share_group_heartbeat_response *share = response;
+
+	if (api_key == API_SHARE_GROUP_HEARTBEAT)
+		return share->error_code ? 0 : share->member_epoch;
+	return consumer->error_code ? 0 : consumer->member_epoch;
+}
+
 void assigned_take(struct assigned *a, const struct session_exchange *x, int version,
 		   const void *live)
 {
-	struct str id = member_of(x);
-	char *text = id.len > 0 ? text_of(a, SIDE_LIVE, x->header.api_key, version, live) : NULL;
-	struct member *m;
+	struct member *m = find_or_add(a, member_of(x));
+	char *text;
 
+	if (!m)
+		return;
+	if (epoch_of(x->header.api_key, live) > 0)
+		m->epoch = epoch_of(x->header.api_key, live);
+	text = text_of(a, SIDE_LIVE, x->header.api_key, version, live);
 	if (!text)
 		return;
-	HASH_FIND(hh, a->members, id.data, (size_t)id.len, m);
-	if (!m) {
-		m = calloc(1, sizeof(*m));
-		if (m)
-			m->id = strndup(id.data, (size_t)id.len);
-		if (!m || !m->id)
-			abort();
-		HASH_ADD_KEYPTR(hh, a->members, m->id, (size_t)id.len, m);
-	}
 	free(m->text);
 	m->text = text;
 }
 
-static bool is_text(struct assigned *a, const struct session_exchange *x, const char *text,
-		    bool *ret_there)
+int32_t assigned_epoch(const struct assigned *a, const struct session_exchange *x)
 {
-	char *recorded = recorded_text(a, x);
+	struct member *m = find(a, member_of(x));
+
+	return m ? m->epoch : 0;
+}
+
+/* The next exchange from an index on, or downwards to it, that told the member an assignment. */
+static const struct session_exchange *telling(struct assigned *a, struct str id, size_t from,
+					      bool down)
+{
+	const struct session *s = a->session;
+
+	for (size_t i = from; i < s->exchanges_count; i += down ? SIZE_MAX : 1) {
+		const struct session_exchange *x = s->exchanges[i];
+		const struct consumer_group_heartbeat_response *consumer = x->response_body;
+		const struct share_group_heartbeat_response *share = x->response_body;
+
+		if (!str_eq(member_of(x), id) || !x->response_body)
+			continue;
+		if (x->header.api_key == API_SHARE_GROUP_HEARTBEAT ? share->assignment != NULL
+								   : consumer->assignment != NULL)
+			return x;
+	}
+	return NULL;
+}
+
+static bool is_text(struct assigned *a, const struct session_exchange *x, const char *text)
+{
+	char *recorded = x ? recorded_text(a, x) : NULL;
 	bool same = recorded && strcmp(recorded, text) == 0;
 
-	*ret_there = recorded != NULL;
 	free(recorded);
 	return same;
 }
@@ -172,19 +227,19 @@ static bool is_text(struct assigned *a, const struct session_exchange *x, const 
 bool assigned_agrees(struct assigned *a, const struct session_exchange *x)
 {
 	struct str id = member_of(x);
-	struct member *m = NULL;
-	bool there = false, same = false;
+	struct member *m = find(a, id);
+	const struct session_exchange *told, *before, *later;
 
-	if (id.len > 0)
-		HASH_FIND(hh, a->members, id.data, (size_t)id.len, m);
-	if (!m)
+	if (!m || !m->text)
 		return false;
-	/* the newest up to here, then those that follow */
-	for (size_t i = x->index + 1; i-- > 0 && !there;)
-		if (str_eq(member_of(a->session->exchanges[i]), id))
-			same = is_text(a, a->session->exchanges[i], m->text, &there);
-	for (size_t i = x->index + 1; i < a->session->exchanges_count && !same; i++)
-		if (str_eq(member_of(a->session->exchanges[i]), id))
-			same = is_text(a, a->session->exchanges[i], m->text, &there);
-	return same;
+	told = telling(a, id, x->index, true);
+	if (is_text(a, told, m->text))
+		return true;
+	before = told ? telling(a, id, told->index - 1, true) : NULL;
+	if (is_text(a, before, m->text))
+		return false; /* the live side is behind, not ahead */
+	later = telling(a, id, x->index + 1, false);
+	while (later && !is_text(a, later, m->text))
+		later = telling(a, id, later->index + 1, false);
+	return later != NULL;
 }

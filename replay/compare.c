@@ -478,6 +478,13 @@ static bool in_bounds(struct comparing *g, const struct pair *p, enum treatment 
 	return treatment == TREAT_NOT_LESS ? live >= wanted : live <= wanted;
 }
 
+/* Any number will do, but a member that is in its group is not one that left it. */
+static bool same_handout(const struct pair *p)
+{
+	return p->role != ROLE_GENERATION ||
+	       (leaf_int(p->field, p->recorded) > 0) == (leaf_int(p->field, p->live) > 0);
+}
+
 static void compare_value(struct comparing *g, const struct pair *p)
 {
 	enum treatment treatment = treatment_of(g, p);
@@ -499,9 +506,10 @@ static void compare_value(struct comparing *g, const struct pair *p)
 		else if (p->field->type == FIELD_BYTES)
 			same = same_bytes(*(struct bytes *)p->recorded, *(struct bytes *)p->live);
 		else
-			same = variables_hands_out(p->recorded_in, p->field) ||
-			       variables_same(g->c->v, g->peer, p->recorded_in, p->field,
-					      p->recorded, p->live) != SAME_NO;
+			same = variables_hands_out(p->recorded_in, p->field)
+				       ? same_handout(p)
+				       : variables_same(g->c->v, g->peer, p->recorded_in, p->field,
+							p->recorded, p->live) != SAME_NO;
 	}
 	if (!same)
 		tell_value(g, p);

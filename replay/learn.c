@@ -71,8 +71,12 @@ static void learn_records(const struct learning *g, const struct pair *p)
 
 bool variables_hands_out(const struct holder *in, const struct schema_field *f)
 {
-	return in->schema == &produce_response_responses_partition_responses_schema &&
-	       strcmp(f->name, "baseOffset") == 0;
+	if (in->schema == &produce_response_responses_partition_responses_schema)
+		return strcmp(f->name, "baseOffset") == 0;
+	return (in->schema == &consumer_group_heartbeat_response_schema ||
+		in->schema == &share_group_heartbeat_response_schema ||
+		in->schema == &streams_group_heartbeat_response_schema) &&
+	       strcmp(f->name, "memberEpoch") == 0;
 }
 
 static bool learned_elsewhere(enum role role)

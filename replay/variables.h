@@ -103,7 +103,8 @@ void variables_bind_pair(struct variables *v, int64_t peer, const struct holder 
 			 const struct schema_field *f, const void *recorded, const void *live);
 
 /* True of what a broker hands out in an answer: it holds from then on, whatever was thought before.
- * The base offsets of Produce answers. */
+ * The base offsets of Produce answers; the epochs of members, which each coordinator counts by
+ * what it hears of, and when. */
 bool variables_hands_out(const struct holder *in, const struct schema_field *f);
 
 /* ---- for who rewrites (replay/rewrite.c) ---- */
