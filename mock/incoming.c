@@ -70,9 +70,7 @@ static int16_t check_records(struct judge *j, const struct batch *b, int64_t max
 	return code;
 }
 
-/* *ret_early: refused before the partition is asked. */
-static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding,
-			   bool *ret_early)
+static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_finding *finding)
 {
 	if (b->raw.len > j->config->message_max)
 		return ERROR_MESSAGE_TOO_LARGE;
@@ -81,8 +79,6 @@ static int16_t check_batch(struct judge *j, const struct batch *b, struct batch_
 			add_record_error(j, finding->record_index, 1, finding->text);
 			j->r->error_message = call_str(j->call, str_of(finding->text));
 		}
-		/* Before zstd was known (KIP-110), the codec was looked at with the request. */
-		*ret_early = finding->problem == BATCH_CODEC && j->call->header.api_version < 7;
 		return finding->error_code;
 	}
 	return check_records(j, b, finding->max_timestamp);
@@ -133,7 +129,7 @@ static int16_t read_batch(struct judge *j, struct incoming *in)
 {
 	const struct batch *b = &in->first;
 	struct batch_finding finding;
-	int16_t code = check_batch(j, b, &finding, &in->early);
+	int16_t code = check_batch(j, b, &finding);
 
 	if (code)
 		return code;
@@ -158,7 +154,7 @@ static int16_t read_messages(struct judge *j, struct records records, struct inc
 
 	records_reader_init(&reader, records.data, (size_t)records.len);
 	while ((found = records_next(&reader, &b, &e)) > 0) {
-		int16_t code = check_batch(j, &b, &finding, &in->early);
+		int16_t code = check_batch(j, &b, &finding);
 
 		if (code)
 			return code;
@@ -189,6 +185,11 @@ int16_t incoming_glance(struct call *call, struct records records, struct incomi
 	}
 	if (found == 0 || ret->first.magic != 2 || records_next(&reader, &second, NULL) > 0)
 		return ERROR_INVALID_RECORD; /* exactly one batch of magic 2 (rule 14) */
+	/* Before zstd was known (KIP-110), the codec was looked at with the request. */
+	if (call->header.api_version < 7 && ret->first.codec >= CODEC_COUNT)
+		return ERROR_UNKNOWN_SERVER_ERROR;
+	if (call->header.api_version < 7 && ret->first.codec == CODEC_ZSTD)
+		return ERROR_UNSUPPORTED_COMPRESSION_TYPE;
 	return ERROR_NONE;
 }
 

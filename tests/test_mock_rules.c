@@ -142,6 +142,36 @@ TEST(rule_12_the_key_of_a_share_coordinator_has_three_parts)
 	mock_end(&f);
 }
 
+static int16_t produce_codec(struct fixture *f, int version, int codec, int16_t attributes)
+{
+	struct batch_options o = BATCH_OPTIONS_INIT;
+	struct records r;
+
+	o.codec = (uint8_t)codec;
+	r = mock_batch(f, 1, &o);
+	if (attributes) {
+		put_i16((uint8_t *)(uintptr_t)r.data + BATCH_AT_ATTRIBUTES, attributes);
+		batch_seal((uint8_t *)(uintptr_t)r.data, (size_t)r.len);
+	}
+	return mock_produce_at(f, version, "t", 0, 1, r)->error_code;
+}
+
+TEST(rule_14_old_versions_look_at_the_codec_first)
+{
+	struct fixture f;
+
+	mock_start(&f, 2);
+	mock_topic(&f, "t", 1, 2); /* another broker leads */
+	CHECK_EQ(produce_codec(&f, 6, CODEC_NONE, 7), ERROR_UNKNOWN_SERVER_ERROR);
+	CHECK_EQ(produce_codec(&f, 6, CODEC_ZSTD, 0), ERROR_UNSUPPORTED_COMPRESSION_TYPE);
+	CHECK_EQ(produce_codec(&f, 7, CODEC_NONE, 7), ERROR_NOT_LEADER_OR_FOLLOWER);
+	mock_end(&f);
+	start(&f);
+	CHECK_EQ(produce_codec(&f, 6, CODEC_ZSTD, 0), ERROR_UNSUPPORTED_COMPRESSION_TYPE);
+	CHECK_EQ(produce_codec(&f, 7, CODEC_ZSTD, 0), 0);
+	mock_end(&f);
+}
+
 TEST(rule_16_a_repeat_tells_the_batchs_time_as_append_time)
 {
 	struct fixture f;

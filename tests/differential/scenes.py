@@ -184,6 +184,10 @@ def fetching(s):
     s.ask("Fetch", fetch(name, 0), wrong=True, broken=0)
     s.ask("Fetch", fetch(name, 3), broken=0)
     s.ask("ListOffsets", offsets(name, -2), broken=0)
+    s.topic("z", 1, compression_type="zstd")  # which old versions do not know
+    s.ask("Fetch", fetch(name, topics=[{"topic": s.name("z"), "topicId": Kept("z"), "partitions": [
+        {"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 1000, "currentLeaderEpoch": -1, "lastFetchedEpoch": -1, "logStartOffset": -1}]}]), broken=0)
+    s.ask("Produce", produce(s, name, Batch([b"x"], codec=4)), broken=0, wrong=True)
 
 
 @scene("Fetch", sound=FETCH_SOUND + [("Fetch", n) for n in ("sessionId", "sessionEpoch", "topics", "forgottenTopicsData")])
