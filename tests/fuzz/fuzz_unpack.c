@@ -42,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (a.bytes >= EXPANDED_MAX)
 		return 0;
 	b = run(data, size, 7);
-	/* What stands just before damage may be lost with it: less than a piece. */
-	assert(a.end == b.end && a.bytes < b.bytes + 7 && b.bytes < a.bytes + 4096);
+	/* How far libzstd gets in what is damaged, and what it calls it, depends on the pieces. */
+	assert((a.end < 0) == (b.end < 0));
 	assert(a.end < 0 || (a.sum == b.sum && a.bytes == b.bytes));
 	return 0;
 }
