@@ -36,19 +36,18 @@ static const char help[] =
 	"  --delay TIME   an answer that comes so much later than a cluster would give it is "
 	"delayed, if that is ten times what is usual,\n"
 	"                 too; 300ms\n"
+	"  --bpf FILTER   only packets that match, as tcpdump has it\n"
 	"  --port PORT    what this port says is Kafka, even where it does not look like it; "
 	"several\n"
 	"\n"
 	"Exit status: 0 written, 2 wrong use, 4 the file can't be read, or has nothing of what was "
 	"asked for.\n";
 
-enum { OPT_GROUP = 1, OPT_FILTER, OPT_PORT, OPT_DELAY };
+enum { OPT_GROUP = 1, OPT_FILTER, OPT_PORT, OPT_DELAY, OPT_BPF };
 
-static const struct cmd_option options[] = {{"--group", OPT_GROUP, true},
-					    {"-Y", OPT_FILTER, true},
-					    {"--port", OPT_PORT, true},
-					    {"--delay", OPT_DELAY, true},
-					    {NULL, 0, false}};
+static const struct cmd_option options[] = {
+	{"--group", OPT_GROUP, true}, {"-Y", OPT_FILTER, true}, {"--port", OPT_PORT, true},
+	{"--delay", OPT_DELAY, true}, {"--bpf", OPT_BPF, true}, {NULL, 0, false}};
 
 struct scenario_job {
 	const char *file, *group, *filter_text;
@@ -102,6 +101,9 @@ static int take_option(struct scenario_job *j, int id, const char *value)
 				 : set_filter(j, value);
 	case OPT_PORT:
 		return add_port(j, value);
+	case OPT_BPF:
+		j->decode.capture.bpf = value;
+		return 0;
 	case OPT_DELAY:
 		if (plan_duration(str_of(value), &j->delay_us) && j->delay_us > 0)
 			return 0;

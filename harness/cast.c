@@ -11,11 +11,14 @@
 #include <stdlib.h>
 
 #define TIMESTAMP_LATEST (-1)
+#define CALM_LEAST	 3 /* Produce requests that tell how many may be in flight */
 
 struct casting {
 	struct cast *cast;
 	const struct incident *in;
 	const struct about *a;
+	struct str writers[CAST_MAX]; /* client ids that have transactions */
+	size_t writers_count;
 };
 
 static struct part *part_new(struct casting *c, enum speaks speaks)
@@ -61,7 +64,15 @@ static struct part *part_for(struct casting *c, enum speaks speaks)
 
 /* ---- writing ---- */
 
-static bool writes_transactions(const struct casting *c)
+static bool writes_transactions(const struct casting *c, struct str client_id)
+{
+	for (size_t i = 0; i < c->writers_count; i++)
+		if (str_eq(c->writers[i], client_id))
+			return true;
+	return false;
+}
+
+static void find_writers(struct casting *c)
 {
 	const struct session *s = c->in->session;
 
@@ -70,10 +81,9 @@ static bool writes_transactions(const struct casting *c)
 
 		if ((x->header.api_key == API_END_TXN ||
 		     x->header.api_key == API_ADD_PARTITIONS_TO_TXN) &&
-		    str_eq(x->header.client_id, c->a->x->header.client_id))
-			return true;
+		    c->writers_count < CAST_MAX && !writes_transactions(c, x->header.client_id))
+			c->writers[c->writers_count++] = x->header.client_id;
 	}
-	return false;
 }
 
 static void take_batches(struct part *p, const struct records *r)
@@ -83,6 +93,7 @@ static void take_batches(struct part *p, const struct records *r)
 
 	records_reader_init(&reader, r->data, r->data ? (size_t)r->len : 0);
 	while (records_next(&reader, &b, NULL) > 0) {
+		p->calm_records += !p->hurt && b.records_count > 0 ? b.records_count : 0;
 		p->idempotent |= b.producer_id >= 0;
 		p->codec = b.codec ? b.codec : p->codec;
 		if (b.raw.len > p->batch_bytes)
@@ -95,12 +106,12 @@ static int32_t open_now(const struct about *a)
 	const struct session_conn *c = a->x->conn;
 	int32_t n = 1;
 
-	for (size_t i = 0; i < a->x->index_in_conn; i++) {
-		const struct session_exchange *x = c->exchanges[i];
+	for (size_t i = a->x->index_in_conn; i > 0; i--) {
+		const struct session_exchange *x = c->exchanges[i - 1];
 
-		n += x->header.api_key == API_PRODUCE &&
-		     (!x->response_us || x->response_us > a->x->request_us) &&
-		     x->state != EXCHANGE_NO_ANSWER;
+		if (x->state == EXCHANGE_ANSWERED && x->response_us <= a->x->request_us)
+			break; /* answers come in order */
+		n += x->header.api_key == API_PRODUCE && x->state != EXCHANGE_NO_ANSWER;
 	}
 	return n;
 }
@@ -108,7 +119,7 @@ static int32_t open_now(const struct about *a)
 static void take_produce(struct casting *c)
 {
 	const struct produce_request *q = c->a->x->request_body;
-	bool txn = q->transactional_id.data || writes_transactions(c);
+	bool txn = q->transactional_id.data || writes_transactions(c, c->a->x->header.client_id);
 	struct part *p = part_for(c, txn ? SPEAKS_TRANSACTIONAL : SPEAKS_PRODUCER);
 	int32_t open = open_now(c->a);
 
@@ -119,7 +130,14 @@ static void take_produce(struct casting *c)
 	p->acks = q->acks;
 	p->timeout_ms = q->timeout_ms;
 	p->txn = q->transactional_id.data ? q->transactional_id : p->txn;
-	p->in_flight = open > p->in_flight ? open : p->in_flight;
+	/* As it is configured shows before anything goes wrong; then it may be the client that is
+	 * wrong. */
+	if (!p->hurt || p->requests <= CALM_LEAST)
+		p->in_flight = open > p->in_flight ? open : p->in_flight;
+	p->hurt |= c->a->fault != NULL;
+	if (!p->wrote_us)
+		p->wrote_us = c->a->x->request_us;
+	p->calm_us = p->hurt ? p->calm_us : c->a->x->request_us - p->wrote_us;
 	for (int32_t i = 0; i < q->topic_data_count; i++) {
 		struct str topic = q->topic_data[i].name.len
 					   ? q->topic_data[i].name
@@ -408,6 +426,7 @@ void cast_find(struct cast *c, const struct incident *in)
 	*c = (struct cast){.list = calloc(CAST_MAX, sizeof(*c->list))};
 	if (!c->list)
 		abort();
+	find_writers(&w);
 	for (size_t i = 0; i < in->count; i++) {
 		int key = in->list[i].x->header.api_key;
 

@@ -24,10 +24,11 @@ struct part {
 	bool left;		   /* it said so, before the end */
 	/* what it wrote */
 	int64_t records;
-	int32_t batch_bytes;	     /* the largest */
-	int32_t requests, in_flight; /* Produce; most at once on a connection */
+	int64_t wrote_us, calm_us, calm_records; /* the first request; until something went wrong */
+	int32_t batch_bytes;			 /* the largest */
+	int32_t requests, in_flight;		 /* Produce; most at once on a connection */
 	int32_t acks, timeout_ms;
-	bool idempotent;
+	bool idempotent, hurt; /* hurt: some of its requests was */
 	uint8_t codec;
 	int32_t ends, aborts; /* of transactions */
 	/* how it read; -1 not seen */

@@ -244,11 +244,41 @@ static bool is_between_brokers(const struct session_conn *c)
 	return false;
 }
 
+static bool is_torn(const struct session_conn *c)
+{
+	bool torn = c->unmatched_bytes > 0;
+
+	for (size_t i = 0; i < c->exchanges_count && !torn; i++)
+		torn = c->exchanges[i]->state == EXCHANGE_ORPHAN ||
+		       c->exchanges[i]->response_flaw == FLAW_CUT ||
+		       c->exchanges[i]->request_flaw == FLAW_CUT;
+	return torn;
+}
+
+/* What holds for each connection, by its index. */
+static void look_at_conns(struct incident *in)
+{
+	const struct session *s = in->session;
+
+	in->conns = calloc(s->conns_count + 1, sizeof(*in->conns));
+	if (!in->conns)
+		abort();
+	for (size_t i = 0; i < s->conns_count; i++) {
+		const struct session_conn *c = s->conns[i];
+		size_t k = 0;
+
+		while (k < c->exchanges_count && c->exchanges[k]->state != EXCHANGE_LOST)
+			k++;
+		in->conns[i] = (struct about_conn){is_between_brokers(c), is_torn(c), k};
+	}
+}
+
 static void put_in_order(struct incident *in)
 {
 	const struct session *s = in->session;
 	struct sessions *sessions = sessions_new(NULL);
 
+	look_at_conns(in);
 	in->list = calloc(s->exchanges_count + 1, sizeof(*in->list));
 	in->by_index = calloc(s->exchanges_count + 1, sizeof(*in->by_index));
 	in->faults = calloc(INCIDENT_FAULTS_MAX, sizeof(*in->faults));
@@ -257,7 +287,8 @@ static void put_in_order(struct incident *in)
 	for (size_t i = 0; i < s->exchanges_count; i++) {
 		const struct session_exchange *x = s->exchanges[i];
 
-		if (x->state == EXCHANGE_ORPHAN || !x->request_us || is_between_brokers(x->conn))
+		if (x->state == EXCHANGE_ORPHAN || !x->request_us ||
+		    in->conns[x->conn->index].between_brokers)
 			continue;
 		in->list[in->count++] = (struct about){.x = x,
 						       .work_us = work_begins(x),
@@ -409,6 +440,8 @@ static void judge_connections(struct incident *in)
 			if (a && a->lost && a->stood_close)
 				hurt = false; /* it would have been closed anyway */
 		}
+		if (in->conns[i].torn)
+			continue;
 		if (broke(c))
 			judge_end(in, c, hurt);
 		else
@@ -725,6 +758,7 @@ void incident_free(struct incident *in)
 {
 	if (!in)
 		return;
+	free(in->conns);
 	free(in->list);
 	free(in->by_index);
 	free(in->faults);

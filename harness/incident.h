@@ -90,13 +90,21 @@ struct incident_rule {
 	const struct incident_event *event; /* it only shows when that event is due; else NULL */
 };
 
+struct about_conn {
+	bool between_brokers;
+	bool torn; /* bytes of it are not in the capture: an answer that is missing may have been
+		      given */
+	size_t first_lost; /* index in it of the first exchange without an answer */
+};
+
 struct incident {
 	const struct session *session;
 	const struct seen *seen;
 	bool told; /* evidence: exchanges say what was done to them */
 	int64_t delay_us;
 	struct arena arena;
-	struct about *list; /* in the order of their work; without orphans */
+	struct about_conn *conns; /* by the session's index */
+	struct about *list;	  /* in the order of their work; without orphans */
 	size_t count;
 	struct about **by_index; /* by the session's index; NULL for orphans */
 	struct fault *faults;

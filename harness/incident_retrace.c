@@ -118,15 +118,7 @@ static void keep_facts(struct incident *in, struct about *a, const struct facts 
 
 static bool first_lost(const struct incident *in, const struct about *a)
 {
-	const struct session_conn *c = a->x->conn;
-
-	for (size_t i = 0; i < a->x->index_in_conn; i++) {
-		const struct about *before = in->by_index[c->exchanges[i]->index];
-
-		if (before && before->lost)
-			return false;
-	}
-	return true;
+	return in->conns[a->x->conn->index].first_lost == a->x->index_in_conn;
 }
 
 static void before_work(void *ctx, struct asked *k)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ASKED_MAX   200
 #define NUMBERS_MAX 60 /* of one rule's nth; more are one range */
 
 /* Faults that one rule may cover. */
@@ -31,6 +32,12 @@ struct making {
 	const struct incident_names *names;
 	struct bundle *bundles;
 	size_t count;
+	struct {
+		struct str client_id;
+		int api_key;
+		bool needs;
+	} asked[ASKED_MAX]; /* whether its rules need the client */
+	size_t asked_count;
 };
 
 /* ---- what singles an exchange out ---- */
@@ -122,7 +129,26 @@ static bool needs_client(const struct incident *in, const struct about *a)
 	       is_one_client(in, a->x->header.client_id);
 }
 
-static bool write_match(const struct making *m, const struct fault *f, struct buf *b)
+static bool client_matters(struct making *m, const struct about *a)
+{
+	size_t i = 0;
+
+	while (i < m->asked_count && (m->asked[i].api_key != a->x->header.api_key ||
+				      !str_eq(m->asked[i].client_id, a->x->header.client_id)))
+		i++;
+	if (i == ASKED_MAX)
+		return false;
+	if (i == m->asked_count) {
+		m->asked[i].api_key = a->x->header.api_key;
+		m->asked[i].client_id = a->x->header.client_id;
+		m->asked[i].needs = needs_client(m->in, a) &&
+				    m->names->client(m->names->ctx, a->x->header.client_id);
+		m->asked_count++;
+	}
+	return m->asked[i].needs;
+}
+
+static bool write_match(struct making *m, const struct fault *f, struct buf *b)
 {
 	const struct incident *in = m->in;
 	const struct about *a = f->at;
@@ -142,7 +168,7 @@ static bool write_match(const struct making *m, const struct fault *f, struct bu
 	/* An error is put where the rule says; of the others one partition helps to count. */
 	if (topic.data && (n == 1 || (by_error && n < a->partitions_count)))
 		add_partitions(b, list, n);
-	if (needs_client(in, a) && m->names->client(m->names->ctx, a->x->header.client_id))
+	if (client_matters(m, a))
 		add_key(b, "client", a->x->header.client_id);
 	return true;
 }
@@ -473,7 +499,7 @@ static void add_rule(struct incident *in, const struct bundle *b)
 
 /* ---- when events are due ---- */
 
-static void add_watch(const struct making *m, struct incident_event *e)
+static void add_watch(struct making *m, struct incident_event *e)
 {
 	struct incident *in = m->in;
 	struct incident_rule *r = &in->rules[in->rules_count];
@@ -503,7 +529,7 @@ static void add_watch(const struct making *m, struct incident_event *e)
 }
 
 /* Where a condition on what was written does not do. */
-static void watch_events(const struct making *m)
+static void watch_events(struct making *m)
 {
 	struct incident *in = m->in;
 	const struct about *before = NULL;

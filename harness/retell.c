@@ -15,6 +15,7 @@
 #define GAP_MAX_US    (10 * (int64_t)1000000)
 #define MOMENTS_MAX   1300
 #define SETTLE_MAX_US (10 * (int64_t)1000000)
+#define CALM_LEAST    3	      /* records that tell a pace */
 #define PACED_US      1000000 /* who took longer than that wrote at a pace */
 #define SMALL_BATCH   16384   /* batch.size as clients have it */
 #define TIMEOUT_LEAST 30
@@ -66,12 +67,18 @@ static void count_line(struct buf *out, uint64_t n, const char *what)
 static void write_unknown(const struct retell *r, struct buf *out)
 {
 	const struct session_totals *t = &r->in->session->totals;
+	uint64_t torn = 0;
 	struct buf list;
 
 	buf_init(&list, RETELL_SIZE_MAX);
 	count_line(&list, t->midway,
 		   "connections were open already: what was said on them before, and what stood in "
 		   "their groups, is not known");
+	for (size_t i = 0; i < r->in->session->conns_count; i++)
+		torn += r->in->conns[i].torn;
+	count_line(
+		&list, torn,
+		"connections lack bytes: requests on them that have no answer are taken as fine");
 	count_line(&list, t->orphans, "answers without their requests are left out");
 	count_line(&list, t->cut, "messages have bytes missing and are left out");
 	count_line(&list, t->malformed, "messages can't be read");
@@ -275,12 +282,10 @@ static void write_producer(const struct part *p, struct buf *args, struct buf *c
 	int64_t took_us = p->last_us - p->first_us;
 
 	buf_printf(args, ", max_messages = %lld", (long long)(p->records ? p->records : 1));
-	if (took_us > PACED_US && p->records > 1)
+	if (took_us > PACED_US && p->calm_us > 0 && p->calm_records > CALM_LEAST)
 		buf_printf(args, ", throughput = %lld",
-			   (long long)(p->records * 1000000 / took_us + 1));
-	buf_printf(config,
-		   "acks = \"%s\", retries = 100, [\"linger.ms\"] = 0, "
-		   "[\"retry.backoff.ms\"] = 100",
+			   (long long)(p->calm_records * 1000000 / p->calm_us + 1));
+	buf_printf(config, "acks = \"%s\", retries = 100, [\"linger.ms\"] = 0",
 		   p->acks == 0	  ? "0"
 		   : p->acks == 1 ? "1"
 				  : "all");
@@ -290,7 +295,7 @@ static void write_producer(const struct part *p, struct buf *args, struct buf *c
 		buf_text(config, ", [\"max.in.flight.requests.per.connection\"] = 1");
 	if (p->batch_bytes < SMALL_BATCH)
 		buf_printf(config, ", [\"batch.size\"] = %d",
-			   p->batch_bytes > 128 ? p->batch_bytes : 128);
+			   p->batch_bytes > 64 ? p->batch_bytes : 64);
 	if (p->timeout_ms > 0)
 		buf_printf(config, ", [\"request.timeout.ms\"] = %d", p->timeout_ms);
 	if (p->codec)
@@ -308,9 +313,8 @@ static void write_transactional(const struct part *p, struct buf *args, struct b
 	if (p->aborts)
 		buf_printf(args, ", abort_every = %d",
 			   p->ends / p->aborts > 1 ? p->ends / p->aborts : 2);
-	buf_text(config, "[\"retry.backoff.ms\"] = 100");
 	if (p->timeout_ms > 0)
-		buf_printf(config, ", [\"request.timeout.ms\"] = %d", p->timeout_ms);
+		buf_printf(config, "[\"request.timeout.ms\"] = %d", p->timeout_ms);
 }
 
 static void write_consumer(const struct part *p, struct buf *args, struct buf *config)
@@ -326,21 +330,20 @@ static void write_consumer(const struct part *p, struct buf *args, struct buf *c
 		buf_text(args, ", group_protocol = \"consumer\"");
 	else if (p->session_ms > 0)
 		buf_printf(args, ", session_timeout = %d", p->session_ms);
-	buf_text(config, "[\"retry.backoff.ms\"] = 100");
 	if (!p->kip848 && p->beat_us && p->session_ms > 0 && p->beat_us / 1000 < p->session_ms / 2)
-		buf_printf(config, ", [\"heartbeat.interval.ms\"] = %lld",
+		buf_printf(config, "[\"heartbeat.interval.ms\"] = %lld, ",
 			   (long long)((p->beat_us / 1000 + 50) / 100 * 100 + 1) / 100 * 100 > 0
 				   ? (long long)((p->beat_us / 1000 + 50) / 100 * 100)
 				   : 100);
 	if (p->max_wait_ms > 0)
-		buf_printf(config, ", [\"fetch.max.wait.ms\"] = %d", p->max_wait_ms);
-	if (p->partition_bytes > 0 && p->partition_bytes < 65536)
-		buf_printf(config, ",\n      [\"max.partition.fetch.bytes\"] = %d",
-			   p->partition_bytes);
+		buf_printf(config, "[\"fetch.max.wait.ms\"] = %d, ", p->max_wait_ms);
+	if (p->partition_bytes > 0 && p->partition_bytes < 65536 &&
+	    p->partition_bytes != p->fetch_bytes)
+		buf_printf(config, "[\"max.partition.fetch.bytes\"] = %d, ", p->partition_bytes);
 	if (p->fetch_bytes > 0 && p->fetch_bytes < 65536)
-		buf_printf(config, ", [\"fetch.max.bytes\"] = %d", p->fetch_bytes);
+		buf_printf(config, "[\"fetch.max.bytes\"] = %d, ", p->fetch_bytes);
 	if (p->committed_only)
-		buf_text(config, ", [\"isolation.level\"] = \"read_committed\"");
+		buf_text(config, "[\"isolation.level\"] = \"read_committed\"");
 }
 
 /* Whose a record is, is known by its value. */
@@ -371,6 +374,8 @@ static void write_part(const struct retell *r, int32_t index, struct buf *out)
 	buf_init(&args, 100000);
 	buf_init(&config, 100000);
 	writers[p->speaks](p, &args, &config);
+	if (config.len > 2 && config.data[config.len - 2] == ',')
+		config.len -= 2;
 	if (writes_beside_another(r, index))
 		buf_printf(&args, ", value_prefix = %d", index + 1);
 	buf_printf(out,
@@ -675,6 +680,26 @@ static bool hurt_for_good(const struct incident *in)
 	return last && (last->errors_count || last->lost);
 }
 
+/* What it was given can't be trusted: it need not go on. */
+static bool is_damage(const char *action)
+{
+	static const char *const names[] = {"flip", "crc", "cut", "garbage", "length", "set"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(action, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+static bool damaged(const struct incident *in)
+{
+	for (size_t i = 0; i < in->faults_count; i++)
+		if (in->faults[i].at->x->header.api_key == API_FETCH &&
+		    is_damage(in->faults[i].action))
+			return true;
+	return false;
+}
+
 /* What is waited for in the end: faults, then that all is written and read. */
 static void write_end(const struct retell *r, struct buf *out)
 {
@@ -702,7 +727,14 @@ static void write_end(const struct retell *r, struct buf *out)
 		if (!p->played || p->speaks != SPEAKS_CONSUMER)
 			continue;
 		n = retell_readable(r, p->topic, p, &before);
-		if (n)
+		if (n && damaged(r->in))
+			buf_printf(out,
+				   "  await(any(%s:read(%lld), %s:exited(), "
+				   "%s:reported(\"records_consumed\", 3)), \"15s\")\n"
+				   "  sleep(\"500ms\")\n",
+				   topic_word(r, p->topic, word, sizeof(word)), (long long)n,
+				   p->word, p->word);
+		else if (n)
 			buf_printf(out, "  await(%s:read(%lld))\n",
 				   topic_word(r, p->topic, word, sizeof(word)), (long long)n);
 		else
@@ -838,7 +870,8 @@ static void write_check(const struct retell *r, const char *severity, const char
 	for (int i = 0; i < 2; i++)
 		if (!strcmp(name, seen_as[i][0]) && (!f || f->result != FINDING_FAIL))
 			f = finding_of(r, seen_as[i][1]);
-	buf_printf(out, "  %s(%s(%s))%s\n", severity, name, args,
+	buf_printf(out, "  %s(%s(%s)%s)%s\n", severity, name, args,
+		   damaged(r->in) && !strncmp(name, "read.", 5) ? ", quiet" : "",
 		   f && f->result == FINDING_FAIL && !f->documented
 			   ? " -- failed in the capture: this is the incident"
 			   : "");
@@ -872,11 +905,12 @@ static void check_consumer(const struct retell *r, const struct part *p, const c
 		moved |= r->in->faults[i].code == ERROR_OFFSET_OUT_OF_RANGE;
 	for (size_t i = 0; i < r->in->events_count; i++)
 		moved |= r->in->events[i].kind == HAPPENED_START;
+	moved |= damaged(r->in);
 	all = moved ? "info" : "must"; /* what is gone before it is read is nobody's fault */
 	if (!retell_readable(r, p->topic, p, &before))
 		return;
 	write_check(r, "must", "read.consistent", topic, out);
-	write_check(r, all, "read.nothing_passed_over", topic, out);
+	write_check(r, damaged(r->in) ? "must" : all, "read.nothing_passed_over", topic, out);
 	write_check(r, all, "read.no_step_back", topic, out);
 	write_check(r, "must", "read.no_control_records", topic, out);
 	write_check(r, all, "read.everything", topic, out);
@@ -968,9 +1002,6 @@ static void write_wire_check(const struct retell *r, const struct check *k, stru
 /* What the wire alone tells: all that had something to judge in the capture. */
 static void write_wire_checks(const struct retell *r, struct buf *out)
 {
-	buf_text(out,
-		 "local quiet = { optional = true } -- what was on the wire before need not be "
-		 "there again\n");
 	for (int32_t i = 0; r->checks && i < r->checks->count; i++)
 		write_wire_check(r, &r->checks->list[i], out);
 	for (int32_t i = 0; r->checks && i < r->checks->count; i++) {
@@ -996,6 +1027,8 @@ void retell_write(const struct retell *r, struct buf *out)
 	write_timeline(r, out);
 	buf_init(&told, RETELL_SIZE_MAX);
 	write_told_checks(r, &told);
+	buf_text(out,
+		 "local quiet = { optional = true } -- there may be nothing to judge this time\n");
 	if (told.len)
 		buf_printf(out,
 			   "if not under then -- what a client says, beside what the log "

@@ -12,6 +12,7 @@
 #define HEX_MAX	      65536 /* bytes of batches that are given as such, of a topic */
 #define BATCH_HEX_MAX 16384 /* of one */
 #define BATCH_MANY    20    /* records of a batch from which on its size is no matter */
+#define UNREAD_MAX    10000 /* records of a run that nobody read */
 #define GAP_MAX	      1000000000000000
 #define RECORDS_MAX   100000
 #define COUNT_MAX     1000000
@@ -107,9 +108,31 @@ static void add_entry(struct entries *e, const struct entry *n)
 	e->list[e->count++] = *n;
 }
 
+/* Offsets that nobody read: records like those around stand there. */
+static void add_unread(struct entries *e, int32_t partition, int64_t count, int64_t like)
+{
+	struct entry n = {.kind = ENTRY_RECORDS, .partition = partition};
+
+	n.records = like > 0 && like < count ? like : count;
+	n.times = count / n.records;
+	add_entry(e, &n);
+	n.records = count % n.records;
+	n.times = 1;
+	if (n.records)
+		add_entry(e, &n);
+}
+
+/* How many offsets behind the last batch that was seen are told to be there. */
+static int64_t unread_at_end(const struct seen_partition *p, int64_t end)
+{
+	int64_t told = p->own_first != SEEN_UNKNOWN ? p->own_first : p->end_first;
+
+	return told > end ? (told - end < UNREAD_MAX ? told - end : UNREAD_MAX) : 0;
+}
+
 static void add_partition(struct entries *e, const struct seen_partition *p)
 {
-	int64_t end = 0;
+	int64_t end = 0, like = 1, unread;
 
 	for (size_t i = 0; i < p->batches_count; i++) {
 		const struct seen_batch *b = &p->batches[i];
@@ -117,13 +140,22 @@ static void add_partition(struct entries *e, const struct seen_partition *p)
 
 		if (!seen_before(p, b))
 			continue;
+		unread = end ? b->empty_from - end : 0;
+		if (unread > 0 && unread <= UNREAD_MAX) {
+			add_unread(e, p->index, unread, like);
+			end = b->empty_from;
+		}
 		n = entry_of(e, p->index, b);
 		n.gap = b->base_offset - end;
 		if (n.gap > GAP_MAX)
 			return;
 		add_entry(e, &n);
 		end = b->last_offset + 1;
+		like = b->records ? b->records : like;
 	}
+	unread = unread_at_end(p, end);
+	if (unread)
+		add_unread(e, p->index, unread, like);
 }
 
 /* Runs of plain batches of unlike sizes become as many of the same. */
@@ -364,6 +396,24 @@ static int64_t from_of(const struct retell *r, const struct part *reader, struct
 	return 0;
 }
 
+/* Those of the records that nobody read which stand behind an offset. */
+static int64_t unread_in(const struct seen_partition *p, int64_t from)
+{
+	int64_t end = 0, n = 0;
+
+	for (size_t k = 0; k < p->batches_count; k++) {
+		const struct seen_batch *b = &p->batches[k];
+		int64_t unread = end ? b->empty_from - end : 0;
+
+		if (!seen_before(p, b))
+			continue;
+		if (unread > 0 && unread <= UNREAD_MAX && end >= from)
+			n += unread;
+		end = b->last_offset + 1;
+	}
+	return end >= from ? n + unread_at_end(p, end) : n;
+}
+
 /* Producers whose transaction was aborted leave records that only read_uncommitted sees; which
  * those are, markers tell, and nobody counts here: a transaction's records are left out. */
 int64_t retell_readable(const struct retell *r, struct str topic, const struct part *reader,
@@ -389,6 +439,7 @@ int64_t retell_readable(const struct retell *r, struct str topic, const struct p
 			n += b->records;
 			*ret_before += before ? b->records : 0;
 		}
+		n += reader->from_latest ? 0 : unread_in(p, from);
 	}
 	return n;
 }
