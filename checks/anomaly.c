@@ -126,7 +126,7 @@ static void mark_given(struct check *c, struct seen *seen)
 				continue;
 			seen->highest = r->offset > seen->highest ? r->offset : seen->highest;
 			at = history_record_from(p, r->offset);
-			if (at < p->records_count && p->records[at].offset == r->offset)
+			if (at < p->records_count && history_is_read_of(p, &p->records[at], r))
 				seen->given[at] = true;
 		}
 }
@@ -246,7 +246,7 @@ static void judge_once(struct check *c, struct finding *f, const struct history_
 			size_t at = history_record_from(p, r->offset);
 
 			if (r->partition != p->partition || !str_eq(r->topic, p->topic) ||
-			    at == p->records_count || p->records[at].offset != r->offset)
+			    at == p->records_count || !history_is_read_of(p, &p->records[at], r))
 				continue;
 			f->judged++;
 			if (++times[at] < 2 || (*wrong)++)

@@ -15,6 +15,7 @@ struct sent_batch {
 	int64_t producer_id;
 	int32_t broker, correlation_id, partition, base_sequence, records;
 	uint32_t crc;
+	uint64_t content; /* hash of keys and values; 0: compressed, or sent with a producer id */
 	int16_t producer_epoch, code; /* code of the answer */
 	bool answered, transactional;
 	bool led;	  /* the answer names the leader (KIP-951): no metadata or pause is due */

@@ -393,8 +393,8 @@ static void commit_one(struct check *c, const struct exchange *x,
 	s->judged++;
 	if (x->request_us < m->time_us)
 		return;
-	if (p->committed_offset < m->offset &&
-	    !may_go_back(c, m, x->header.client_id, x->response_us))
+	if (p->committed_offset < 0 || (p->committed_offset < m->offset &&
+					!may_go_back(c, m, x->header.client_id, x->response_us)))
 		note_back(c, m, p->committed_offset, x->request_us);
 	m->offset = p->committed_offset;
 	m->time_us = x->request_us;

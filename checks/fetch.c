@@ -31,8 +31,8 @@ struct place {
 	int32_t answered;  /* and how often in a row */
 	int32_t epoch;	   /* the highest leader epoch that it named; -1 none */
 	int32_t leader;	   /* as Metadata told last; -1 not told */
-	int32_t preferred; /* as a leader named it; -1 none, or it failed since */
-	int32_t astray;
+	int32_t preferred; /* as a leader named it last; -1 none */
+	int32_t astray;	   /* requests in a row to who neither leads nor is named, or fails */
 	int32_t reasons, looked_up; /* to look at the ends of the log, and looks at them */
 	UT_hash_handle hh;
 };
@@ -271,18 +271,20 @@ static void judge_position(struct check *c, const struct exchange *x, const stru
 
 /* ---- who is asked ---- */
 
-static void judge_broker(struct check *c, const struct exchange *x, struct place *p)
+static void judge_broker(struct check *c, const struct exchange *x, struct place *p, bool failed)
 {
 	int64_t limit = c->scope.number >= 0 ? c->scope.number : ASTRAY_DEFAULT;
-	bool astray = p->leader >= 0 && x->conn.broker >= 0 && x->conn.broker != p->leader &&
-		      x->conn.broker != p->preferred;
+	bool leads = p->leader < 0 || x->conn.broker < 0 || x->conn.broker == p->leader;
 
-	p->astray = astray ? p->astray + 1 : 0;
+	p->astray = !leads && (x->conn.broker != p->preferred || failed) ? p->astray + 1 : 0;
 	judge(c, FOLLOWERS, p->astray > limit, x->request_us,
 	      "client '" STR_FMT "' asks broker %d for " STR_FMT
 	      "-%d for the %d. time; %d leads, and %s (connection %lld correlation %d)",
 	      STR_ARG(p->client), x->conn.broker, STR_ARG(p->topic), p->partition, p->astray,
-	      p->leader, p->preferred < 0 ? "no other is to be read from" : "another is preferred",
+	      p->leader,
+	      p->preferred == x->conn.broker ? "the one that was named fails"
+	      : p->preferred < 0	     ? "no other is to be read from"
+					     : "another is preferred",
 	      (long long)x->conn.conn, x->header.correlation_id);
 }
 
@@ -291,13 +293,8 @@ static void take_broker(const struct exchange *x, struct place *p,
 {
 	if (x->header.api_version >= HINT_VERSION && r->current_leader.leader_id >= 0)
 		p->leader = r->current_leader.leader_id;
-	if (x->conn.broker == p->leader) {
-		p->astray = 0;
-		p->preferred =
-			r->preferred_read_replica >= 0 ? r->preferred_read_replica : p->preferred;
-	} else if (x->conn.broker == p->preferred && r->error_code) {
-		p->preferred = -1;
-	}
+	if (x->conn.broker == p->leader && r->preferred_read_replica >= 0)
+		p->preferred = r->preferred_read_replica;
 }
 
 static void judge_epoch(struct check *c, const struct exchange *x, struct place *p, int32_t epoch)
@@ -329,7 +326,6 @@ static void feed_request(struct check *c, struct exchange *x, const struct fetch
 
 			if (!p)
 				continue;
-			judge_broker(c, x, p);
 			judge_epoch(c, x, p, at->current_leader_epoch);
 			if (k)
 				remember(c, k, p, at->fetch_offset);
@@ -352,6 +348,7 @@ static void feed_answer(struct check *c, struct exchange *x, const struct fetch_
 			if (!p)
 				continue;
 			judge_position(c, x, q, p, at);
+			judge_broker(c, x, p, at->error_code != 0);
 			take_broker(x, p, at);
 			p->reasons += at->error_code == ERROR_OFFSET_OUT_OF_RANGE;
 		}
@@ -545,8 +542,8 @@ static void end_followers(struct check *c, struct finding *f)
 
 const struct check_type check_followers = {
 	.name = "fetch.follower_as_named",
-	.claim = "a broker that does not lead is asked only while the leader names it, and it does "
-		 "not fail (3 times, or the number given)",
+	.claim = "a broker that does not lead is asked only if the leader named it, and not again "
+		 "and again while it fails (3 times, or the number given)",
 	.see = "KIP-392",
 	.needs = NEEDS_WIRE,
 	.args = {ARG_CLIENT, ARG_NUMBER},

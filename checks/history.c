@@ -675,19 +675,27 @@ static void feed_epoch_ends(struct history *h, struct exchange *x)
 					  (struct history_reset){
 						  .topic = r->topics[i].topic,
 						  .partition = r->topics[i].partitions[k].partition,
-						  .position = INT64_MAX,
+						  .position = r->topics[i].partitions[k].end_offset,
 						  .offset = r->topics[i].partitions[k].end_offset});
 }
 
-const struct history_reset *history_reset_next(const struct history *h, struct str client,
+/* A position beyond the log's end is the client's own doing, whatever the broker says to it. */
+static bool is_own_doing(const struct history_partition *p, const struct history_reset *r)
+{
+	return p && r->position > p->end;
+}
+
+const struct history_reset *history_reset_next(struct history *h, struct str client,
 					       struct str topic, int32_t partition,
 					       int64_t until_us, size_t *at)
 {
+	const struct history_partition *p = history_partition(h, topic, partition);
+
 	while (*at < h->resets_count) {
 		const struct history_reset *r = &h->resets[(*at)++];
 
 		if (r->partition == partition && r->time_us <= until_us &&
-		    str_eq(r->topic, topic) && str_eq(r->client, client))
+		    str_eq(r->topic, topic) && str_eq(r->client, client) && !is_own_doing(p, r))
 			return r;
 	}
 	return NULL;
@@ -780,7 +788,7 @@ static int64_t mark_given(const struct history *h, const struct history_partitio
 			if (r->partition != p->partition || !str_eq(r->topic, p->topic))
 				continue;
 			at = history_record_from(p, r->offset);
-			if (at == p->records_count || p->records[at].offset != r->offset)
+			if (at == p->records_count || !history_is_read_of(p, &p->records[at], r))
 				continue;
 			n += !given[at];
 			given[at] = true;

@@ -188,8 +188,9 @@ bool history_cut_between(const struct history_partition *p, int64_t offset, int6
 bool history_held(const struct history_partition *p, int64_t offset, struct str value);
 
 /* The next time, up to a moment, that a client was told that its position is gone, from the index
- * *at on, which is set behind it; NULL if there is none. */
-const struct history_reset *history_reset_next(const struct history *h, struct str client,
+ * *at on, which is set behind it; NULL if there is none. A position that the log never had does
+ * not count. */
+const struct history_reset *history_reset_next(struct history *h, struct str client,
 					       struct str topic, int32_t partition,
 					       int64_t until_us, size_t *at);
 
@@ -200,6 +201,16 @@ int64_t history_records_given(const struct history *h, struct str topic);
 static inline bool history_readable(const struct history_record *r)
 {
 	return r->state == RECORD_LIVE && !r->control && r->txn != TXN_ABORTED;
+}
+
+/* Whether what was given is that record: its offset, and of a topic that was made anew its value,
+ * too. */
+static inline bool history_is_read_of(const struct history_partition *p,
+				      const struct history_record *record,
+				      const struct history_read *r)
+{
+	return record->offset == r->offset &&
+	       ((!p->older && !p->replaced) || str_eq(record->value, r->value));
 }
 
 /* The number in "7" or "prefix.7"; -1 if there is none. */

@@ -276,9 +276,11 @@ static bool is_again(const struct sent_batch *a, const struct sent_batch *b)
 {
 	if (a->producer_id != b->producer_id || !batch_same_partition(a, b))
 		return false;
-	return a->producer_id >= 0 ? a->producer_epoch == b->producer_epoch &&
-					     a->base_sequence == b->base_sequence
-				   : a->crc == b->crc && a->records == b->records;
+	return a->producer_id >= 0
+		       ? a->producer_epoch == b->producer_epoch &&
+				 a->base_sequence == b->base_sequence
+		       : a->records == b->records &&
+				 (a->content ? a->content == b->content : a->crc == b->crc);
 }
 
 #define AGAIN_LOOK_BACK 2000 /* batches that are searched for an earlier sending */

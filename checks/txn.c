@@ -151,7 +151,7 @@ static void feed_end(struct check *c, struct exchange *x)
 static void feed_offsets(struct check *c, struct exchange *x)
 {
 	const struct txn_offset_commit_request *q = exchange_request(x);
-	struct moment *m = q && x->header.api_version >= MEMBER_COMMIT ? moment_new(c) : NULL;
+	struct moment *m = q ? moment_new(c) : NULL;
 
 	if (!m)
 		return;
@@ -160,7 +160,8 @@ static void feed_offsets(struct check *c, struct exchange *x)
 	m->producer_id = q->producer_id;
 	m->epoch = q->producer_epoch;
 	m->topic = arena_str(c->arena, q->group_id);
-	m->named = q->generation_id_or_member_epoch >= 0 && q->member_id.len > 0;
+	m->named = x->header.api_version < MEMBER_COMMIT || /* before it nobody can be named */
+		   (q->generation_id_or_member_epoch >= 0 && q->member_id.len > 0);
 }
 
 static void feed_txn(struct check *c, const struct event *ev)
@@ -271,7 +272,8 @@ static void note(struct judged *j, bool wrong, const struct moment *m)
 }
 
 /* A batch was answered, or its connection ended: it failed until it is written after all. */
-static void settle(struct check *c, struct writer *w, const struct moment *m)
+static void settle(struct check *c, struct writer *w, const struct moment *m,
+		   struct judged out[WRONG_KINDS])
 {
 	const struct sent_batch *b = m->batch;
 	bool good = b->answered && (!b->code || b->code == ERROR_DUPLICATE_SEQUENCE_NUMBER);
@@ -283,6 +285,8 @@ static void settle(struct check *c, struct writer *w, const struct moment *m)
 	if (t->failed == !good)
 		return;
 	t->failed = !good;
+	out[COMMITTED_FAILURE].seen +=
+		!good; /* that nobody asks for the commit now is what counts */
 	w->open_failures += good ? -1 : 1;
 	w->failed = good ? w->failed : b;
 }
@@ -316,7 +320,7 @@ static void step(struct check *c, const struct moment *m, struct judged out[WRON
 		break;
 	case MOMENT_SETTLED:
 		if (m->epoch == w->epoch)
-			settle(c, w, m);
+			settle(c, w, m, out);
 		break;
 	case MOMENT_END_ASKED:
 		if (m->committed)
@@ -416,8 +420,8 @@ static void end_no_commit(struct check *c, struct finding *f)
 	struct judged j = walk(c, COMMITTED_FAILURE);
 	struct writer *w;
 
-	if (!sum_up(c, f, &j, "commits, each of what was written",
-		    "nobody asked for a transaction's commit"))
+	if (!sum_up(c, f, &j, "commits and failures, no commit of what failed",
+		    "nothing failed, and nobody asked for a commit"))
 		return;
 	w = writer_of(c, j.first->producer_id);
 	if (w->failed)
@@ -473,7 +477,8 @@ static void end_member(struct check *c, struct finding *f)
 {
 	struct judged j = walk(c, NAMELESS);
 
-	if (!sum_up(c, f, &j, "TxnOffsetCommits, each with member and generation",
+	if (!sum_up(c, f, &j,
+		    "TxnOffsetCommits, each with member and generation where its version has them",
 		    "nobody committed offsets in a transaction"))
 		return;
 	finding_moment(f, j.first->time_us, "TxnOffsetCommit of group " STR_FMT,

@@ -214,7 +214,20 @@ TEST(a_follower_is_asked_while_the_leader_names_it)
 		fetch(a);
 	CHECK_EQ(checks_verdict(), FINDING_PASS);
 
-	checks_begin("fetch.follower_as_named", 2); /* it failed: back to the leader */
+	checks_begin("fetch.follower_as_named", 2); /* it failed once */
+	metadata(1, 1);
+	a.preferred = 2;
+	fetch(a);
+	a.preferred = -1;
+	checks_run.broker = 2;
+	for (int i = 0; i < 10; i++) {
+		a.code = i ? 0 : ERROR_NOT_LEADER_OR_FOLLOWER;
+		fetch(a);
+	}
+	a.code = 0;
+	CHECK_EQ(checks_verdict(), FINDING_PASS);
+
+	checks_begin("fetch.follower_as_named", 2); /* it goes on failing: back to the leader */
 	metadata(1, 1);
 	a.preferred = 2;
 	fetch(a);

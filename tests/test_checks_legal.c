@@ -264,6 +264,16 @@ TEST(a_position_that_is_gone_may_step_back_once)
 	CHECK_EQ(checks_verdict(), FINDING_FAIL);
 }
 
+TEST(a_position_that_the_log_never_had_excuses_nothing)
+{
+	checks_begin("U3", -1);
+	checks_append("0");
+	checks_given("c", "0", 0);
+	fetch_answered(3978709506094217016, ERROR_OFFSET_OUT_OF_RANGE);
+	checks_given("c", "0", 0);
+	CHECK_EQ(checks_verdict(), FINDING_FAIL);
+}
+
 TEST(a_reset_to_the_end_passes_over_what_was_there)
 {
 	checks_begin("U3", -1);
@@ -336,6 +346,20 @@ TEST(what_can_not_be_read_is_not_passed_over)
 	}
 	CHECK_TEXT(checks_actual(),
 		   "t-0 offsets 1 to 2 can't be read, and offset 3 behind them was given");
+}
+
+TEST(what_was_read_before_a_topic_was_made_anew_is_not_read_now)
+{
+	for (int again = 0; again < 2; again++) {
+		checks_begin_on("read.everything", "t");
+		checks_append("0");
+		checks_given("c", "0", 0);
+		checks_recreate();
+		checks_append("1");
+		if (again)
+			checks_given("c", "1", 0);
+		CHECK_EQ(checks_verdict(), again ? FINDING_PASS : FINDING_FAIL);
+	}
 }
 
 static void isolated(void)

@@ -10,6 +10,7 @@ import transactions
 
 END_LIMIT_S = 10
 BLOCK_S = 60
+POLL_S = 0.1
 
 
 def failed(e):
@@ -51,7 +52,12 @@ class Transactor(transactions.Transactor):
             raise transactions.Failed(str(e)) from None
 
     def flush(self):
-        self.producer.flush()
+        while len(self.producer) and not self.error:  # after an error only the transaction's end is left
+            try:
+                self.producer.poll(POLL_S)
+            except confluent_kafka.KafkaException as e:
+                if e.args[0].fatal():
+                    raise failed(e) from None
         if self.error:
             raise transactions.Failed(self.error.str(), self.error.fatal())
 

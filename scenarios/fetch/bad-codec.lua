@@ -12,7 +12,7 @@ local bad = {
 }
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1, log = {
   { records = 5 }, { hex = bad[case.codec] }, { records = 5 } } })
-local c = lib.consumer(t)
+local c = lib.consumer(t, { config = { ["fetch.max.bytes"] = 1 } }) -- an answer for each batch
 timeline(function()
   c:start()
   await(c:reported("record_data", 5), "10s")

@@ -14,7 +14,7 @@ local c = lib.consumer(t, { config = { ["client.rack"] = "b", ["metadata.max.age
 local p = lib.producer(t, { args = { max_messages = 200, throughput = 100 } })
 -- Who does not know of followers never asks one.
 if case.what ~= "works" and case.what ~= "dies" then
-  rule("failed", "Fetch broker=2 topic=orders nth=3 -> error " .. case.what, { optional = true })
+  rule("failed", "Fetch broker=2 topic=orders nth=3..12 -> error " .. case.what, { optional = true })
 end
 timeline(function()
   c:start()
@@ -25,7 +25,7 @@ timeline(function()
   await(p:exited(0), "15s")
   await(t:read(300), "15s")
 end)
-must(fetch.follower_as_named(c))
+should(fetch.follower_as_named(c))
 must(offsets.looked_up_once(c))
 must(read.everything(c, t))
 if case.what ~= "dies" then must(read.once(c, t)) end -- it may have coordinated the group

@@ -6,7 +6,7 @@ scenario {
 }
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 1 })
-local a = lib.transactional(t, { name = "a", args = { max_messages = 1500, throughput = 50, value_prefix = 1 } })
+local a = lib.transactional(t, { name = "a", args = { max_messages = 500, throughput = 50, value_prefix = 1 } })
 local b = lib.transactional(t, { name = "b", args = { max_messages = 10, value_prefix = 2 } })
 timeline(function()
   a:start()

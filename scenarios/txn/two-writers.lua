@@ -13,7 +13,7 @@ end
 local a, b = writer("a", 1), writer("b", 2)
 timeline(function()
   a:start() b:start()
-  await(all(a:exited(0), b:exited(0)), "20s")
+  await(all(a:exited(0), b:exited(0)), "12s")
 end)
 must(txn.order())
 must(txn.ended_as_told())
