@@ -435,10 +435,12 @@ static void number_heartbeat(struct job *j)
 	struct share_group_heartbeat_request *share = j->live_body;
 	int32_t epoch = assigned_epoch(j->p->assigned, j->x);
 
-	if (j->x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT && consumer->member_epoch > 0 &&
-	    epoch > 0)
+	int32_t from = j->tries > 0 ? 0 : 1; /* who has joined does not join again */
+
+	if (j->x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT &&
+	    consumer->member_epoch >= from && epoch > 0)
 		consumer->member_epoch = epoch;
-	else if (j->x->header.api_key == API_SHARE_GROUP_HEARTBEAT && share->member_epoch > 0 &&
+	else if (j->x->header.api_key == API_SHARE_GROUP_HEARTBEAT && share->member_epoch >= from &&
 		 epoch > 0)
 		share->member_epoch = epoch;
 }
@@ -660,6 +662,22 @@ static void look_for_coordinator(struct job *j)
 		live_cluster_look_for(j->p->cluster, n.route == ROUTE_TXN, *key);
 }
 
+/* What a member is to read may be told in another answer than it was. */
+static bool is_about_assignment(const struct difference *d)
+{
+	static const char name[] = "GroupHeartbeat.assignment";
+
+	return memmem(d->name.data, (size_t)d->name.len, name, sizeof(name) - 1) != NULL;
+}
+
+static bool lacks_only_assignment(const struct job *j)
+{
+	for (int32_t i = 0; i < j->differences.count; i++)
+		if (!is_about_assignment(&j->differences.items[i]))
+			return false;
+	return j->differences.count > 0;
+}
+
 /* A member that is out of its group stays out. */
 static bool is_out(int api_key, int version, const void *body)
 {
@@ -684,7 +702,8 @@ static bool may_repeat(const struct job *j, int version, const void *body)
 	     (x->header.api_key == API_SYNC_GROUP &&
 	      !answer_errors(x->header.api_key, x->response_version, x->response_body).count)))
 		return false;
-	return n.question || refused_for_now(j, version, body);
+	return n.question || refused_for_now(j, version, body) ||
+	       (lacks_only_assignment(j) && assigned_epoch(j->p->assigned, x) > 0);
 }
 
 /* Asks again after a pause; false: the time is up. */
@@ -807,14 +826,6 @@ static bool is_later_answer(struct job *j, int version, void *body)
 	return false;
 }
 
-/* What a member is to read may be told in another answer than it was. */
-static bool is_about_assignment(const struct difference *d)
-{
-	static const char name[] = "GroupHeartbeat.assignment";
-
-	return memmem(d->name.data, (size_t)d->name.len, name, sizeof(name) - 1) != NULL;
-}
-
 static void pass_over_assignment(struct job *j, struct differences *found)
 {
 	int32_t kept = 0;
@@ -856,9 +867,8 @@ static void take_assignment(struct job *j, int version, const void *body)
 /* Leaves it open what becomes of an answer that lacks no more than an assignment. */
 static bool is_owed(struct job *j)
 {
-	for (int32_t i = 0; i < j->differences.count; i++)
-		if (!is_about_assignment(&j->differences.items[i]))
-			return false;
+	if (!lacks_only_assignment(j))
+		return false;
 	j->owed = true;
 	j->next = j->p->owed;
 	j->p->owed = j;
