@@ -640,7 +640,7 @@ static bool refused_for_now(const struct job *j, int version, const void *body)
 	const struct session_exchange *x = j->x;
 	struct answer_errors live = answer_errors(x->header.api_key, version, body), then;
 
-	if (!live.count || live.retriable != live.count || live.fine)
+	if (!live.count || live.retriable != live.count || live.fine || live.unsure)
 		return false;
 	if (live.stale)
 		live_cluster_refresh(j->p->cluster);

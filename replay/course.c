@@ -99,8 +99,12 @@ static bool refused(const struct session *s, const struct session_exchange *x)
 {
 	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
 
-	return !n.question && course_not_ready(s, x) &&
-	       !answer_errors(x->header.api_key, x->response_version, x->response_body).fine;
+	struct answer_errors e;
+
+	if (n.question || !course_not_ready(s, x))
+		return false;
+	e = answer_errors(x->header.api_key, x->response_version, x->response_body);
+	return !e.fine && !e.unsure;
 }
 
 static enum left_out by_itself(const struct session *s, const struct session_exchange *x)

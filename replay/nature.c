@@ -170,6 +170,8 @@ static void count_error(void *user, const struct leaf *l)
 	n->errors.count++;
 	n->errors.no_topic +=
 		code == ERROR_UNKNOWN_TOPIC_OR_PARTITION || code == ERROR_UNKNOWN_TOPIC_ID;
+	n->errors.unsure += code == ERROR_REQUEST_TIMED_OUT || code == ERROR_NETWORK_EXCEPTION ||
+			    code == ERROR_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
 	n->errors.retriable += kafka_error_retriable(code);
 	n->errors.stale += looks_again(code);
 }

@@ -31,6 +31,7 @@ struct answer_errors {
 	int32_t count;	   /* codes other than 0 */
 	int32_t retriable; /* of them: Kafka's clients try again */
 	int32_t no_topic;  /* of the retriable ones: that a topic or partition is not there */
+	int32_t unsure;	   /* that it took too long: it may have been done */
 	int32_t stale;	   /* of them: they look for leader or coordinator again */
 	int32_t fine;	   /* codes that are 0, of the innermost structs that have one */
 };
