@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define ASKED_MAX   200
+#define OFTEN	    3  /* errors of one partition that are no chance */
 #define NUMBERS_MAX 60 /* of one rule's nth; more are one range */
 
 /* Faults that one rule may cover. */
@@ -148,6 +149,23 @@ static bool client_matters(struct making *m, const struct about *a)
 	return m->asked[i].needs;
 }
 
+/* An error that one partition has again and again. A single one is put to whatever partition comes
+ * then: who goes where is another matter with every partitioner. */
+static bool is_of_partition(const struct incident *in, const struct fault *f)
+{
+	const struct seen_topic *t = seen_topic(in->seen, f->hit[0].topic);
+	size_t same = 0;
+
+	for (size_t i = 0; i < in->faults_count && same < OFTEN; i++) {
+		const struct fault *g = &in->faults[i];
+
+		same += g->code == f->code && g->hit_count == f->hit_count &&
+			g->hit[0].partition == f->hit[0].partition &&
+			str_eq(g->hit[0].topic, f->hit[0].topic);
+	}
+	return t && t->partitions_count > 1 && same == OFTEN;
+}
+
 static bool write_match(struct making *m, const struct fault *f, struct buf *b)
 {
 	const struct incident *in = m->in;
@@ -165,8 +183,7 @@ static bool write_match(struct making *m, const struct fault *f, struct buf *b)
 	add_key(b, "group", a->group);
 	add_key(b, "txn", a->txn);
 	add_key(b, "topic", topic);
-	/* An error is put where the rule says; of the others one partition helps to count. */
-	if (topic.data && (n == 1 || (by_error && n < a->partitions_count)))
+	if (topic.data && by_error && (n < a->partitions_count || is_of_partition(in, f)))
 		add_partitions(b, list, n);
 	if (client_matters(m, a))
 		add_key(b, "client", a->x->header.client_id);
