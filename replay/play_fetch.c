@@ -632,6 +632,8 @@ static void put_records(struct fetch *f, const struct piece *piece, struct recor
 		*ret = (struct records){piece->records.data, piece->records.len, 0};
 		return;
 	}
+	if (written_at(place, piece->part->offset))
+		next = piece->part->offset; /* it begins with what was written there */
 	records_reader_init(&reader, piece->records.data, (size_t)piece->records.len);
 	while (records_next(&reader, &b, NULL) > 0 && !s.full)
 		next = put_batch(f, place, &b, b.base_offset > next ? b.base_offset : next, &s);

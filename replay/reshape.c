@@ -54,6 +54,14 @@ static void *zalloc(struct passes *p, size_t size)
 	return m;
 }
 
+static void *copy_of(struct passes *p, const void *data, size_t n)
+{
+	void *copy = arena_copy(p->r->arena, data, n);
+
+	p->full = p->full || !copy;
+	return copy;
+}
+
 static bool is_new(const struct passes *p, const struct schema_field *f)
 {
 	return field_in(f, p->to) && !field_in(f, p->from);
@@ -262,8 +270,8 @@ static void exchange_single(struct passes *p, const struct schema *s, const stru
 		if (!is_gone(p, g) || g->array == f->array || g->type != f->type ||
 		    role_of(s, g) == ROLE_PLAIN || role_of(s, g) != role_of(s, f))
 			continue;
-		if (f->array)
-			set_array(f, msg, value_of(g, msg), 1);
+		if (f->array) /* the single one goes to its default */
+			set_array(f, msg, copy_of(p, value_of(g, msg), f->size), 1);
 		else if (count_of(g, msg) > 0)
 			memcpy(value_of(f, msg), elements_of(g, msg), f->size);
 	}
