@@ -282,12 +282,12 @@ static struct run *next_run(struct playback *p, struct place *place, const struc
 	return any;
 }
 
-/* Whether so many records are still there to be taken. */
-static bool has_records(struct playback *p, struct place *place, size_t wanted)
+/* How many records are still there to be taken; counted up to most. */
+static size_t records_left(struct playback *p, struct place *place, size_t most)
 {
 	size_t there = 0;
 
-	for (size_t i = place->first_run; i < place->runs_count && there < wanted; i++) {
+	for (size_t i = place->first_run; i < place->runs_count && there < most; i++) {
 		struct run *r = &place->runs[i];
 
 		if (!is_new(r) || !goes_well(r))
@@ -295,7 +295,7 @@ static bool has_records(struct playback *p, struct place *place, size_t wanted)
 		count_run(p, r);
 		there += r->count - r->given;
 	}
-	return there >= wanted;
+	return there;
 }
 
 /* Records that went well are taken as many as there are in the live batch; what failed, failed as a
