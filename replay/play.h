@@ -171,6 +171,8 @@ void *play_assemble(struct playback *p, const struct playback_request *q,
 /* ---- play_produce.c ---- */
 
 void play_produce_load(struct playback *p);
+/* How many records each partition of a live Produce has, and how many the recording has left. */
+void play_produce_explain(struct playback *p, const struct playback_request *q, struct buf *out);
 void play_produce(struct playback *p, const struct playback_request *q,
 		  struct playback_answer *ret);
 

@@ -95,7 +95,9 @@ static int compare_with(struct playback *p, const struct playback_request *q,
 	pairs_each(&pairs, &recorded, &live);
 	if (out && c.told > DIFFERENCES_MAX)
 		buf_printf(out, "    ... and %d more\n", c.told - DIFFERENCES_MAX);
-	if (out && !c.told)
+	if (out && q->header->api_key == API_PRODUCE)
+		play_produce_explain(p, q, out);
+	else if (out && !c.told)
 		buf_text(out, "    in all that counts the same, but given already\n");
 	return c.cost;
 }

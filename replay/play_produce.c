@@ -384,8 +384,8 @@ static bool find(struct playback *p, struct str topic, const asked_partition *q,
 		return false;
 	t->live = hash_records(p, (struct bytes){q->records.data, q->records.len});
 	t->run = choose(p, t->place, &t->live);
-	if (!t->run ||
-	    (goes_well(t->run) && t->run->counted && !has_records(p, t->place, t->live.count)))
+	if (!t->run || (goes_well(t->run) && t->run->counted &&
+			records_left(p, t->place, t->live.count) < t->live.count))
 		return t->place->taken;
 	t->at = t->run->given;
 	t->base_offset = t->run->base_offset;
@@ -587,4 +587,30 @@ void play_produce(struct playback *p, const struct playback_request *q, struct p
 	}
 	for (size_t i = 0; l.takes && i <= l.count; i++)
 		free(l.takes[i].live.at);
+}
+
+void play_produce_explain(struct playback *p, const struct playback_request *q, struct buf *out)
+{
+	const struct produce_request *body = q->body;
+
+	for (int32_t i = 0; i < body->topic_data_count; i++) {
+		const struct produce_request_topic_data *t = &body->topic_data[i];
+		struct str topic = topic_name(p, SIDE_LIVE, t->name, t->topic_id);
+
+		for (int32_t k = 0; k < t->partition_data_count; k++) {
+			const asked_partition *a = &t->partition_data[k];
+			struct place *place = play_place(p, topic, a->index, false);
+			struct hashes live =
+				hash_records(p, (struct bytes){a->records.data, a->records.len});
+
+			buf_printf(
+				out,
+				"    topic " STR_FMT
+				" partition %d: %zu records to be written, %zu recorded ones are "
+				"left\n",
+				STR_ARG(topic), a->index, live.count,
+				place ? records_left(p, place, SIZE_MAX) : 0);
+			free(live.at);
+		}
+	}
 }
