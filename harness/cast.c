@@ -11,7 +11,9 @@
 #include <stdlib.h>
 
 #define TIMESTAMP_LATEST (-1)
-#define CALM_LEAST	 3 /* Produce requests that tell how many may be in flight */
+#define RECORD_BYTES	 12 /* of a small record, beside its value */
+#define CROWDED_LEAST	 5  /* one in so many with others in flight: they may be */
+#define CALM_LEAST	 3  /* Produce requests that tell how many may be in flight */
 
 struct casting {
 	struct cast *cast;
@@ -96,6 +98,9 @@ static void take_batches(struct part *p, const struct records *r)
 		p->calm_records += !p->hurt && b.records_count > 0 ? b.records_count : 0;
 		p->idempotent |= b.producer_id >= 0;
 		p->codec = b.codec ? b.codec : p->codec;
+		if (!b.codec && b.magic == 2 && b.records_count > 0 &&
+		    b.content.len / b.records_count - RECORD_BYTES > p->value_bytes)
+			p->value_bytes = b.content.len / b.records_count - RECORD_BYTES;
 		if (b.raw.len > p->batch_bytes)
 			p->batch_bytes = b.raw.len;
 	}
@@ -131,9 +136,13 @@ static void take_produce(struct casting *c)
 	p->timeout_ms = q->timeout_ms;
 	p->txn = q->transactional_id.data ? q->transactional_id : p->txn;
 	/* As it is configured shows before anything goes wrong; then it may be the client that is
-	 * wrong. */
-	if (!p->hurt || p->requests <= CALM_LEAST)
-		p->in_flight = open > p->in_flight ? open : p->in_flight;
+	 * wrong. A capture may have a packet or two in another order than they came. */
+	if (!p->hurt || p->requests <= CALM_LEAST) {
+		p->calm_requests++;
+		p->crowded += open > 1;
+		p->most = open > p->most ? open : p->most;
+		p->in_flight = p->crowded * CROWDED_LEAST > p->calm_requests ? p->most : 1;
+	}
 	p->hurt |= c->a->fault != NULL;
 	if (!p->wrote_us)
 		p->wrote_us = c->a->x->request_us;

@@ -25,7 +25,9 @@ struct part {
 	/* what it wrote */
 	int64_t records;
 	int64_t wrote_us, calm_us, calm_records; /* the first request; until something went wrong */
+	int32_t value_bytes;			 /* of a record, about; of the largest */
 	int32_t batch_bytes;			 /* the largest */
+	int32_t calm_requests, crowded, most;	 /* of the former, those with others in flight */
 	int32_t requests, in_flight;		 /* Produce; most at once on a connection */
 	int32_t acks, timeout_ms;
 	bool idempotent, hurt; /* hurt: some of its requests was */

@@ -15,6 +15,8 @@
 #define GAP_MAX_US    (10 * (int64_t)1000000)
 #define MOMENTS_MAX   1300
 #define SETTLE_MAX_US (10 * (int64_t)1000000)
+#define LONG_VALUE    40 /* bytes of a value from which on its size is told */
+#define LONG_MOST     100000
 #define CALM_LEAST    3	      /* records that tell a pace */
 #define PACED_US      1000000 /* who took longer than that wrote at a pace */
 #define SMALL_BATCH   16384   /* batch.size as clients have it */
@@ -376,7 +378,10 @@ static void write_part(const struct retell *r, int32_t index, struct buf *out)
 	writers[p->speaks](p, &args, &config);
 	if (config.len > 2 && config.data[config.len - 2] == ',')
 		config.len -= 2;
-	if (writes_beside_another(r, index))
+	if (p->value_bytes >= LONG_VALUE && p->speaks != SPEAKS_CONSUMER)
+		buf_printf(&args, ", value_prefix = string.rep(\"%d\", %d)", (index + 1) % 10,
+			   p->value_bytes < LONG_MOST ? p->value_bytes : LONG_MOST);
+	else if (writes_beside_another(r, index))
 		buf_printf(&args, ", value_prefix = %d", index + 1);
 	buf_printf(out,
 		   "  %s = client(\"%s\", {\n    speaks = \"%s\",\n    args = { topic = %s%s },\n"

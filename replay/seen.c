@@ -140,6 +140,10 @@ static void take_leader(const struct reading *r, struct seen_partition *p, int32
 
 	if (!p || (last && last->leader == leader && (epoch < 0 || last->epoch == epoch)))
 		return;
+	if (last && last->leader == leader && last->epoch < 0) {
+		last->epoch = epoch; /* versions before 7 do not say */
+		return;
+	}
 	/* Brokers learn of changes one after the other: an older epoch is no change back. */
 	if (last && epoch >= 0 && epoch < last->epoch)
 		return;
