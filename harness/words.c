@@ -495,7 +495,7 @@ static void read_scope(const struct call_site *c, const struct check_type *type,
 					script_object(c->lua, i)
 						? object_kind_name(script_object(c->lua, i)->kind)
 						: luaL_typename(c->lua, i));
-			script_stop(c->lua);
+			return; /* the rest of the file is read all the same */
 		}
 		slot++;
 	}
@@ -526,7 +526,7 @@ static int word_severity(lua_State *lua)
 	if (!o || o->kind != OBJECT_CHECK || lua_gettop(lua) > 2) {
 		script_complain(c.script, call_place(&c, 1),
 				"%s takes one check, such as delivery.no_loss(p, t)", c.word);
-		script_stop(lua);
+		return 0;
 	}
 	call_table(&c, 2, false, severity_keys);
 	c.script->plan->checks[o->index].severity = severity;

@@ -324,6 +324,19 @@ TEST(a_check_that_nobody_takes_is_an_error)
 	       "             ^\n");
 }
 
+TEST(wrong_arguments_of_checks_are_told_together)
+{
+	refuse("scenario { name = 'a/b', claim = 'c' }\n"
+	       "must(fetch.moves_on('x', 'y'))\n"
+	       "must(order.offsets(7))\n",
+	       "x.lua:2:21: fetch.moves_on takes a client, a number here, not string\n"
+	       "    must(fetch.moves_on('x', 'y'))\n"
+	       "                        ^\n"
+	       "x.lua:3:20: order.offsets takes a client, a topic here, not number\n"
+	       "    must(order.offsets(7))\n"
+	       "                       ^\n");
+}
+
 TEST(a_check_says_what_it_takes)
 {
 	refuse(TOPIC "must(delivery.no_loss(t, 'g'))\n",
