@@ -18,7 +18,7 @@ Q    := $(if $(filter 1,$(V)),,@)
 PKGS := libevent libevent_pthreads lua5.4 zlib liblz4 libzstd libisal jansson libpcre2-8 libpcap
 DEPS := gcc make pkg-config libevent-dev libcunit1-dev libpcap-dev liblua5.4-dev zlib1g-dev liblz4-dev libzstd-dev \
         libsnappy-dev libisal-dev libjansson-dev uthash-dev libpcre2-dev python3 python3-kafka python3-msgpack iproute2 procps curl
-EXTRA := $(if $(filter interop,$(MAKECMDGOALS)),tshark tcpdump python3-venv maven openjdk-17-jdk-headless chromium) $(if $(filter fuzz,$(MAKECMDGOALS)),clang libclang-rt-14-dev)
+EXTRA := $(if $(filter interop,$(MAKECMDGOALS)),tshark tcpdump python3-venv maven openjdk-17-jdk-headless chromium) $(if $(filter fuzz,$(MAKECMDGOALS)),clang libclang-rt-14-dev) $(if $(filter bench,$(MAKECMDGOALS)),librdkafka-dev)
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 OPT_release := -O2 -g
@@ -139,7 +139,7 @@ bench: deps
 	$(Q)KTRIAL=$(B)/ktrial tests/tools/bench $(BENCH)
 
 $(B)/bench_%: $(B)/bench/bench_%.o $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c))) $(B)/libktrial.a
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lz -llz4 -lzstd -o $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lz -llz4 -lzstd $(if $(filter %/bench_client,$@),-lrdkafka) -o $@
 
 # FUZZ_SECONDS on each target with libFuzzer; what it finds stays in build/fuzz/TARGET.
 fuzz: deps

@@ -232,7 +232,7 @@ static void on_answer(void *ctx, struct live_request *r, struct shared *frame, s
 		return;
 	}
 	shared_unref(j->answer);
-	j->answer = shared_ref(frame);
+	j->answer = shared_keep(frame);
 	take(j);
 }
 

@@ -164,8 +164,9 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	b->last_offset = log->end + get_i32(what->batch.data + BATCH_AT_LAST_OFFSET_DELTA);
 	if (adopts(what)) {
 		head = chunk_room(log, BATCH_AT_RECORDS);
-		b->frame = shared_ref(what->frame);
-		b->rest = what->batch.data + BATCH_AT_RECORDS;
+		b->frame = shared_keep(what->frame);
+		b->rest =
+			b->frame->data + (what->batch.data - what->frame->data) + BATCH_AT_RECORDS;
 	} else {
 		head = chunk_room(log, size);
 		memcpy(head + BATCH_AT_RECORDS, what->batch.data + BATCH_AT_RECORDS,

@@ -1,7 +1,9 @@
 /* Connections. Reading goes through one scratch buffer of the process while a frame begins, and
  * straight into the frame while it lasts, so that an idle connection holds no buffer and a burst of
- * small frames costs one system call. Writing gathers. A connection that ends in the middle of a
- * callback is freed when the callback returns. What frames mean is the service's. */
+ * small frames costs one system call. A frame that is there as a whole is worked on where it lies,
+ * which is in the processor's cache, and copied once, by whoever keeps it. Writing gathers. A
+ * connection that ends in the middle of a callback is freed when the callback returns. What frames
+ * mean is the service's. */
 #include "net/conn.h"
 
 #include <assert.h>
@@ -13,13 +15,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SCRATCH_SIZE	 65536
+#define SCRATCH_SIZE	 131072
+#define SLICE_MIN	 4096 /* shorter frames are copied out of it */
 #define READS_PER_TURN	 8
 #define FIRST_ALLOCATION (1 << 20) /* of a larger frame: the rest when the bytes come */
 #define SPANS_PER_WRITE	 64
 #define RATE_STEP_US	 20000 /* how often a slowed answer goes on */
 
-static uint8_t scratch[SCRATCH_SIZE];
+static struct shared *scratch; /* while there are connections */
 static size_t conns;
 
 struct conn {
@@ -88,7 +91,10 @@ static void done(struct conn *c)
 	if (--c->busy || !c->dead)
 		return;
 	free(c);
-	conns--;
+	if (--conns)
+		return;
+	shared_unref(scratch);
+	scratch = NULL;
 }
 
 static bool full(const struct conn *c)
@@ -121,18 +127,31 @@ static void grow(struct conn *c)
 	c->frame = shared_resize(c->frame, size < (size_t)c->length ? size : (size_t)c->length);
 }
 
-/* A whole length: opens the frame. False if no frame can be so long. */
-static bool open_frame(struct conn *c)
+/* A whole length. False if no frame can be so long. */
+static bool read_length(struct conn *c)
 {
 	uint32_t length = (uint32_t)c->head[0] << 24 | (uint32_t)c->head[1] << 16 |
 			  (uint32_t)c->head[2] << 8 | c->head[3];
 
 	c->length = (int32_t)length;
-	if (c->length <= 0 || c->length > CONN_FRAME_MAX)
-		return false;
-	c->frame = shared_new(c->length < FIRST_ALLOCATION ? (size_t)c->length : FIRST_ALLOCATION);
+	return c->length > 0 && c->length <= CONN_FRAME_MAX;
+}
+
+/* Of a frame whose length is known the bytes begin, len of them for now. One that is here as a
+ * whole stays where it is, if that is worth it. */
+static int64_t open_frame(struct conn *c, const uint8_t *data, size_t len, struct instant now)
+{
+	size_t size = (size_t)c->length;
+
+	if (scratch && data >= scratch->data && data < scratch->data + scratch->size &&
+	    size <= len && size >= SLICE_MIN) {
+		c->frame = shared_slice(scratch, (size_t)(data - scratch->data), size);
+		queue_push(c, now);
+		return (int64_t)size;
+	}
+	c->frame = shared_new(size < FIRST_ALLOCATION ? size : FIRST_ALLOCATION);
 	c->have = 0;
-	return true;
+	return 0;
 }
 
 /* Takes from data what belongs to the frame that begins or lasts; the number of bytes, negative
@@ -148,7 +167,7 @@ static int64_t feed_some(struct conn *c, const uint8_t *data, size_t len, struct
 			c->head[c->head_len++] = data[n++];
 		if (c->head_len < 4)
 			return (int64_t)n;
-		return open_frame(c) ? (int64_t)n : -1;
+		return read_length(c) ? (int64_t)n + open_frame(c, data + n, len - n, now) : -1;
 	}
 	n = c->frame->size - (size_t)c->have;
 	n = n < len ? n : len;
@@ -218,19 +237,32 @@ static void show_bytes(struct conn *c, bool read, struct iovec *v, int count, si
 	c->callbacks->on_bytes(c->ctx, read, v, used, now);
 }
 
+/* Where to read: not over frames that somebody still looks at. */
+static struct shared *take_scratch(void)
+{
+	if (scratch && scratch->refs > 1) {
+		shared_unref(scratch);
+		scratch = NULL;
+	}
+	if (!scratch)
+		scratch = shared_new(SCRATCH_SIZE);
+	return scratch;
+}
+
 /* One read: into the frame that lasts, and what is behind it into the scratch. False when there is
  * no more to read now. */
 static bool read_some(struct conn *c)
 {
 	struct iovec v[2];
 	int count = 0;
+	struct shared *room = take_scratch();
 	size_t direct = c->frame ? c->frame->size - (size_t)c->have : 0;
 	struct instant now;
 	ssize_t n;
 
 	if (direct)
 		v[count++] = (struct iovec){c->frame->data + c->have, direct};
-	v[count++] = (struct iovec){scratch, sizeof(scratch)};
+	v[count++] = (struct iovec){room->data, room->size};
 	n = readv(c->fd, v, count);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -249,11 +281,23 @@ static bool read_some(struct conn *c)
 		else
 			grow(c);
 		if ((size_t)n > direct)
-			feed(c, scratch, (size_t)n - direct, now);
+			feed(c, room->data, (size_t)n - direct, now);
 	} else {
-		feed(c, scratch, (size_t)n, now);
+		feed(c, room->data, (size_t)n, now);
 	}
-	return (size_t)n == direct + sizeof(scratch);
+	return (size_t)n == direct + room->size;
+}
+
+/* Frames that wait for longer than this turn leave the scratch. */
+static void settle_waiting(struct conn *c)
+{
+	for (int32_t i = 0; i < c->queue_count; i++) {
+		struct frame_in *f = &c->queue[(c->queue_at + i) % CONN_FRAMES_MAX];
+		struct shared *kept = shared_keep(f->frame);
+
+		shared_unref(f->frame);
+		f->frame = kept;
+	}
 }
 
 static void tell_frames(struct conn *c)
@@ -282,6 +326,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (c->queue_count > before)
 		tell_frames(c);
+	if (!c->dead)
+		settle_waiting(c);
 	if (!c->dead && c->tell) {
 		c->tell = false;
 		c->callbacks->on_end(c->ctx, c->how);
@@ -489,13 +535,15 @@ void conn_reset_fd(int fd)
 /* A plain close while bytes wait unread would send a reset: they are read away first. */
 static void close_fd(struct conn *c, bool reset)
 {
+	uint8_t away[4096];
+
 	if (reset) {
 		conn_reset_fd(c->fd);
 		return;
 	}
 	shutdown(c->fd, SHUT_WR);
 	for (int i = 0; i < READS_PER_TURN; i++)
-		if (recv(c->fd, scratch, sizeof(scratch), MSG_DONTWAIT) <= 0)
+		if (recv(c->fd, away, sizeof(away), MSG_DONTWAIT) <= 0)
 			break;
 	close(c->fd);
 }

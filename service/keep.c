@@ -185,9 +185,10 @@ static void on_event(void *ctx, const struct event *ev)
 	keep_facts(kept, x);
 	keep_pieces(kept, x, &at);
 	kept->request = x->request;
-	kept->request_frame = x->request_frame;
+	kept->request_frame = NULL;
 	if (x->request_frame) {
-		shared_ref(x->request_frame);
+		kept->request_frame = shared_keep(x->request_frame);
+		kept->request.data = kept->request_frame->data;
 		kept->size += x->request_frame->size;
 	} else {
 		kept->request = put_bytes(&at, x->request);
