@@ -36,6 +36,8 @@ static const char help[] =
 	"  --settle TIME        how long an answer that differs may take to become right, beyond "
 	"the recording's own time\n"
 	"                       (2s); 0s: nothing is asked twice\n"
+	"  --wait TIME          how long an answer may take beyond what the recorded one took "
+	"(1m)\n"
 	"  --ignore PATH        pass over a field of answers: Metadata.topics.partitions.isrNodes, "
 	"or isrNodes of any; several\n"
 	"  -Y FILTER            only exchanges that match; see docs/filter.md\n"
@@ -88,6 +90,7 @@ enum {
 	OPT_SUFFIX,
 	OPT_SPEED,
 	OPT_SETTLE,
+	OPT_WAIT,
 	OPT_IGNORE,
 	OPT_FILTER,
 	OPT_PORT,
@@ -108,6 +111,7 @@ static const struct cmd_option options[] = {{"--as", OPT_AS, true},
 					    {"--suffix", OPT_SUFFIX, true},
 					    {"--speed", OPT_SPEED, true},
 					    {"--settle", OPT_SETTLE, true},
+					    {"--wait", OPT_WAIT, true},
 					    {"--ignore", OPT_IGNORE, true},
 					    {"-Y", OPT_FILTER, true},
 					    {"--port", OPT_PORT, true},
@@ -192,10 +196,10 @@ static int set_speed(struct replay_job *j, const char *value)
 	return 0;
 }
 
-static int set_settle(struct replay_job *j, const char *value)
+static int set_time(const char *option, const char *value, int64_t *ret_us)
 {
-	if (!parse_time(str_of(value), &j->settle_us))
-		return cmd_usage(&cmd_replay, "--settle %s: a time such as 500ms or 2s", value);
+	if (!parse_time(str_of(value), ret_us))
+		return cmd_usage(&cmd_replay, "%s %s: a time such as 500ms or 2s", option, value);
 	return 0;
 }
 
@@ -253,7 +257,9 @@ static int take_option(struct replay_job *j, int id, const char *value)
 	case OPT_SPEED:
 		return set_speed(j, value);
 	case OPT_SETTLE:
-		return set_settle(j, value);
+		return set_time("--settle", value, &j->settle_us);
+	case OPT_WAIT:
+		return set_time("--wait", value, &j->wait_us);
 	case OPT_IGNORE:
 		return add_ignored(j, value);
 	case OPT_FILTER:
@@ -340,6 +346,7 @@ static int run(int argc, char **argv)
 	if (!j)
 		abort();
 	j->settle_us = REPLAY_SETTLE_US;
+	j->wait_us = REPLAY_ANSWER_US;
 	j->decode = (struct decode_options){.memory_max = MEMORY_MAX, .show_secrets = true};
 	j->listen = (struct service_address){"127.0.0.1", DEFAULT_PORT};
 	j->speed = -1;

@@ -18,7 +18,7 @@ struct replay_job {
 	double speed;	    /* as in struct replay_client_options */
 	struct decode_options decode;
 	/* as client */
-	int64_t settle_us;
+	int64_t settle_us, wait_us;
 	struct service_address to[REPLAY_TO_MAX];
 	int to_count;
 	struct str ignored[REPLAY_IGNORED_MAX];

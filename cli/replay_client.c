@@ -56,6 +56,7 @@ static struct replay_client_options options_of(const struct replay_job *job, int
 		.suffix = job->suffix ? str_of(job->suffix) : (struct str){NULL, 0},
 		.speed = job->speed,
 		.settle_us = job->settle_us,
+		.answer_us = job->wait_us,
 		.ignored = job->ignored,
 		.ignored_count = job->ignored_count,
 		.on_note = on_note,

@@ -130,9 +130,8 @@ static void tell(struct player *p, const struct replay_result *r)
 		p->o->on_result(p->o->ctx, r);
 }
 
-static void emit(const struct job *j)
+static void emit_live(const struct job *j, const struct session_exchange *x)
 {
-	const struct session_exchange *x = j->x;
 	struct exchange live = {.conn = {.conn = x->conn->number,
 					 .broker = j->line ? j->line->node : -1,
 					 .client = x->conn->client,
@@ -141,8 +140,6 @@ static void emit(const struct job *j)
 	struct event ev = {.kind = EVENT_EXCHANGE, .exchange = &live};
 	struct arena arena;
 
-	if (!j->p->o->bus || j->frame.len < 4)
-		return;
 	if (live.state == EXCHANGE_ANSWERED && !j->answer)
 		live.state = EXCHANGE_LOST;
 	live.request = (struct bytes){j->frame.data + 4, (int32_t)j->frame.len - 4};
@@ -163,6 +160,14 @@ static void emit(const struct job *j)
 	live.arena = &arena;
 	event_emit(j->p->o->bus, &ev);
 	arena_release(&arena);
+}
+
+static void emit(const struct job *j)
+{
+	const struct session_exchange *x = j->x;
+
+	if (j->p->o->bus && j->frame.len > 4)
+		emit_live(j, x);
 }
 
 static void free_job(struct player *p, struct job *j)
@@ -1093,7 +1098,7 @@ static bool step(struct player *p)
 		j = p->jobs[s->exchange->index];
 		if (j && !j->decided && !j->owed) {
 			flush(p);
-			loop_timer_set(&p->patience, j->sent_us + REPLAY_ANSWER_US +
+			loop_timer_set(&p->patience, j->sent_us + p->o->answer_us +
 							     (s->exchange->response_us -
 							      s->exchange->request_first_us));
 			return false;
@@ -1144,9 +1149,9 @@ static void on_patience(void *ctx, struct instant now)
 				: NULL;
 
 	(void)now;
-	if (j && !j->decided && clock_now().mono_us - j->sent_us >= REPLAY_ANSWER_US)
+	if (j && !j->decided && clock_now().mono_us - j->sent_us >= p->o->answer_us)
 		decide(j, REPLAY_MISSING,
-		       "no answer within a minute more than the recorded one took");
+		       "no answer in the time that the recorded one took and --wait");
 }
 
 /* ---- the whole ---- */

@@ -58,6 +58,7 @@ struct replay_client_options {
 	struct str suffix;	   /* null: none */
 	double speed;		   /* 1 as recorded, 10 ten times as fast; 0 without waiting */
 	int64_t settle_us;	   /* REPLAY_SETTLE_US; 0: nothing is asked twice */
+	int64_t answer_us;	   /* REPLAY_ANSWER_US */
 	const struct str *ignored; /* paths; checked already */
 	size_t ignored_count;
 	const struct event_bus *bus; /* gets the live exchanges; NULL: none */

@@ -5,7 +5,10 @@
  * Invariant: an element meets one other at most. */
 #include "replay/pairs.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+
+#define CACHE_SIZE 1024
 
 /* Fields that say which element it is. */
 static const char *const keys[] = {
@@ -24,7 +27,7 @@ static bool has(const struct schema *s, const char *name)
 	return schema_find(s, str_of(name)) != NULL;
 }
 
-bool pairs_is_key(const struct schema *s, const struct schema_field *f)
+static bool find_key(const struct schema *s, const struct schema_field *f)
 {
 	bool node = has(s, "nodeId") || has(s, "brokerId");
 
@@ -38,6 +41,22 @@ bool pairs_is_key(const struct schema *s, const struct schema_field *f)
 		if (strcmp(keys[i], f->name) == 0)
 			return true;
 	return false;
+}
+
+/* Fields are constant tables, so that what was found once holds. */
+bool pairs_is_key(const struct schema *s, const struct schema_field *f)
+{
+	static _Thread_local struct {
+		const struct schema_field *field;
+		bool key;
+	} cache[CACHE_SIZE];
+	size_t slot = ((uintptr_t)f / sizeof(*f)) % CACHE_SIZE;
+
+	if (cache[slot].field != f) {
+		cache[slot].key = find_key(s, f);
+		cache[slot].field = f;
+	}
+	return cache[slot].key;
 }
 
 static bool in_both(const struct schema_field *f, const struct holder *a, const struct holder *b)
