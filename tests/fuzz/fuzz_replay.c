@@ -1,6 +1,7 @@
 /* Everything pure that replay does with somebody's messages: a session of them, its course and what
  * it shows of the cluster, requests said in another side's words and in another version, answers
- * compared and learned from. An answer never differs from itself.
+ * compared and learned from; and all requests asked of the session again. An answer never differs
+ * from itself, and what the session answers can be written.
  *
  * Pieces: API key, version, another version, flags (1 no answer, 2 the answer comes before the next
  * request, 4 a new connection), then three times two bytes of length and as many of a body: the
@@ -11,6 +12,7 @@
 #include "replay/compare.h"
 #include "replay/convert.h"
 #include "replay/course.h"
+#include "replay/playback.h"
 #include "replay/seen.h"
 
 #include <assert.h>
@@ -183,6 +185,69 @@ static void answer(struct variables *v, struct compare *c, const struct piece *p
 				NULL);
 }
 
+/* A miss is explained and goes elsewhere. */
+static void miss(struct playback *pb, const struct playback_request *q)
+{
+	struct buf text;
+
+	buf_init(&text, ARENA_MAX);
+	playback_explain(pb, q, &text);
+	buf_release(&text);
+	playback_taken(pb, q);
+	if (q->header->api_key == API_FETCH)
+		playback_fetch_whole(pb, q);
+}
+
+static void ask(struct playback *pb, const struct piece *p, int version, struct instant *now,
+		struct arena *a)
+{
+	struct frame_header h = {.api_key = (int16_t)p->key, .api_version = (int16_t)version};
+	struct playback_request q = {.broker = p->flags >> 4,
+				     .conn = p->flags & 3,
+				     .header = &h,
+				     .arena = a,
+				     .arrived_us = now->mono_us};
+	struct playback_answer got = {.what = PLAYBACK_WAIT};
+	struct gather g;
+	int rc;
+
+	q.body = frame_known(p->key, version)
+			 ? decode(a, p->key, version, MESSAGE_REQUEST, p->request)
+			 : NULL;
+	for (int tries = 0; tries < 3 && got.what == PLAYBACK_WAIT; tries++) {
+		playback_ask(pb, &q, *now, &got);
+		q.again = true;
+		*now = instant_add_us(*now, 20000000);
+	}
+	if (got.what == PLAYBACK_MISS && q.body)
+		miss(pb, &q);
+	if (got.what != PLAYBACK_ANSWER)
+		return;
+	gather_init(&g, 4 * ARENA_MAX);
+	rc = frame_write_response(&g, p->key, got.response_version, 0, got.response, NULL);
+	assert(rc == 0 || rc == ERR_LIMIT);
+	gather_release(&g);
+}
+
+/* As broker: each request in its own version and in another one. */
+static void play(const struct session *s, const struct seen *seen, const struct piece *pieces,
+		 int n, struct arena *a)
+{
+	struct variables *v = variables_new();
+	struct playback_config config = {.session = s, .seen = seen, .variables = v};
+	struct playback *pb = playback_new(&config);
+	struct playback_totals totals;
+	struct instant now = {1000000, 1000000};
+
+	for (int i = 0; i < n; i++) {
+		ask(pb, &pieces[i], pieces[i].version, &now, a);
+		ask(pb, &pieces[i], pieces[i].other, &now, a);
+	}
+	playback_totals(pb, &totals, NULL);
+	playback_free(pb);
+	variables_free(v);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct piece pieces[PIECES_MAX];
@@ -213,6 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (x->response_body && x->response_version == p->version)
 				never_differs_from_itself(p, x, &a);
 		}
+		play(s, seen, pieces, n, &a);
 		seen_free(seen);
 		course_release(&course);
 	}
