@@ -20,6 +20,7 @@
 #define REQUESTS     200 /* of a round */
 #define DELETE_AFTER 40	 /* rounds: then the log is emptied, so that its memory is used again */
 #define FRESH_ROUNDS 30
+#define FETCH_ROUNDS 10
 #define IDLE	     10000
 #define WARM	     ((size_t)1 << 30)
 #define KEPT	     20000 /* Produces whose memory is weighed: 300 MB of payload */
@@ -69,12 +70,11 @@ static void one_round(struct side *s, const struct buf *frame, int in_flight, in
 	s->used[round] = (cpu_us(s->server.pid) - before) / REQUESTS;
 }
 
-/* Rounds of each in turn, so that what else the machine does meets all alike. Emptying the log is
- * not part of them. */
+/* Rounds of each in turn, so that what else the machine does meets all alike. empty: ktrial's log
+ * is emptied now and then, which is not part of them. */
 static void side_by_side(struct side *sides, int n, const struct buf *frame, int in_flight,
-			 bool again)
+			 int rounds, bool empty)
 {
-	int rounds = again ? ROUNDS : FRESH_ROUNDS;
 
 	for (int k = 0; k < n; k++) {
 		sides[k].fd = dial(sides[k].server.port);
@@ -83,7 +83,7 @@ static void side_by_side(struct side *sides, int n, const struct buf *frame, int
 	for (int i = 0; i < rounds; i++) {
 		for (int k = 0; k < n; k++)
 			one_round(&sides[k], frame, in_flight, i);
-		if (again && i % DELETE_AFTER == 0) {
+		if (empty && i % DELETE_AFTER == 0) {
 			put(sides[KTRIAL].fd, &delete_all);
 			answer(sides[KTRIAL].fd);
 		}
@@ -113,7 +113,7 @@ static void measure_fetch(struct side *sides)
 {
 	size_t bytes = canned[API_FETCH].len;
 
-	side_by_side(sides, PLAIN + 1, &fetch, 1, true);
+	side_by_side(sides, PLAIN + 1, &fetch, 1, FETCH_ROUNDS, false);
 	show("Fetch of 1 MiB, one in flight", sides, PLAIN + 1, bytes);
 	goal_line(GOAL_AT_LEAST, 0.7, sides[PLAIN].us / sides[KTRIAL].us, "of the bare server",
 		  "Fetch of 1 MiB");
@@ -123,14 +123,14 @@ static void measure_produce(struct side *sides)
 {
 	const struct buf *frame = &produce.frame;
 
-	side_by_side(sides, SIDES, frame, 5, false);
+	side_by_side(sides, SIDES, frame, 5, FRESH_ROUNDS, false);
 	show("Produce of 16 KiB, five in flight, ktrial's memory never used before", sides, SIDES,
 	     frame->len);
-	side_by_side(sides, SIDES, frame, 5, true);
+	side_by_side(sides, SIDES, frame, 5, ROUNDS, true);
 	show("Produce of 16 KiB, five in flight", sides, SIDES, frame->len);
 	goal_line(GOAL_AT_LEAST, 0.7, sides[PLAIN].us / sides[KTRIAL].us, "of the bare server",
 		  "Produce of 16 KiB, five in flight");
-	side_by_side(sides, SIDES, frame, 1, true);
+	side_by_side(sides, SIDES, frame, 1, ROUNDS, true);
 	show("Produce of 16 KiB, one in flight", sides, SIDES, frame->len);
 	goal_line(GOAL_AT_MOST, 1.3, sides[KTRIAL].us / sides[PLAIN].us,
 		  "of the bare server's round trip", "Produce of 16 KiB, one in flight");
@@ -145,10 +145,10 @@ static void measure_apart(struct side *sides)
 	run_on(0, 0);
 	for (int k = 0; k < SIDES; k++)
 		run_on(sides[k].server.pid, 1);
-	side_by_side(sides, SIDES, &produce.frame, 5, true);
+	side_by_side(sides, SIDES, &produce.frame, 5, ROUNDS, true);
 	show("Produce of 16 KiB, five in flight, client and server on processors of their own",
 	     sides, SIDES, produce.frame.len);
-	side_by_side(sides, SIDES, &produce.frame, 1, true);
+	side_by_side(sides, SIDES, &produce.frame, 1, ROUNDS, true);
 	show("Produce of 16 KiB, one in flight, client and server on processors of their own",
 	     sides, SIDES, produce.frame.len);
 	run_anywhere(0);
@@ -243,7 +243,7 @@ static void measure_rules(void)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		struct side s = {.server = start_ktrial(words, 2 * counts[i])};
 
-		side_by_side(&s, 1, &produce.frame, 1, true);
+		side_by_side(&s, 1, &produce.frame, 1, ROUNDS, true);
 		printf("a busy connection (Produce, one in flight) and %3d rules: %.1f us a "
 		       "request, "
 		       "processor time %.1f us\n",
