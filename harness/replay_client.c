@@ -214,6 +214,20 @@ static void decide(struct job *j, enum replay_fate fate, const char *why)
 	}
 }
 
+/* No answer will come any more. */
+static void give_up(struct job *j, enum replay_fate fate, const char *why)
+{
+	struct player *p = j->p;
+
+	j->under_way = false;
+	if (!j->decided) {
+		decide(j, fate, why);
+		return;
+	}
+	p->jobs[j->x->index] = NULL;
+	free_job(p, j);
+}
+
 /* ---- connections ---- */
 
 static void on_timer(void *ctx, struct instant now);
@@ -252,11 +266,10 @@ static void on_closed(void *ctx)
 
 		if (!j || j->line != line || !j->under_way)
 			continue;
-		j->under_way = false;
 		if (j->x->state == EXCHANGE_ANSWERED)
-			decide(j, REPLAY_MISSING, "the live broker closed the connection");
+			give_up(j, REPLAY_MISSING, "the live broker closed the connection");
 		else
-			decide(j, REPLAY_NOT_COMPARED, NULL);
+			give_up(j, REPLAY_NOT_COMPARED, NULL);
 	}
 	live_free(line->live);
 	line->live = NULL;
@@ -314,10 +327,8 @@ static void close_lines(struct player *p, const struct session_conn *conn)
 	for (size_t i = 0; i < conn->exchanges_count; i++) {
 		struct job *j = p->jobs[conn->exchanges[i]->index];
 
-		if (!j || !j->under_way)
-			continue;
-		j->under_way = false;
-		decide(j, REPLAY_NOT_COMPARED, NULL);
+		if (j && j->under_way)
+			give_up(j, REPLAY_NOT_COMPARED, NULL);
 	}
 }
 
@@ -1121,6 +1132,9 @@ static void finish(struct player *p)
 	loop_timer_clear(&p->patience);
 	for (size_t i = 0; i < p->o->session->conns_count; i++)
 		close_lines(p, p->o->session->conns[i]);
+	for (size_t i = 0; i < p->o->session->exchanges_count; i++)
+		if (p->jobs[i])
+			give_up(p->jobs[i], REPLAY_NOT_COMPARED, NULL);
 }
 
 static void steps(struct player *p)
