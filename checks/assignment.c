@@ -254,6 +254,19 @@ static const struct holder *owner_in(struct check *c, const struct sync_group_re
 	return twice ? NULL : found;
 }
 
+/* Whether any member of that generation says it owns the partition, rightly or not. */
+static bool is_claimed(struct check *c, const struct sync_group_request *q, struct str topic,
+		       int32_t partition)
+{
+	const struct assignments *s = c->state;
+	const struct holder *h = s->holders;
+
+	while (h && !(h->generation == q->generation_id && str_eq(h->group, q->group_id) &&
+		      is_in(h->owned, topic, partition)))
+		h = h->hh.next;
+	return h != NULL;
+}
+
 static void judge_left_out(struct check *c, struct exchange *x, const struct sync_group_request *q,
 			   struct str topic, struct dealt *all)
 {
@@ -266,8 +279,9 @@ static void judge_left_out(struct check *c, struct exchange *x, const struct syn
 
 		if (len > 0 && len < (int)sizeof(key))
 			HASH_FIND(hh, all, key, (unsigned)len, d);
-		/* A cooperative leader leaves out what its owner has to give back first. */
-		judge(c, ASSIGNS_ALL, !d && !owner_in(c, q, topic, i), x->request_us,
+		/* A cooperative leader leaves out what its owner has to give back first, and what
+		 * several say they own. */
+		judge(c, ASSIGNS_ALL, !d && !is_claimed(c, q, topic, i), x->request_us,
 		      "the leader gives " STR_FMT "-%d to nobody in generation %d", STR_ARG(topic),
 		      i, q->generation_id);
 	}

@@ -607,9 +607,10 @@ void rules_decide_answer(struct rules *rs, const struct facts *facts, const int1
 			 int32_t codes_count, struct arena *arena, struct plan *plan)
 {
 	static const int16_t none;
-	struct matching m = {.facts = facts, .arena = arena, .codes_count = codes_count};
+	struct matching m = {.facts = facts, .arena = arena};
 
-	m.codes = codes_count ? codes : &none;
+	m.codes = codes_count ? codes : &none; /* an answer without an error is met by NONE */
+	m.codes_count = codes_count ? codes_count : 1;
 	decide(rs, &m, plan);
 }
 

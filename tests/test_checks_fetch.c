@@ -304,8 +304,8 @@ static struct bytes assignment(uint8_t *bytes, int partition)
 	return (struct bytes){bytes, (int32_t)sizeof(head) + 5};
 }
 
-/* Member a leads; both subscribe, and b owns one partition. */
-static void joined(const char *protocol, int32_t generation, int owned_by_b)
+/* Member a leads; both subscribe, and b, or both, own one partition. */
+static void joined_owning(const char *protocol, int32_t generation, int owned_by_a, int owned_by_b)
 {
 	struct join_group_response_members members[2] = {{.member_id = {"a", 1}},
 							 {.member_id = {"b", 1}}};
@@ -316,13 +316,18 @@ static void joined(const char *protocol, int32_t generation, int owned_by_b)
 					.member_id = {"a", 1},
 					.members = members,
 					.members_count = 2};
-	uint8_t none[64];
-	struct bytes b = subscription(-1);
+	uint8_t of_a[64];
+	struct bytes a = subscription(owned_by_a);
 
-	memcpy(none, b.data, (size_t)b.len);
-	members[0].metadata = (struct bytes){none, b.len};
+	memcpy(of_a, a.data, (size_t)a.len);
+	members[0].metadata = (struct bytes){of_a, a.len};
 	members[1].metadata = subscription(owned_by_b);
 	checks_exchange(API_JOIN_GROUP, 5, &q, &r, 1);
+}
+
+static void joined(const char *protocol, int32_t generation, int owned_by_b)
+{
+	joined_owning(protocol, generation, -1, owned_by_b);
 }
 
 /* a, the leader, gives one partition to itself and one to b (-1: nothing), and is given its own. */
@@ -391,6 +396,21 @@ TEST(a_cooperative_leader_leaves_out_what_has_to_be_given_back)
 	CHECK_EQ(checks_verdict(), FINDING_FAIL);
 	CHECK_TEXT(checks_actual(), "the leader gives t-1 to a in generation 2 while b still owns "
 				    "it (1 times in all)");
+}
+
+TEST(a_cooperative_leader_may_leave_out_what_two_say_they_own)
+{
+	checks_begin("group.assigns_each_once", -1);
+	metadata(1, 2);
+	joined_owning("cooperative-sticky", 2, 1, 1);
+	dealt(2, 0, -1);
+	CHECK_EQ(checks_verdict(), FINDING_PASS);
+
+	checks_begin("group.assigns_each_once", -1);
+	metadata(1, 2);
+	joined_owning("cooperative-sticky", 2, 1, 1);
+	dealt(2, 1, 1);
+	CHECK_EQ(checks_verdict(), FINDING_FAIL);
 }
 
 TEST(an_eager_leader_may_move_what_was_owned)

@@ -365,6 +365,25 @@ TEST(a_rule_on_the_answers_error_acts_after_the_work)
 	rules_free(rs);
 }
 
+TEST(a_rule_on_NONE_acts_on_answers_without_an_error)
+{
+	struct rules *rs = rules_new(1);
+	struct rule *r = add(rs, "Produce error=NONE -> close after");
+	int16_t code = 3;
+	struct made m;
+	struct plan p;
+
+	made_init(&m, API_PRODUCE, "a");
+	rules_decide(rs, &m.facts, &m.arena, &p);
+	rules_decide_answer(rs, &m.facts, &code, 1, &m.arena, &p);
+	CHECK(p.rule == NULL);
+	rules_decide_answer(rs, &m.facts, NULL, 0, &m.arena, &p);
+	CHECK(p.rule == r);
+	plan_release(&p);
+	arena_release(&m.arena);
+	rules_free(rs);
+}
+
 TEST(a_removed_rule_lives_until_its_last_plan)
 {
 	struct rules *rs = rules_new(1);

@@ -15,20 +15,35 @@ class Consumer(raw_consumer.Consumer):
         self.owned = []
 
     def subscription(self):
-        """Version 1: with what we own."""
+        """Version 2: with what we own, and since which generation (KIP-792)."""
         owned = [wire.string(self.options.topic) + wire.array([wire.i32(p) for p in self.owned])] if self.owned else []
-        return wire.i16(1) + wire.array([wire.string(self.options.topic)]) + wire.blob(None) + wire.array(owned)
+        return (wire.i16(2) + wire.array([wire.string(self.options.topic)]) + wire.blob(None) + wire.array(owned) +
+                wire.i32(self.generation))
 
     def read_members(self, rows):
-        """{member id: what it says that it owns}."""
-        members = {}
-        for member, _instance, data in rows:
+        """{member id: what belongs to it}, of what the members say that they own."""
+        return self.settle({member: self.read_claim(data) for member, _instance, data in rows})
+
+    @staticmethod
+    def read_claim(data):
+        """(partitions, generation since which they are owned) of one member's subscription."""
+        try:
             r = wire.Reader(data)
             version = r.i16()
             r.array(r.string), r.blob()
             owned = r.array(lambda: (r.string(), r.array(r.i32))) if version >= 1 else []
-            members[member] = [p for _topic, row in owned for p in row]
-        return members
+            return [p for _topic, row in owned for p in row], r.i32() if version >= 2 else -1
+        except wire.Broken:
+            return [], -1  # what nobody can read claims nothing
+
+    def settle(self, claims):
+        """A partition belongs to whom claims it since the newest generation; if two do, to nobody (KAFKA-12984)."""
+        newest = {}
+        for partitions, since in claims.values():
+            for p in partitions:
+                newest.setdefault(p, []).append(since)
+        return {member: [p for p in partitions if since == max(newest[p]) and newest[p].count(since) == 1]
+                for member, (partitions, since) in claims.items()}
 
     def divide(self, members, partitions):
         """Who owns something keeps its fair share; what is too much is given to nobody yet."""
