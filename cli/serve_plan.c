@@ -32,7 +32,7 @@ static int load(struct serve_plan *p, uint64_t seed, struct buf *complaints)
 	int32_t index = 0;
 	int status;
 
-	p->scenario = scenario_load(p->path, p->path, complaints);
+	p->scenario = scenario_load(p->path, p->path, NULL, complaints);
 	if (p->scenario) {
 		status = find_case(p, &index);
 		if (status)

@@ -10,7 +10,7 @@
 
 static struct scenario *finish_header(struct scenario *s, struct buf *out)
 {
-	struct script *script = script_new(&s->source, out);
+	struct script *script = script_new(&s->source, s->modules, out);
 	bool ok;
 
 	script->header = s;
@@ -27,19 +27,21 @@ static struct scenario *finish_header(struct scenario *s, struct buf *out)
 	return NULL;
 }
 
-static struct scenario *scenario_new(void)
+static struct scenario *scenario_new(struct sources *modules)
 {
 	struct scenario *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		abort();
 	arena_init(&s->arena, PLAN_SIZE_MAX);
+	s->modules = modules ? modules : &s->own_modules;
 	return s;
 }
 
-struct scenario *scenario_load(const char *path, const char *shown, struct buf *out)
+struct scenario *scenario_load(const char *path, const char *shown, struct sources *modules,
+			       struct buf *out)
 {
-	struct scenario *s = scenario_new();
+	struct scenario *s = scenario_new(modules);
 	struct error e = ERROR_INIT;
 
 	if (source_read(&s->source, path, shown, &e) < 0) {
@@ -52,7 +54,7 @@ struct scenario *scenario_load(const char *path, const char *shown, struct buf *
 
 struct scenario *scenario_parse(const char *shown, const char *text, struct buf *out)
 {
-	struct scenario *s = scenario_new();
+	struct scenario *s = scenario_new(NULL);
 
 	source_text(&s->source, shown, text);
 	return finish_header(s, out);
@@ -63,6 +65,7 @@ void scenario_free(struct scenario *s)
 	if (!s)
 		return;
 	source_release(&s->source);
+	sources_release(&s->own_modules);
 	arena_release(&s->arena);
 	free(s);
 }
@@ -177,7 +180,7 @@ struct case_plan *plan_load(const struct scenario *s, int32_t case_index, uint64
 	p->topic_defaults.source = CONFIG_SOURCE_BROKER;
 	p->broker.topics = &p->topic_defaults;
 	p->case_name = scenario_case_name(s, case_index, &p->arena);
-	p->script = script_new(&s->source, out);
+	p->script = script_new(&s->source, s->modules, out);
 	p->script->plan = p;
 	if (script_run(p->script) && judge_whole(p, out))
 		return p;

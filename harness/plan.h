@@ -35,6 +35,8 @@ struct matrix_axis {
 struct scenario {
 	struct arena arena;
 	struct source source;
+	struct sources *modules; /* of those that were loaded together, or own_modules */
+	struct sources own_modules;
 	struct str name, claim, see;
 	int64_t timeout_us;
 	struct matrix_axis *axes; /* in the order of the text */
@@ -140,10 +142,12 @@ struct case_plan {
 };
 
 /*
- * Reads the header of a scenario file. shown: the path for messages. NULL with complaints in out
- * (text for a person, one or more) when it can't be read or is wrong.
+ * Reads the header of a scenario file. shown: the path for messages. modules: where the modules
+ * that it uses are kept, and outlive it; NULL: in itself. NULL with complaints in out (text for a
+ * person, one or more) when it can't be read or is wrong.
  */
-struct scenario *scenario_load(const char *path, const char *shown, struct buf *out);
+struct scenario *scenario_load(const char *path, const char *shown, struct sources *modules,
+			       struct buf *out);
 /* The same from memory, for tests. */
 struct scenario *scenario_parse(const char *shown, const char *text, struct buf *out);
 void scenario_free(struct scenario *s);

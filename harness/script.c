@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CODE_SIZE_MAX  (SOURCE_SIZE_MAX * 16) /* of a text that is larger, the code is not kept */
 #define COMPLAINTS_MAX 50
 #define STEPS_BETWEEN  10000
 
@@ -105,8 +106,8 @@ int script_line(lua_State *lua)
 static const struct source *source_called(const struct script *s, const char *path, size_t len)
 {
 	for (int i = 0; i < s->modules_count; i++)
-		if (strlen(s->modules[i].path) == len && !memcmp(s->modules[i].path, path, len))
-			return &s->modules[i];
+		if (strlen(s->modules[i]->path) == len && !memcmp(s->modules[i]->path, path, len))
+			return s->modules[i];
 	return strlen(s->source->path) == len && !memcmp(s->source->path, path, len) ? s->source
 										     : NULL;
 }
@@ -222,6 +223,10 @@ static int on_unknown(lua_State *lua)
 	const char *what = lua_tostring(lua, lua_upvalueindex(1));
 	const char *word = luaL_tolstring(lua, 2, NULL), *nearest;
 
+	if (!*what && script_add_checks(lua, word))
+		return 1;
+	if (!*what)
+		script_add_checks(lua, NULL); /* one of them may have been meant */
 	lua_pushvalue(lua, 1);
 	push_nearest(lua, word);
 	nearest = lua_tostring(lua, -1);
@@ -297,6 +302,36 @@ static void open_libraries(struct script *s)
 	lua_pop(lua, 1);
 }
 
+/* ---- texts ---- */
+
+/* Pushes the text as a function, from its code where it was compiled before; Lua's status. */
+static int load(lua_State *lua, const struct source *text)
+{
+	char chunk[1100];
+
+	snprintf(chunk, sizeof(chunk), "@%s", text->path);
+	if (text->code.len)
+		return luaL_loadbufferx(lua, (const char *)text->code.data, text->code.len, chunk,
+					"b");
+	return luaL_loadbufferx(lua, text->text, text->size, chunk, "t");
+}
+
+static int on_code(lua_State *lua, const void *data, size_t size, void *ctx)
+{
+	(void)lua;
+	buf_add(ctx, data, size);
+	return 0;
+}
+
+/* Keeps what the function at the top was compiled to, with its lines and names. */
+static void keep_code(lua_State *lua, struct source *text)
+{
+	buf_init(&text->code, CODE_SIZE_MAX);
+	lua_dump(lua, on_code, &text->code, 0);
+	if (text->code.bad)
+		buf_reset(&text->code);
+}
+
 /* ---- modules ---- */
 
 /* "_members" beside the scenario: its folder, the name, ".lua". */
@@ -310,20 +345,21 @@ static void module_path(const struct script *s, const char *name, char *ret_path
 
 static int load_module(lua_State *lua, struct script *s, const char *path)
 {
-	struct source *m = &s->modules[s->modules_count];
 	struct error e = ERROR_INIT;
-	char chunk[1100];
+	struct source *m;
 
 	if (s->modules_count == SCRIPT_MODULES_MAX)
 		return luaL_error(lua, "more than %d modules", SCRIPT_MODULES_MAX);
-	if (source_read(m, path, path, &e) < 0) {
+	m = sources_of(s->library, path, &e);
+	if (!m) {
 		script_complain(s, script_place(lua, "use"), "%s", e.text);
 		return script_stop(lua);
 	}
-	s->modules_count++;
-	snprintf(chunk, sizeof(chunk), "@%s", path);
-	if (luaL_loadbufferx(lua, m->text, m->size, chunk, "t"))
+	s->modules[s->modules_count++] = m;
+	if (load(lua, m))
 		return lua_error(lua);
+	if (!m->code.len)
+		keep_code(lua, m);
 	lua_call(lua, 0, 1);
 	if (lua_isnil(lua, -1))
 		return luaL_error(lua, "%s returns nothing: a module ends in return { ... }", path);
@@ -435,13 +471,14 @@ static void add_object_type(lua_State *lua)
 
 /* ---- life ---- */
 
-struct script *script_new(const struct source *source, struct buf *out)
+struct script *script_new(const struct source *source, struct sources *library, struct buf *out)
 {
 	struct script *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		abort();
 	s->source = source;
+	s->library = library;
 	s->out = out;
 	return s;
 }
@@ -455,8 +492,6 @@ void script_free(struct script *s)
 	for (int i = 0; i < s->complaints_count; i++)
 		free(s->complaints[i].text);
 	free(s->complaints);
-	for (int i = 0; i < s->modules_count; i++)
-		source_release(&s->modules[i]);
 	free(s);
 }
 
@@ -485,10 +520,23 @@ static int open_world(lua_State *lua)
 	return 0;
 }
 
+/* All words, then the text. What the header's phase compiles, the cases begin with. */
+static int open_and_run(lua_State *lua)
+{
+	struct script *s = script_of(lua);
+
+	open_world(lua);
+	if (load(lua, s->source))
+		return lua_error(lua);
+	if (s->header)
+		keep_code(lua, &s->header->source);
+	lua_call(lua, 0, 0);
+	return 0;
+}
+
 bool script_run(struct script *s)
 {
 	struct place surprise = source_surprise(s->source);
-	char chunk[1000];
 	bool failed = true;
 
 	s->lua = lua_newstate(allocate, s);
@@ -496,15 +544,12 @@ bool script_run(struct script *s)
 		abort();
 	*(struct script **)lua_getextraspace(s->lua) = s;
 	lua_sethook(s->lua, on_steps, LUA_MASKCOUNT, STEPS_BETWEEN);
-	snprintf(chunk, sizeof(chunk), "@%s", s->source->path);
-	lua_pushcfunction(s->lua, open_world);
+	lua_pushcfunction(s->lua, open_and_run);
 	bounds_begin(s->lua);
 	if (surprise.line)
 		script_complain(s, surprise,
 				"this '(' continues the line above as a call; put a ';' before it");
-	else if (lua_pcall(s->lua, 0, 0, 0) ||
-		 luaL_loadbufferx(s->lua, s->source->text, s->source->size, chunk, "t") ||
-		 lua_pcall(s->lua, 0, 0, 0))
+	else if (lua_pcall(s->lua, 0, 0, 0))
 		script_complain_error(s, s->lua);
 	else
 		failed = false;

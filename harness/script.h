@@ -67,7 +67,8 @@ struct script {
 	struct scenario *header;     /* first phase: filled from scenario{}; else NULL */
 	struct case_plan *plan;	     /* second phase */
 	const struct source *source; /* the scenario's */
-	struct source modules[SCRIPT_MODULES_MAX];
+	struct sources *library;     /* where its modules are read */
+	const struct source *modules[SCRIPT_MODULES_MAX];
 	int modules_count;
 	struct buf *out;
 	struct complaint *complaints; /* sorted by place and written to out at the end of the run */
@@ -81,8 +82,8 @@ struct script {
 	int awaited_line;
 };
 
-/* A state with all words; NULL never. */
-struct script *script_new(const struct source *source, struct buf *out);
+/* A state with all words; NULL never. Source and library outlive it. */
+struct script *script_new(const struct source *source, struct sources *library, struct buf *out);
 void script_free(struct script *s);
 struct script *script_of(struct lua_State *lua);
 
@@ -127,8 +128,10 @@ const char *object_kind_name(enum object_kind kind);
 void script_strict(struct lua_State *lua, const char *what);
 
 /* Puts the words of a scenario's text (words.c) and of its timeline (timeline.c) into the globals.
- */
+ * Checks come by area, when the first of an area is named: script_add_checks makes the global and
+ * pushes it, or says that there is no such area; NULL: all areas, and pushes nothing. */
 void script_add_words(struct script *s);
+bool script_add_checks(struct lua_State *lua, const char *area);
 void script_add_timeline(struct script *s);
 
 #endif

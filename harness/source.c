@@ -200,7 +200,36 @@ void source_release(struct source *s)
 	free(s->path);
 	free(s->text);
 	free(s->tokens);
+	buf_release(&s->code);
 	*s = (struct source){0};
+}
+
+struct source *sources_of(struct sources *all, const char *path, struct error *e)
+{
+	struct source *s;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (!strcmp(all->list[i]->path, path))
+			return all->list[i];
+	s = calloc(1, sizeof(*s));
+	all->list = realloc(all->list, (all->count + 1) * sizeof(struct source *));
+	if (!s || !all->list)
+		abort();
+	if (source_read(s, path, path, e) < 0) {
+		free(s);
+		return NULL;
+	}
+	return all->list[all->count++] = s;
+}
+
+void sources_release(struct sources *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		source_release(all->list[i]);
+		free(all->list[i]);
+	}
+	free(all->list);
+	*all = (struct sources){0};
 }
 
 static bool token_is(const struct source *s, size_t i, const char *text)

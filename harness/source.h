@@ -24,7 +24,19 @@ struct source {
 	size_t size;
 	struct token *tokens;
 	size_t tokens_count;
+	struct buf code; /* as Lua has compiled it: script.c's; empty until it has run */
 };
+
+/* Texts that several scenarios use: each is read once, when it is first asked for, so that one run
+ * judges one state of them. */
+struct sources {
+	struct source **list;
+	size_t count;
+};
+
+/* The text of a file, shown by its path. NULL with *e as source_read says; it is not kept then. */
+struct source *sources_of(struct sources *all, const char *path, struct error *e);
+void sources_release(struct sources *all);
 
 /* Reads a file; shown is the name for messages. 0, ERR_OS, or ERR_LIMIT for a file past
  * SOURCE_SIZE_MAX. */

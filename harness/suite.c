@@ -45,7 +45,7 @@ static int add_file(struct suite *s, const char *path, struct buf *out, struct e
 		return 0;
 	if (s->count == SUITE_MAX)
 		return error_set(e, ERR_USAGE, "more than %d scenarios", SUITE_MAX);
-	scenario = scenario_load(path, shown_path(path), out);
+	scenario = scenario_load(path, shown_path(path), &s->modules, out);
 	if (!scenario)
 		return ERR_MALFORMED;
 	s->list = realloc(s->list, ((size_t)s->count + 1) * sizeof(struct scenario *));
@@ -148,5 +148,6 @@ void suite_release(struct suite *s)
 	for (int32_t i = 0; i < s->count; i++)
 		scenario_free(s->list[i]);
 	free(s->list);
+	sources_release(&s->modules);
 	*s = (struct suite){0};
 }

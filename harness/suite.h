@@ -10,6 +10,7 @@
 struct suite {
 	struct scenario **list; /* by path */
 	int32_t count;
+	struct sources modules; /* that they use */
 };
 
 /* Adds what one word names. Complaints of scenarios that are wrong go to out. 0; ERR_USAGE with *e

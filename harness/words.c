@@ -541,49 +541,59 @@ const char *severity_name(enum severity s)
 	return names[s];
 }
 
-/* "delivery.no_loss" becomes the field no_loss of the global delivery. */
-static void add_check_word(lua_State *lua, const struct check_type *type)
+/* The length of the area in "delivery.no_loss"; 0 for the universal ones, which need no naming. */
+static size_t area_len(const struct check_type *type)
 {
 	const char *dot = strchr(type->name, '.');
-	char area[40];
 
-	if (!dot)
-		return; /* the universal ones need no naming */
-	snprintf(area, sizeof(area), "%.*s", (int)(dot - type->name), type->name);
-	lua_pushglobaltable(lua);
-	if (lua_getfield(lua, -1, area) != LUA_TTABLE) {
-		lua_pop(lua, 1);
-		lua_newtable(lua);
-		lua_pushvalue(lua, -1);
-		lua_setfield(lua, -3, area);
-	}
-	lua_pushlightuserdata(lua, (void *)(uintptr_t)type);
-	lua_pushcclosure(lua, word_check, 1);
-	lua_setfield(lua, -2, dot + 1);
-	lua_pop(lua, 2);
+	return dot ? (size_t)(dot - type->name) : 0;
 }
 
-/* Check areas become strict once all of their checks are in. */
-static void close_areas(lua_State *lua)
+static bool is_of(const struct check_type *type, const char *area, size_t len)
 {
-	const struct check_type *const *types;
-	const char *dot;
-	char area[40];
-	size_t n;
+	return area_len(type) == len && !memcmp(type->name, area, len);
+}
 
-	types = check_types(&n);
+/* The global `delivery` with no_loss and all the others; pushes it. */
+static void add_area(lua_State *lua, const char *area, size_t len)
+{
+	size_t n;
+	const struct check_type *const *types = check_types(&n);
+	const char *name = lua_pushlstring(lua, area, len);
+
+	lua_newtable(lua);
 	for (size_t i = 0; i < n; i++) {
-		dot = strchr(types[i]->name, '.');
-		if (!dot)
+		if (!is_of(types[i], area, len))
 			continue;
-		snprintf(area, sizeof(area), "%.*s", (int)(dot - types[i]->name), types[i]->name);
-		lua_getglobal(lua, area);
-		if (!lua_getmetatable(lua, -1))
-			script_strict(lua, area);
-		else
-			lua_pop(lua, 1);
+		lua_pushlightuserdata(lua, (void *)(uintptr_t)types[i]);
+		lua_pushcclosure(lua, word_check, 1);
+		lua_setfield(lua, -2, types[i]->name + len + 1);
+	}
+	script_strict(lua, name);
+	lua_pushglobaltable(lua);
+	lua_pushvalue(lua, -3);
+	lua_pushvalue(lua, -3);
+	lua_rawset(lua, -3); /* past what keeps the globals strict */
+	lua_pop(lua, 1);
+	lua_remove(lua, -2);
+}
+
+bool script_add_checks(lua_State *lua, const char *area)
+{
+	size_t n;
+	const struct check_type *const *types = check_types(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = area_len(types[i]);
+
+		if (!len || (area && (strlen(area) != len || memcmp(types[i]->name, area, len))))
+			continue;
+		add_area(lua, types[i]->name, len);
+		if (area)
+			return true;
 		lua_pop(lua, 1);
 	}
+	return false;
 }
 
 /* ---- case ---- */
@@ -617,8 +627,6 @@ void script_add_words(struct script *s)
 					     {NULL, NULL}};
 	static const char *const severities[] = {"must", "should", "info"};
 	lua_State *lua = s->lua;
-	const struct check_type *const *types;
-	size_t n;
 
 	lua_pushglobaltable(lua);
 	luaL_setfuncs(lua, functions, 0);
@@ -629,10 +637,6 @@ void script_add_words(struct script *s)
 		lua_setglobal(lua, severities[i]);
 	}
 	cluster_words_add(lua);
-	types = check_types(&n);
-	for (size_t i = 0; i < n; i++)
-		add_check_word(lua, types[i]);
-	close_areas(lua);
 	lua_pushboolean(lua, s->plan && s->plan->scenario->under);
 	lua_setglobal(lua, "under");
 	if (s->plan)

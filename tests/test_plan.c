@@ -184,7 +184,8 @@ TEST(settings_of_brokers_are_known)
 {
 	refuse("scenario { name = 'a/b', claim = 'c' }\n"
 	       "cluster { config = { ['broker.rac'] = 'a' } }\n",
-	       "x.lua:2:23: a broker here has no setting 'broker.rac'; did you mean 'broker.rack'?\n"
+	       "x.lua:2:23: a broker here has no setting 'broker.rac'; did you mean "
+	       "'broker.rack'?\n"
 	       "    cluster { config = { ['broker.rac'] = 'a' } }\n"
 	       "                          ^\n");
 	refuse("scenario { name = 'a/b', claim = 'c' }\n"
@@ -281,6 +282,10 @@ TEST(an_unknown_name_is_no_nil)
 	       "x.lua:3:15: delivery has no 'no_los'; did you mean 'no_loss'?\n"
 	       "    must(delivery.no_los(t))\n"
 	       "                  ^\n");
+	refuse(TOPIC "must(delivry.no_loss(t))\n", /* an area of checks that nobody has named yet */
+	       "x.lua:3:6: there is no name 'delivry'; did you mean 'delivery'?\n"
+	       "    must(delivry.no_loss(t))\n"
+	       "         ^\n");
 }
 
 TEST(a_case_has_only_what_the_matrix_names)
