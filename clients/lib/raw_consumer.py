@@ -13,6 +13,7 @@ import subject
 import wire
 
 TICK_S = 0.05
+BROKEN_PAUSE_S = 0.3  # after bytes that nobody can read
 CALL_LIMIT_S = 10  # and no longer than request.timeout.ms
 LEAVE_LIMIT_S = 3
 EARLIEST, LATEST = -2, -1
@@ -560,7 +561,7 @@ class Consumer:
                 self.end_membership(e)
             except wire.Broken as e:
                 print(f"consumer: {e}", file=sys.stderr)
-                self.stop.asked.wait(1)
+                self.stop.asked.wait(BROKEN_PAUSE_S)
 
     def close(self):
         """Commit, give back, leave the group."""

@@ -10,7 +10,7 @@ local function member(name)
   return lib.consumer(t, { name = name, args = { assignment_strategy = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor" } })
 end
 local a, b = member("a"), member("b")
-local p = lib.producer(t, { args = { max_messages = 300, repeating_keys = 60, throughput = 50 } })
+local p = lib.producer(t, { args = { max_messages = 300, repeating_keys = 60, throughput = 100 } })
 timeline(function()
   a:start()
   await(a:reported("partitions_assigned"), "15s")

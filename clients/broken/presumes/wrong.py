@@ -13,6 +13,7 @@ class Producer(raw_producer.Producer):
     def __init__(self, options):
         super().__init__(options)
         self.cluster.connect = Presumptuous
+        self.config["max.block.ms"] = 1000
 
 
 class Consumer(raw_consumer.Consumer):

@@ -1,13 +1,11 @@
-"""A wrong transactional program: of two batches of a transaction it sends the second first."""
+"""A wrong transactional program: a transaction's batches are kept until its end, and sent last first."""
 import raw_transactional
 
 
 class Transactional(raw_transactional.Transactional):
-    def send_ready(self):
+    def flush(self):
         for lane in self.lanes:
-            if not lane.again and all(batch.sequence is None for batch in lane.queue):
-                lane.queue.reverse()
-        super().send_ready()
-
-    def fill(self):
-        pass
+            if lane.filling:
+                lane.close_batch()
+            lane.queue.reverse()
+        super().flush()
