@@ -1,8 +1,23 @@
-/* Views that need more than a line: the text of uuids and the distance between words. Owns no
- * memory. */
+/* Views that need more than a line: copies, the text of uuids and the distance between words. Owns
+ * no memory. */
 #include "base/str.h"
 
 #include "base/base64.h"
+
+#include <stdlib.h>
+
+char *str_copy(struct str s)
+{
+	size_t len = s.data ? (size_t)s.len : 0;
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		abort();
+	if (len)
+		memcpy(copy, s.data, len);
+	copy[len] = '\0';
+	return copy;
+}
 
 void uuid_text(struct uuid u, char ret_text[UUID_TEXT_SIZE])
 {

@@ -54,6 +54,10 @@ static inline bool str_is(struct str a, const char *text)
 	return str_eq(a, str_of(text));
 }
 
+/* A copy of all its bytes, those behind a NUL among them, and a NUL behind; malloc'ed, never NULL.
+ * For keys of tables, which are compared over their whole length. */
+char *str_copy(struct str s);
+
 static inline bool uuid_eq(struct uuid a, struct uuid b)
 {
 	return memcmp(a.b, b.b, sizeof(a.b)) == 0;

@@ -103,8 +103,9 @@ static void take_topic(struct groups *gs, struct str name, int32_t partitions, i
 		return;
 	if (!t) {
 		t = calloc(1, sizeof(*t));
-		if (!t || !(t->name = strndup(name.data, (size_t)name.len)))
+		if (!t)
 			abort();
+		t->name = str_copy(name);
 		t->partitions = -1;
 		HASH_ADD_KEYPTR(hh, gs->topics, t->name, (unsigned)name.len, t);
 	}

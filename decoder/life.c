@@ -32,9 +32,7 @@ struct life *life_new(struct str id, struct room *room)
 		abort();
 	g->room = room;
 	g->size = size;
-	g->id = strndup(id.data, (size_t)id.len);
-	if (!g->id)
-		abort();
+	g->id = str_copy(id);
 	text_copy(g->name, sizeof(g->name), id);
 	g->now.id = -1;
 	buf_init(&g->text, 2 * LIFE_TEXT_MAX);
@@ -83,9 +81,7 @@ struct life_member *life_member(struct life *g, struct str id)
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		abort();
-	m->id = strndup(id.data, (size_t)id.len);
-	if (!m->id)
-		abort();
+	m->id = str_copy(id);
 	m->number = (int)HASH_COUNT(g->members) + 1;
 	text_copy(m->name, sizeof(m->name), id);
 	HASH_ADD_KEYPTR(hh, g->members, m->id, (unsigned)id.len, m);
@@ -141,9 +137,7 @@ void life_subscribes(struct life *g, struct str topic, int32_t partitions)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		abort();
-	t->name = strndup(topic.data, (size_t)topic.len);
-	if (!t->name)
-		abort();
+	t->name = str_copy(topic);
 	t->partitions = t->shown = t->before = partitions;
 	HASH_ADD_KEYPTR(hh, g->topics, t->name, (unsigned)topic.len, t);
 }

@@ -132,8 +132,10 @@ static struct session_topic *topic_of(struct sessions *ss, struct session *one, 
 	if (!make)
 		return NULL;
 	t = calloc(1, sizeof(*t));
-	if (!t || (name.len && !(t->name = strndup(name.data, (size_t)name.len))))
+	if (!t)
 		abort();
+	if (name.len)
+		t->name = str_copy(name);
 	t->id = id;
 	DL_APPEND(one->topics, t);
 	grow(ss, one, sizeof(*t) + (size_t)name.len + ROOM_OVERHEAD);

@@ -175,16 +175,20 @@ struct str call_keep(struct arena *arena, lua_State *lua, int index)
 	return text ? arena_str(arena, (struct str){text, (int32_t)len}) : (struct str){0};
 }
 
-struct str call_name(const struct call_site *c, int index, const char *what)
+struct str call_filled(const struct call_site *c, int index, const char *what)
 {
-	struct str name;
-
 	if (lua_type(c->lua, index) != LUA_TSTRING || !lua_rawlen(c->lua, index)) {
 		script_complain(c->script, call_place(c, index), "%s takes %s here: a text, not %s",
 				c->word, what, luaL_typename(c->lua, index));
 		script_stop(c->lua);
 	}
-	name = call_keep(&c->script->plan->arena, c->lua, index);
+	return call_keep(&c->script->plan->arena, c->lua, index);
+}
+
+struct str call_name(const struct call_site *c, int index, const char *what)
+{
+	struct str name = call_filled(c, index, what);
+
 	for (int32_t i = 0; i < name.len; i++)
 		if (name.data[i] == '/' || (unsigned char)name.data[i] < ' ' || name.len > 200) {
 			script_complain(c->script, call_place(c, index),

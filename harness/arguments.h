@@ -37,7 +37,9 @@ void call_judge_table(const struct call_site *c, int stack, int index, const cha
 /* Argument `index` must be a table, checked against keys. Absent and not needed: an empty one is
  * put there. */
 void call_table(const struct call_site *c, int index, bool needed, const struct key *keys);
-/* Argument `index` must be a name; what: "the name of a topic". */
+/* Argument `index` must be a text that is not empty; what: "the name of a group". */
+struct str call_filled(const struct call_site *c, int index, const char *what);
+/* Argument `index` must be a name that can stand in a path, too. */
 struct str call_name(const struct call_site *c, int index, const char *what);
 
 /* A copy of the text at a stack index; null if it is none. */

@@ -448,7 +448,7 @@ static int word_committed(lua_State *lua)
 	}
 	t = &c.script->plan->topics[self->index];
 	lua_remove(lua, 1);
-	group = call_name(&c, 1, "the name of a group");
+	group = call_filled(&c, 1, "the name of a group");
 	if (lua_gettop(lua) < 2 || !lua_istable(lua, 2)) {
 		script_complain(c.script, call_place(&c, 2), "committed takes a list of offsets");
 		script_stop(lua);

@@ -41,6 +41,7 @@ struct live_cluster {
 	size_t nodes_count;
 	char id[128];
 	struct place *leaders, *coordinators;
+	struct place *serving; /* partitions whose leaders were waited for */
 	struct live *conn;
 	struct question question;
 	bool asking;
@@ -282,6 +283,15 @@ static int version_for(const struct live_cluster *c, int api_key, int max)
 	return until < c->min[api_key] || until < m->since ? -1 : until;
 }
 
+/* Ends what is under way, for who has another question and can't wait. */
+static void await_idle(struct live_cluster *c)
+{
+	int64_t until_us = clock_now().mono_us + ANSWER_WAIT_US;
+
+	while (c->asking && clock_now().mono_us < until_us)
+		loop_turn(c->loop, POLL_US);
+}
+
 /* Begins a question; its body lies in the arena, which was reset before. */
 static int begin(struct live_cluster *c, int api_key, int version, void *body, struct error *e)
 {
@@ -452,6 +462,56 @@ static bool has_leaders(const struct live_cluster *c, const struct seen_topic *t
 	return true;
 }
 
+/* Whether the leader answers for the partition: brokers tell who leads before they do so. */
+static bool is_serving(struct live_cluster *c, struct str topic, int32_t partition)
+{
+	const struct live_node *n =
+		live_cluster_find_node(c, live_cluster_leader(c, topic, partition));
+	int version = version_for(c, API_LIST_OFFSETS, 5);
+	struct list_offsets_request_topics_partitions p;
+	struct list_offsets_request_topics t;
+	struct list_offsets_request *r;
+	const struct list_offsets_response *said;
+	struct error e = ERROR_INIT;
+
+	if (!n || version < 0 || (c->nodes_count > 1 && reconnect(c, &n->address, &e)))
+		return false;
+	r = body_of(c, &list_offsets_request_schema);
+	codec_init(&list_offsets_request_topics_schema, &t);
+	codec_init(&list_offsets_request_topics_partitions_schema, &p);
+	p.partition_index = partition;
+	p.timestamp = -1; /* the end */
+	t.name = topic;
+	t.partitions = &p;
+	t.partitions_count = 1;
+	r->replica_id = -1;
+	r->topics = &t;
+	r->topics_count = 1;
+	if (begin(c, API_LIST_OFFSETS, version, r, &e) || await(c, &e))
+		return false;
+	said = c->question.answer;
+	return said->topics_count == 1 && said->topics[0].partitions_count == 1 &&
+	       said->topics[0].partitions[0].error_code == 0;
+}
+
+void live_cluster_await_serving(struct live_cluster *c, struct str topic, int32_t partition)
+{
+	int64_t until_us = clock_now().mono_us + LEADERS_WAIT_US;
+	struct error e = ERROR_INIT;
+
+	if (get(c->serving, key_of(c, topic, partition)) >= 0)
+		return;
+	put(&c->serving, key_of(c, topic, partition), 0);
+	await_idle(c);
+	while (!is_serving(c, topic, partition)) {
+		if (clock_now().mono_us > until_us ||
+		    (live_is_closed(c->conn) && reconnect(c, &c->to, &e)) ||
+		    begin_metadata(c, &e) || await(c, &e) || !live_cluster_has_topic(c, topic))
+			return;
+		loop_turn(c->loop, POLL_US / 5);
+	}
+}
+
 static int await_leaders(struct live_cluster *c, const struct seen_topic *t, struct error *e)
 {
 	int64_t until_us = clock_now().mono_us + LEADERS_WAIT_US;
@@ -478,6 +538,7 @@ int live_cluster_create(struct live_cluster *c, const struct seen_topic *t, stru
 	if (version < 0)
 		return error_set(e, ERR_UNSUPPORTED, "%s:%u does not know CreateTopics", c->to.host,
 				 c->to.port);
+	await_idle(c);
 	if (begin(c, API_CREATE_TOPICS, version, creation(c, t), e) || await(c, e))
 		return e->code;
 	r = c->question.answer;
@@ -495,6 +556,7 @@ void live_cluster_free(struct live_cluster *c)
 	live_free(c->conn);
 	free_table(&c->leaders);
 	free_table(&c->coordinators);
+	free_table(&c->serving);
 	free(c->nodes);
 	arena_release(&c->arena);
 	buf_release(&c->key);

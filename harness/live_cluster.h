@@ -47,6 +47,10 @@ void live_cluster_look_for(struct live_cluster *c, int8_t type, struct str key);
 /* True if the cluster has the topic. */
 bool live_cluster_has_topic(const struct live_cluster *c, struct str topic);
 
+/* Waits until the partition's leader answers for it, so that what is sent without an answer
+ * arrives: once, at most 30 s, and not for a topic that is not there. Runs the loop meanwhile. */
+void live_cluster_await_serving(struct live_cluster *c, struct str topic, int32_t partition);
+
 /* Makes a topic with as many replicas as there can be, and waits until it has leaders. Runs the
  * loop meanwhile. ERR_OS, or ERR_UNSUPPORTED with what the cluster said. */
 int live_cluster_create(struct live_cluster *c, const struct seen_topic *topic, struct error *e);

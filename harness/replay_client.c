@@ -1006,10 +1006,9 @@ static struct spoken *spoken_of(struct player *p, const struct session_exchange 
 	if (s)
 		return s;
 	s = calloc(1, sizeof(*s));
-	if (s)
-		s->group = strndup(group->data, (size_t)group->len);
-	if (!s || !s->group)
+	if (!s)
 		abort();
+	s->group = str_copy(*group);
 	HASH_ADD_KEYPTR(hh, p->spoken, s->group, (size_t)group->len, s);
 	return s;
 }
@@ -1082,11 +1081,34 @@ static int64_t due_us(struct player *p, const struct course_step *s)
 	return topics > due_us ? topics : due_us;
 }
 
+static void await_leader(void *user, const struct leaf *l)
+{
+	struct player *p = user;
+	struct str topic;
+
+	if (!l->field || l->role != ROLE_PARTITION)
+		return;
+	topic = variables_topic_around(p->v, SIDE_RECORDED, l->in);
+	if (topic.data)
+		live_cluster_await_serving(p->cluster, topic,
+					   (int32_t)leaf_int(l->field, l->value));
+}
+
+/* A Produce without an answer (acks 0) that comes before its leader is ready is lost, and nobody
+ * hears of it. */
+static void await_leaders(struct player *p, const struct session_exchange *x)
+{
+	if (x->state == EXCHANGE_NO_ANSWER && x->header.api_key == API_PRODUCE)
+		leaves_each(message_of_api(API_PRODUCE, MESSAGE_REQUEST)->schema,
+			    x->header.api_version, x->request_body, await_leader, p);
+}
+
 static void send_step(struct player *p, const struct course_step *s)
 {
 	note_spoken(p, s);
 	if (p->topics_left && !p->no_more_topics)
 		make_named_topics(p, s->exchange);
+	await_leaders(p, s->exchange);
 	send(new_job(p, s->exchange));
 }
 

@@ -74,10 +74,9 @@ static uint64_t count(struct tally **table, struct str text)
 	HASH_FIND(hh, *table, text.data, (size_t)text.len, t);
 	if (!t) {
 		t = calloc(1, sizeof(*t));
-		if (t)
-			t->text = strndup(text.data, (size_t)text.len);
-		if (!t || !t->text)
+		if (!t)
 			abort();
+		t->text = str_copy(text);
 		HASH_ADD_KEYPTR(hh, *table, t->text, (size_t)text.len, t);
 	}
 	return ++t->count;

@@ -2,6 +2,7 @@
  * are retell_log.c's. */
 #include "harness/retell.h"
 
+#include "base/json.h"
 #include "mock/profile.h"
 #include "protocol/compress.h"
 #include "protocol/kafka_error.h"
@@ -27,14 +28,17 @@ void retell_quote(struct buf *out, struct str text)
 {
 	buf_byte(out, '"');
 	for (int32_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
+		const uint8_t *c = (const uint8_t *)text.data + i;
+		size_t len = utf8_length(c, (size_t)(text.len - i));
 
-		if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else if (c < ' ' || c == 127)
-			buf_printf(out, "\\%03u", c);
-		else
-			buf_byte(out, c);
+		if (*c == '"' || *c == '\\') {
+			buf_printf(out, "\\%c", *c);
+		} else if (*c < ' ' || *c == 127 || !len) {
+			buf_printf(out, "\\%03u", *c);
+		} else {
+			buf_add(out, c, len);
+			i += (int32_t)len - 1;
+		}
 	}
 	buf_byte(out, '"');
 }
@@ -481,13 +485,17 @@ static int by_moment(const void *a, const void *b)
 	return (x->part > y->part) - (x->part < y->part);
 }
 
-/* It was gone while others went on. */
+/* It was gone while others went on, or before they began. */
 static bool left_early(const struct retell *r, const struct part *p)
 {
 	bool others = false;
 
-	for (int32_t i = 0; i < r->cast->count; i++)
-		others |= r->cast->list[i].played && r->cast->list[i].last_us - p->last_us > GAP_US;
+	for (int32_t i = 0; i < r->cast->count; i++) {
+		const struct part *other = &r->cast->list[i];
+
+		others |= other->played && (other->last_us - p->last_us > GAP_US ||
+					    other->first_us >= p->last_us);
+	}
 	return p->left && others && p->speaks == SPEAKS_CONSUMER;
 }
 
@@ -555,6 +563,8 @@ static void write_start(const struct moment *list, size_t i, struct buf *out)
 	else if (before && before->speaks == SPEAKS_CONSUMER &&
 		 p->first_us - before->first_us > GAP_US && before->group.data)
 		write_members(list, i, before->group, out);
+	for (size_t k = i; k > 0 && list[k - 1].kind == MOMENT_STOP; k--)
+		buf_printf(out, "  await(%s:exited())\n", list[k - 1].part->word);
 	if (i && list[i - 1].kind != MOMENT_START)
 		write_sleep("  ", p->first_us - list[i - 1].time_us, out);
 	buf_printf(out, "  %s:start()\n", p->word);

@@ -153,10 +153,9 @@ static struct member *find_or_add(struct assigned *a, struct str id)
 	if (m || id.len <= 0)
 		return m;
 	m = calloc(1, sizeof(*m));
-	if (m)
-		m->id = strndup(id.data, (size_t)id.len);
-	if (!m || !m->id)
+	if (!m)
 		abort();
+	m->id = str_copy(id);
 	HASH_ADD_KEYPTR(hh, a->members, m->id, (size_t)id.len, m);
 	return m;
 }

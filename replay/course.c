@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#define JOINS_LOOK_BACK 4096 /* exchanges between two that join at once */
+
 /* A question, by its words: the latest exchange so far that asks it. */
 struct asked {
 	uint64_t hash;
@@ -111,6 +113,8 @@ static enum left_out by_itself(const struct session *s, const struct session_exc
 {
 	struct nature n = nature_of(x->header.api_key, x->header.api_version, x->request_body);
 
+	if (x->conn->of_broker)
+		return LEFT_BROKER;
 	if (x->state == EXCHANGE_ORPHAN)
 		return LEFT_ORPHAN;
 	switch (x->request_flaw) {
@@ -127,26 +131,6 @@ static enum left_out by_itself(const struct session *s, const struct session_exc
 	if (n.security)
 		return LEFT_SECURITY;
 	return refused(s, x) ? LEFT_REFUSED : LEFT_NOT;
-}
-
-/* A connection over which something was said that only brokers say is a broker's. */
-static void leave_out_brokers(struct course *c, const struct session *s)
-{
-	bool *broker = calloc(s->conns_count + 1, sizeof(*broker));
-
-	if (!broker)
-		abort();
-	for (size_t i = 0; i < s->exchanges_count; i++) {
-		const struct session_exchange *x = s->exchanges[i];
-
-		if (x->state != EXCHANGE_ORPHAN &&
-		    nature_of(x->header.api_key, x->header.api_version, x->request_body).internal)
-			broker[x->conn->index] = true;
-	}
-	for (size_t i = 0; i < s->exchanges_count; i++)
-		if (broker[s->exchanges[i]->conn->index])
-			c->left_out[i] = LEFT_BROKER;
-	free(broker);
 }
 
 /* Chains questions of the same words. */
@@ -205,19 +189,113 @@ static int by_time(const void *x, const void *y)
 	return a->conn->index < b->conn->index ? -1 : a->conn->index > b->conn->index;
 }
 
+/* ---- who came first ---- */
+
+/* A member that has been in a group, by the hash of both names. */
+struct joined {
+	uint64_t hash;
+	UT_hash_handle hh;
+};
+
+static const struct join_group_response *join_of(const struct session_exchange *x)
+{
+	const struct join_group_response *r = x->response_body;
+
+	if (x->header.api_key != API_JOIN_GROUP || !x->request_body || !r || r->error_code)
+		return NULL;
+	return r;
+}
+
+static bool is_leader(const struct join_group_response *r)
+{
+	return r->member_id.data && str_eq(r->leader, r->member_id);
+}
+
+static struct str group_of(const struct session_exchange *x)
+{
+	return ((const struct join_group_request *)x->request_body)->group_id;
+}
+
+/* True if the member was in the group before; it is from now on. */
+static bool was_in(struct joined **all, struct str group, struct str member)
+{
+	uint64_t hash = hash_bytes(hash_bytes(0, group.data, (size_t)group.len), member.data,
+				   (size_t)member.len);
+	struct joined *j;
+
+	HASH_FIND(hh, *all, &hash, sizeof(hash), j);
+	if (j)
+		return true;
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		abort();
+	j->hash = hash;
+	HASH_ADD(hh, *all, hash, sizeof(hash), j);
+	return false;
+}
+
+/* Puts y's request behind x's, unless something else of its connection stands between. */
+static void put_behind(const struct session_exchange *y, const struct session_exchange *x,
+		       int64_t *sends)
+{
+	const struct session_conn *conn = y->conn;
+	int64_t time_us = sends[x->index] + 1;
+	size_t next = y->index_in_conn + 1;
+
+	if (y->response_us <= time_us || sends[y->index] >= time_us ||
+	    (next < conn->exchanges_count && sends[conn->exchanges[next]->index] <= time_us))
+		return;
+	sends[y->index] = time_us;
+}
+
+/*
+ * Two members that join at once are taken in the order in which the broker worked them, which is
+ * not that of the wire; who is new and leads was the first.
+ */
+static void put_leaders_first(const struct session *s, int64_t *sends)
+{
+	struct joined *joined = NULL, *one, *next;
+
+	for (size_t i = 0; i < s->exchanges_count; i++) {
+		const struct session_exchange *x = s->exchanges[i], *y;
+		const struct join_group_response *leads = join_of(x), *r;
+
+		if (!leads || was_in(&joined, group_of(x), leads->member_id) || !is_leader(leads))
+			continue;
+		for (size_t k = i; k-- > 0 && i - k < JOINS_LOOK_BACK;) {
+			y = s->exchanges[k];
+			r = join_of(y);
+			if (r && r->generation_id == leads->generation_id &&
+			    str_eq(group_of(x), group_of(y)) && y->conn != x->conn)
+				put_behind(y, x, sends);
+		}
+	}
+	HASH_ITER (hh, joined, one, next) {
+		HASH_DELETE(hh, joined, one);
+		free(one);
+	}
+}
+
 static void add_steps(struct course *c, const struct session *s)
 {
+	int64_t *sends = calloc(s->exchanges_count + 1, sizeof(*sends));
+
+	if (!sends)
+		abort();
+	for (size_t i = 0; i < s->exchanges_count; i++)
+		sends[i] = s->exchanges[i]->request_first_us;
+	put_leaders_first(s, sends);
 	for (size_t i = 0; i < s->exchanges_count; i++) {
 		const struct session_exchange *x = s->exchanges[i];
 		int64_t answer_us = x->response_us;
 
 		if (c->left_out[i])
 			continue;
-		add(c, COURSE_SEND, x->request_first_us, x, x->conn);
+		add(c, COURSE_SEND, sends[i], x, x->conn);
 		if (x->state != EXCHANGE_ANSWERED)
 			continue;
-		if (answer_us <= x->request_first_us)
-			answer_us = x->request_first_us + 1;
+		if (answer_us <= sends[i])
+			answer_us = sends[i] + 1;
 		add(c, COURSE_ANSWER, answer_us, x, x->conn);
 	}
 	for (size_t i = 0; i < s->conns_count; i++) {
@@ -231,6 +309,7 @@ static void add_steps(struct course *c, const struct session *s)
 				last_us = conn->exchanges[k]->response_us + 1;
 		add(c, COURSE_CLOSE, last_us, NULL, conn);
 	}
+	free(sends);
 }
 
 void course_init(struct course *c, const struct session *s)
@@ -243,7 +322,6 @@ void course_init(struct course *c, const struct session *s)
 		abort();
 	for (size_t i = 0; i < s->exchanges_count; i++)
 		c->left_out[i] = by_itself(s, s->exchanges[i]);
-	leave_out_brokers(c, s);
 	find_again(c, s);
 	add_steps(c, s);
 	if (c->count)

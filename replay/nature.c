@@ -12,6 +12,7 @@ enum {
 	LEAD = 16, /* routes */
 	GRP = 32,
 	TXN = 64,
+	M = 128, /* transaction markers */
 };
 
 static const uint8_t natures[API_KEY_MAX + 1] = {
@@ -40,7 +41,7 @@ static const uint8_t natures[API_KEY_MAX + 1] = {
 	[API_ADD_PARTITIONS_TO_TXN] = TXN,
 	[API_ADD_OFFSETS_TO_TXN] = TXN,
 	[API_END_TXN] = TXN,
-	[API_WRITE_TXN_MARKERS] = I,
+	[API_WRITE_TXN_MARKERS] = M,
 	[API_TXN_OFFSET_COMMIT] = GRP,
 	[API_DESCRIBE_ACLS] = Q,
 	[API_DESCRIBE_CONFIGS] = Q,
@@ -104,15 +105,24 @@ static bool only_beats(int api_key, const void *request)
 	}
 }
 
-/* Replicas fetch with their number, brokers check transactions of others with a version that no
- * client speaks (KIP-890). */
+/* Replicas fetch and ask for offsets with their number, brokers check transactions of others with a
+ * version that no client speaks (KIP-890). */
 static bool of_broker(int api_key, int version, const void *request)
 {
 	const struct fetch_request *fetch = request;
 
-	if (api_key == API_FETCH)
+	switch (api_key) {
+	case API_FETCH:
 		return fetch->replica_id >= 0 || fetch->replica_state.replica_id >= 0;
-	return api_key == API_ADD_PARTITIONS_TO_TXN && version >= 4;
+	case API_LIST_OFFSETS:
+		return ((const struct list_offsets_request *)request)->replica_id >= 0;
+	case API_OFFSET_FOR_LEADER_EPOCH:
+		return ((const struct offset_for_leader_epoch_request *)request)->replica_id >= 0;
+	case API_ADD_PARTITIONS_TO_TXN:
+		return version >= 4;
+	default:
+		return false;
+	}
 }
 
 struct nature nature_of(int api_key, int version, const void *request)
@@ -125,6 +135,7 @@ struct nature nature_of(int api_key, int version, const void *request)
 				      : ROUTE_NODE,
 		.question = bits & Q,
 		.internal = bits & I,
+		.markers = bits & M,
 		.rebalance = bits & R,
 		.security = bits & S,
 	};

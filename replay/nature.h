@@ -18,6 +18,8 @@ struct nature {
 	enum route route;
 	bool question;	/* changes nothing: may be asked again */
 	bool internal;	/* only brokers and controllers say it to each other */
+	bool markers;	/* brokers say it to each other, and administrators who end a transaction
+			   that hangs (KIP-664) */
 	bool rebalance; /* a member's word to its group: the order in which members speak matters */
 	bool security;	/* SASL: says who a connection is */
 };

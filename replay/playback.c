@@ -123,8 +123,7 @@ enum outcome play_outcome(const struct session_exchange *x)
 
 bool play_is_asked(const struct session_exchange *x)
 {
-	return x->request_body && play_outcome(x) != OUTCOME_UNKNOWN &&
-	       !nature_of(x->header.api_key, x->header.api_version, x->request_body).internal;
+	return x->request_body && play_outcome(x) != OUTCOME_UNKNOWN && !x->conn->of_broker;
 }
 
 /* ---- names ---- */

@@ -6,7 +6,7 @@
 #include "replay/session.h"
 
 #include "protocol/messages.h"
-#include "replay/leaves.h"
+#include "replay/nature.h"
 
 #include <stdlib.h>
 #include <uthash.h>
@@ -555,10 +555,31 @@ static void list_topics(struct session *s)
 		s->topics[s->topics_count++] = &e->topic;
 }
 
+static bool is_of_broker(const struct session_conn *c)
+{
+	bool markers = false, others = false;
+
+	for (size_t i = 0; i < c->exchanges_count; i++) {
+		const struct session_exchange *x = c->exchanges[i];
+		struct nature n =
+			nature_of(x->header.api_key, x->header.api_version, x->request_body);
+
+		if (x->state == EXCHANGE_ORPHAN)
+			continue;
+		if (n.internal)
+			return true;
+		markers |= n.markers;
+		others |= !n.markers && !n.security && x->header.api_key != API_API_VERSIONS;
+	}
+	return markers && !others;
+}
+
 int session_end(struct session *s, struct error *e)
 {
 	list_exchanges(s);
 	list_conns(s);
+	for (size_t i = 0; i < s->conns_count; i++)
+		s->conns[i]->of_broker = is_of_broker(s->conns[i]);
 	list_topics(s);
 	free(s->inside->placed);
 	s->inside->placed = NULL;

@@ -47,6 +47,9 @@ struct session_conn {
 	bool midway;  /* it was open before the capture began */
 	bool refused; /* it was never open */
 	bool closed;  /* its end was seen; else it was open when the capture ended */
+	/* Its client is a broker or controller: something was said over it that only they say, or
+	 * nothing but transaction markers. */
+	bool of_broker;
 	enum close_how how;
 	int64_t opened_us, closed_us;	     /* 0 unknown */
 	struct session_exchange **exchanges; /* in the order of their requests */

@@ -111,6 +111,44 @@ TEST(questions_of_the_same_words_are_chained)
 	session_free(s);
 }
 
+/* Two members join on two connections; the second one on the wire is new and leads. */
+TEST(of_members_that_join_at_once_who_leads_joined_first)
+{
+	struct join_group_request asked = {.group_id = str_of("g")};
+	struct join_group_response said[2] = {
+		{.generation_id = 1, .leader = str_of("b"), .member_id = str_of("a")},
+		{.generation_id = 1, .leader = str_of("b"), .member_id = str_of("b")},
+	};
+	struct session_exchange x[2], *list[2] = {&x[0], &x[1]};
+	struct session_conn conn[2], *conns[2] = {&conn[0], &conn[1]};
+	struct session s = {
+		.conns = conns, .conns_count = 2, .exchanges = list, .exchanges_count = 2};
+
+	for (int other = 0; other < 2;
+	     other++) { /* the second time a leads as well: it came first */
+		struct course c;
+
+		for (size_t i = 0; i < 2; i++) {
+			conn[i] = (struct session_conn){
+				.index = i, .exchanges = &list[i], .exchanges_count = 1};
+			x[i] = (struct session_exchange){.conn = &conn[i],
+							 .index = i,
+							 .state = EXCHANGE_ANSWERED,
+							 .header.api_key = API_JOIN_GROUP,
+							 .request_body = &asked,
+							 .response_body = &said[i],
+							 .request_first_us = 1000 + (int64_t)i,
+							 .response_us = 5000};
+			said[i].leader = str_of(other ? "a" : "b");
+		}
+		course_init(&c, &s);
+		CHECK_EQ(c.count, 4);
+		CHECK_EQ(c.steps[0].exchange->index, other ? 0 : 1);
+		CHECK_EQ(c.steps[1].exchange->index, other ? 1 : 0);
+		course_release(&c);
+	}
+}
+
 TEST(an_empty_session_has_an_empty_course)
 {
 	struct session *s = session_new(NULL);
@@ -142,7 +180,7 @@ TEST(a_replica_that_fetches_is_a_broker)
 	CHECK(!nature_of(API_FETCH, 11, &r).internal);
 	r.replica_id = 2;
 	CHECK(nature_of(API_FETCH, 11, &r).internal);
-	CHECK(nature_of(API_WRITE_TXN_MARKERS, 1, NULL).internal);
+	CHECK(nature_of(API_WRITE_TXN_MARKERS, 1, NULL).markers);
 	CHECK(!nature_of(API_PRODUCE, 9, NULL).question);
 	CHECK(!nature_of(127, 0, NULL).question);
 }
