@@ -81,6 +81,7 @@ static const struct check_type *const types[] = {
 	&check_mismatch,
 	&check_wire_answered,
 	&check_attempts,
+	&check_addresses,
 	&check_refresh,
 	&check_rate,
 	/* everywhere */

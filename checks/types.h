@@ -20,6 +20,8 @@ extern const struct check_type check_one_join, check_member_id, check_fenced, ch
 /* connection.c */
 extern const struct check_type check_throttle, check_attempts, check_refresh, check_rate,
 	check_mismatch;
+/* addresses.c */
+extern const struct check_type check_addresses;
 /* txn.c */
 extern const struct check_type check_txn_added, check_txn_no_commit, check_txn_epoch,
 	check_txn_member, check_txn_told;

@@ -175,6 +175,16 @@ static int listener_change(struct cluster *c, const struct happening *h, struct 
 	return 0;
 }
 
+/* Where it listens is the caller's. */
+static int broker_move(struct cluster *c, const struct happening *h, struct error *e)
+{
+	if (h->how.data && !str_is(h->how, "refuse") && !str_is(h->how, "reset") &&
+	    !str_is(h->how, "serve"))
+		return error_set(e, ERR_USAGE, "how is refuse, reset or serve, not '" STR_FMT "'",
+				 STR_ARG(h->how));
+	return listener_change(c, h, e);
+}
+
 static int cold_start(struct cluster *c, const struct happening *h, struct error *e)
 {
 	(void)e;
@@ -436,6 +446,11 @@ static const struct happening_info infos[] = {
 	 broker_down},
 	{"listener-change", "broker host? port?", "clients are told another address of the broker",
 	 listener_change},
+	{"broker-move", "broker host? port? how?",
+	 "the broker goes on at another address (a free port, unless one is named), and clients "
+	 "are told; its connections end, and the address that it leaves refuses, or with how=reset "
+	 "accepts and resets, so that attempts are seen, or with how=serve works on",
+	 broker_move},
 	{"cold-start", "for?",
 	 "coordinators answer as right after a start: COORDINATOR_NOT_AVAILABLE to "
 	 "FindCoordinator, "

@@ -226,3 +226,8 @@ bool listener_is_up(const struct listener *l)
 {
 	return l->up;
 }
+
+void listener_give(struct listener *l, const struct listener_callbacks *callbacks)
+{
+	l->callbacks = callbacks;
+}

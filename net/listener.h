@@ -35,5 +35,7 @@ uint16_t listener_port(const struct listener *l);
 int listener_down(struct listener *l, struct error *e);
 int listener_up(struct listener *l, struct error *e);
 bool listener_is_up(const struct listener *l);
+/* From now on others take what is accepted. */
+void listener_give(struct listener *l, const struct listener_callbacks *callbacks);
 
 #endif

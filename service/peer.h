@@ -63,6 +63,9 @@ struct door {
 	struct service *s;
 	struct listener *listener;
 	struct service_address listen, advertise;
+	struct listener *left; /* where it was at first, once it moved away; else NULL */
+	struct service_address home, home_listen; /* and how clients were told to find it there */
+	bool left_serves;			  /* there it works on, too */
 	int32_t broker;
 	bool resets;	      /* down, but new connections are accepted and reset */
 	struct loop_timer up; /* of a restart */

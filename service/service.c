@@ -173,6 +173,20 @@ void service_adopt(struct service *s, int32_t broker, int fd)
 
 static const struct listener_callbacks door_callbacks = {on_accept};
 
+/* Where the broker is no more: whoever comes there is turned away, or served all the same. */
+static void on_accept_left(void *ctx, int fd, const struct net_address *client,
+			   const struct net_address *server)
+{
+	struct door *d = ctx;
+
+	if (d->left_serves && !d->resets && listener_is_up(d->listener))
+		peer_new(d, fd, client, server);
+	else
+		peer_refuse(d, fd, client, server);
+}
+
+static const struct listener_callbacks left_callbacks = {on_accept_left};
+
 static bool is_wildcard(const char *host)
 {
 	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::") || !strcmp(host, "*");
@@ -246,7 +260,8 @@ void service_stop(struct service *s)
 	for (int32_t i = 0; i < s->brokers; i++) {
 		loop_timer_clear(&s->doors[i].up);
 		listener_free(s->doors[i].listener);
-		s->doors[i].listener = NULL;
+		listener_free(s->doors[i].left);
+		s->doors[i].listener = s->doors[i].left = NULL;
 	}
 	loop_timer_clear(&s->tick);
 	s->started = false;
@@ -366,16 +381,19 @@ int service_create_topic(struct service *s, struct str name, int32_t partitions,
 	return code;
 }
 
-/* The broker's process is gone: its connections end, its port refuses. */
-static int door_close(struct door *d, struct error *e)
+static void end_connections(struct door *d)
 {
-	struct service *s = d->s;
-
-	for (struct peer *p = s->peers, *next; p; p = next) {
+	for (struct peer *p = d->s->peers, *next; p; p = next) {
 		next = p->next;
 		if (p->info.broker == d->broker)
 			peer_end(p, CLOSE_BY_BROKER);
 	}
+}
+
+/* The broker's process is gone: its connections end, its port refuses. */
+static int door_close(struct door *d, struct error *e)
+{
+	end_connections(d);
 	return d->listener && !d->resets ? listener_down(d->listener, e) : 0;
 }
 
@@ -384,6 +402,65 @@ static int door_open(struct door *d, struct error *e)
 	loop_timer_clear(&d->up);
 	d->resets = false;
 	return d->listener ? listener_up(d->listener, e) : 0;
+}
+
+/* What becomes of the address that a broker leaves: it refuses, resets, or serves on. */
+static int leave(struct door *d, struct str how, struct error *e)
+{
+	if (!d->left) {
+		d->left = d->listener;
+		d->home = d->advertise;
+		d->home_listen = d->listen;
+		listener_give(d->left, &left_callbacks);
+	} else {
+		listener_free(d->listener); /* a stop on the way: nobody is there any more */
+	}
+	d->left_serves = str_is(how, "serve");
+	return how.data && !str_is(how, "refuse") ? listener_up(d->left, e)
+						  : listener_down(d->left, e);
+}
+
+/* The broker goes on elsewhere. */
+static int door_move(struct door *d, const struct happening *h, struct error *e)
+{
+	struct service_address to = d->listen;
+	struct listener *l;
+	int code;
+
+	if (h->host.data)
+		snprintf(to.host, sizeof(to.host), STR_FMT, STR_ARG(h->host));
+	if (!d->listener)
+		return error_set(e, ERR_USAGE, "broker %d listens nowhere that it could move from",
+				 d->broker);
+	l = listener_new(d->s->loop, to.host, h->port > 0 ? (uint16_t)h->port : 0, &door_callbacks,
+			 d, e);
+	if (!l)
+		return e->code;
+	if (!listener_is_up(d->listener))
+		listener_down(l, NULL);
+	end_connections(d);
+	code = leave(d, h->how, e);
+	d->listener = l;
+	to.port = listener_port(l);
+	d->listen = to;
+	d->advertise.port = to.port;
+	if (h->host.data)
+		snprintf(d->advertise.host, sizeof(d->advertise.host), "%s", to.host);
+	set_address(d);
+	return code;
+}
+
+/* Back to where it was before it moved. */
+static void door_return(struct door *d)
+{
+	if (!d->left)
+		return;
+	listener_free(d->listener);
+	d->listener = d->left;
+	d->left = NULL;
+	listener_give(d->listener, &door_callbacks);
+	d->advertise = d->home;
+	d->listen = d->home_listen;
 }
 
 void service_reset(struct service *s)
@@ -407,6 +484,7 @@ void service_reset(struct service *s)
 	s->cluster = cluster_new(&config, clock_now());
 	free(ids);
 	for (int32_t i = 0; i < s->brokers; i++) {
+		door_return(&s->doors[i]);
 		set_address(&s->doors[i]);
 		door_open(&s->doors[i], NULL);
 	}
@@ -476,6 +554,8 @@ int service_happen(struct service *s, struct str text, struct error *e)
 		return code;
 	name = happening_name(&h);
 	d = h.broker >= 0 ? door_of(s, (int32_t)h.broker) : NULL;
+	if (!strcmp(name, "broker-move"))
+		code = door_move(d, &h, e);
 	if (!strcmp(name, "broker-down") || !strcmp(name, "broker-restart")) {
 		d->resets = str_is(h.how, "reset");
 		code = door_close(d, e);

@@ -69,7 +69,9 @@ void checks_wait_ms(int64_t ms)
 void checks_exchange(int api_key, int version, const void *request, const void *response,
 		     int64_t took_ms)
 {
-	struct exchange x = {.conn = {.conn = checks_run.conn, .broker = checks_run.broker},
+	struct exchange x = {.conn = {.conn = checks_run.conn,
+				      .broker = checks_run.broker,
+				      .server = checks_run.server},
 			     .state = response ? EXCHANGE_ANSWERED : EXCHANGE_LOST,
 			     .arena = &checks_run.arena};
 

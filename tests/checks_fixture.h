@@ -12,6 +12,7 @@ struct checks_run {
 	int32_t broker, correlation_id, partition;
 	const char *client;
 	struct uuid topic_id;
+	struct endpoint server; /* where the connection goes to */
 	bool transactional;
 	enum exchange_state state; /* of the next exchanges */
 };

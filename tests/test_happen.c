@@ -314,6 +314,13 @@ TEST(clients_are_told_the_changed_listener)
 	r = mock_ask(&f, 1, API_METADATA, 9, &q);
 	CHECK_STR(r->brokers[0].host, "elsewhere");
 	CHECK_EQ(r->brokers[0].port, 7);
+	CHECK_TEXT(mock_happen(&f, "broker-move broker=1 port=8 how=reset"), "");
+	CHECK_EQ(((const struct metadata_response *)mock_ask(&f, 1, API_METADATA, 9, &q))
+			 ->brokers[0]
+			 .port,
+		 8);
+	CHECK_TEXT(mock_happen(&f, "broker-move broker=1 how=slowly"),
+		   "how is refuse, reset or serve, not 'slowly'");
 	mock_end(&f);
 }
 
