@@ -1,17 +1,12 @@
-/* `ktrial scenario`: a capture becomes a scenario. Reads the options and the file; what went wrong
- * is harness/incident's to find, and harness/retell's to tell. */
-#include "cli/cmd.h"
-
-#include "decoder/decode.h"
-#include "decoder/filter.h"
+/* `ktrial scenario`: a capture becomes a scenario. Reads the options; what went wrong is
+ * harness/incident's to find, and harness/retell's to tell. */
+#include "cli/replay.h"
 #include "harness/retell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MEMORY_MAX  ((size_t)1 << 30) /* a frame of any size is read whole */
-#define CLIENTS_MAX 1000
-#define IDS_MAX	    ((size_t)1 << 20)
+#define MEMORY_MAX ((size_t)1 << 30) /* a frame of any size is read whole */
 
 static const char help[] =
 	"usage: ktrial scenario FILE [--group GROUP] [-Y FILTER] [--port PORT]... > x.lua\n"
@@ -50,13 +45,9 @@ static const struct cmd_option options[] = {
 	{"--delay", OPT_DELAY, true}, {"--bpf", OPT_BPF, true}, {NULL, 0, false}};
 
 struct scenario_job {
-	const char *file, *group, *filter_text;
-	struct filter *filter;
+	const char *file;
+	struct replay_choice choice;
 	struct decode_options decode;
-	struct names *names;
-	struct arena ids;
-	struct str clients[CLIENTS_MAX]; /* of the group */
-	size_t clients_count;
 	int64_t delay_us;
 	bool told; /* evidence */
 };
@@ -73,32 +64,17 @@ static int add_port(struct scenario_job *j, const char *value)
 	return 0;
 }
 
-static int set_filter(struct scenario_job *j, const char *text)
-{
-	struct error e = ERROR_INIT;
-	struct buf shown;
-	int status;
-
-	j->filter_text = text;
-	j->filter = filter_new(str_of(text), &e);
-	if (j->filter)
-		return 0;
-	buf_init(&shown, 10000);
-	filter_point(&shown, str_of(text), e.offset);
-	status = cmd_usage(&cmd_scenario, "-Y: %s\n%s", e.text, buf_cstr(&shown));
-	buf_release(&shown);
-	return status;
-}
-
 static int take_option(struct scenario_job *j, int id, const char *value)
 {
 	switch (id) {
 	case OPT_GROUP:
-		j->group = value;
+		j->choice.group = value;
 		return 0;
 	case OPT_FILTER:
-		return j->filter ? cmd_usage(&cmd_scenario, "-Y stands twice")
-				 : set_filter(j, value);
+		if (j->choice.filter)
+			return cmd_usage(&cmd_scenario, "-Y stands twice");
+		j->choice.filter = value;
+		return 0;
 	case OPT_PORT:
 		return add_port(j, value);
 	case OPT_BPF:
@@ -129,7 +105,7 @@ static int read_options(struct scenario_job *j, int argc, char **argv)
 	}
 	if (!status && !j->file)
 		return cmd_usage(&cmd_scenario, "name the capture");
-	if (!status && j->group && !strcmp(j->file, "-"))
+	if (!status && j->choice.group && !strcmp(j->file, "-"))
 		return cmd_usage(&cmd_scenario, "--group reads the capture twice: name a file");
 	return status;
 }
@@ -138,74 +114,6 @@ static int fail(const char *text)
 {
 	fprintf(stderr, "ktrial scenario: %s\n", text);
 	return EXIT_ENVIRONMENT;
-}
-
-static int fail_error(const struct error *e)
-{
-	char text[600];
-
-	return fail(error_text(e, text, sizeof(text)));
-}
-
-/* ---- the clients of a group ---- */
-
-static bool is_client(const struct scenario_job *j, struct str id)
-{
-	for (size_t i = 0; i < j->clients_count; i++)
-		if (str_eq(j->clients[i], id))
-			return true;
-	return false;
-}
-
-static void on_group(void *ctx, const struct event *ev)
-{
-	struct scenario_job *j = ctx;
-	struct summary s;
-
-	if (ev->kind != EVENT_EXCHANGE)
-		return;
-	summarize(ev->exchange, j->names, &s);
-	if (s.group.data && str_is(s.group, j->group) && j->clients_count < CLIENTS_MAX &&
-	    !is_client(j, ev->exchange->header.client_id))
-		j->clients[j->clients_count++] = arena_str(&j->ids, ev->exchange->header.client_id);
-}
-
-static int find_group(struct scenario_job *j)
-{
-	struct event_bus bus = {NULL};
-	struct event_sink sink = {.on_event = on_group, .ctx = j};
-	struct error e = ERROR_INIT;
-	struct decode *d;
-	char text[300];
-	int rc;
-
-	if (!j->group)
-		return 0;
-	event_bus_add(&bus, &sink);
-	d = decode_new(&j->decode, &bus);
-	rc = decode_files(d, &j->file, 1, &e);
-	decode_free(d);
-	if (rc < 0)
-		return fail_error(&e);
-	if (j->clients_count)
-		return 0;
-	snprintf(text, sizeof(text),
-		 "%s has nothing of a group '%s'; `ktrial decode -o group` shows its groups",
-		 j->file, j->group);
-	return fail(text);
-}
-
-static bool chosen(void *ctx, struct exchange *x)
-{
-	struct scenario_job *j = ctx;
-	struct summary s;
-
-	if (j->group && !is_client(j, x->header.client_id))
-		return false;
-	if (!j->filter)
-		return true;
-	summarize(x, j->names, &s);
-	return filter_matches(j->filter, x, &s);
 }
 
 /* ---- the whole ---- */
@@ -255,8 +163,8 @@ static int write_text(struct scenario_job *j, const struct session *s, struct ch
 				      .cast = &cast,
 				      .checks = checks,
 				      .file = j->file,
-				      .group = j->group,
-				      .filter = j->filter_text},
+				      .group = j->choice.group,
+				      .filter = j->choice.filter},
 		     &out);
 	if (out.bad)
 		status = fail("the scenario is too large; narrow it with -Y or --group");
@@ -271,31 +179,21 @@ static int write_text(struct scenario_job *j, const struct session *s, struct ch
 
 static int retell(struct scenario_job *j)
 {
-	struct session_options whole = {.chosen = j->group || j->filter ? chosen : NULL, .ctx = j};
-	struct session *s = session_new(&whole);
 	struct event_sink inside = {.on_event = on_inside, .ctx = j};
-	struct event_bus bus = {NULL};
-	struct error e = ERROR_INIT;
 	struct checks checks;
-	struct decode *d;
+	struct session *s;
 	char text[600];
-	int rc, status;
+	int status;
 
 	add_checks(&checks);
-	event_bus_add(&bus, session_sink(s));
-	event_bus_add(&bus, &checks.sink);
-	event_bus_add(&bus, &inside);
-	d = decode_new(&j->decode, &bus);
-	rc = decode_files(d, &j->file, 1, &e);
-	rc = rc < 0 ? rc : session_end(s, &e);
-	decode_free(d);
+	j->choice.sinks[0] = &checks.sink;
+	j->choice.sinks[1] = &inside;
+	s = replay_load(&cmd_scenario, j->file, &j->choice, &j->decode, &status);
 	checks_end(&checks, NEEDS_WIRE | (checks.history->log_events ? NEEDS_LOG : 0) |
 				    (checks.history->report_events ? NEEDS_REPORTS : 0));
 	snprintf(text, sizeof(text), "%s has no Kafka messages%s", j->file,
-		 j->filter ? " that match the filter" : "");
-	if (rc < 0)
-		status = fail_error(&e);
-	else
+		 j->choice.filter ? " that match the filter" : "");
+	if (s)
 		status = s->exchanges_count ? write_text(j, s, &checks) : fail(text);
 	checks_release(&checks);
 	session_free(s);
@@ -304,22 +202,10 @@ static int retell(struct scenario_job *j)
 
 static int run(int argc, char **argv)
 {
-	struct scenario_job *j = calloc(1, sizeof(*j));
-	int status;
+	struct scenario_job j = {.decode.memory_max = MEMORY_MAX, .delay_us = INCIDENT_DELAY_US};
+	int status = read_options(&j, argc, argv);
 
-	if (!j)
-		abort();
-	j->decode = (struct decode_options){.memory_max = MEMORY_MAX};
-	j->delay_us = INCIDENT_DELAY_US;
-	j->names = names_new();
-	arena_init(&j->ids, IDS_MAX);
-	status = read_options(j, argc, argv);
-	status = status ? status : find_group(j);
-	status = status ? status : retell(j);
-	names_free(j->names);
-	filter_free(j->filter);
-	arena_release(&j->ids);
-	free(j);
+	status = status ? status : retell(&j);
 	return status < 0 ? EXIT_FINE : status;
 }
 

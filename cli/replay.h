@@ -32,11 +32,21 @@ struct replay_job {
 	bool strict, with_parent;
 };
 
-/* Reads a capture into memory. filter may be NULL; where it asks for topics, a file is read twice,
- * since their names may be told late. NULL: the message is printed, *ret_status says how to exit.
- */
-struct session *replay_load(const struct command *command, const char *file, const char *filter,
-			    const struct decode_options *decode, int *ret_status);
+#define REPLAY_SINKS_MAX 2
+
+/* What of a capture is taken. */
+struct replay_choice {
+	const char *filter; /* of -Y; NULL: all */
+	const char *group;  /* only the clients of that group; NULL: all. Not of standard input */
+	struct event_sink *sinks[REPLAY_SINKS_MAX]; /* hear all of it, chosen or not; NULL: none */
+};
+
+/* Reads a capture into memory. A file is read twice where a group is chosen or the filter asks for
+ * topics, since their names may be told late. NULL: the message is printed, *ret_status says how to
+ * exit. */
+struct session *replay_load(const struct command *command, const char *file,
+			    const struct replay_choice *choice, const struct decode_options *decode,
+			    int *ret_status);
 
 /* Tells on stderr what of the capture is not whole and so not replayed. */
 void replay_tell_flaws(const struct command *command, const struct session *s);

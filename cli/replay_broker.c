@@ -239,7 +239,9 @@ static int load(struct replay_broker *b)
 	const struct replay_job *job = b->job;
 	int status;
 
-	b->session = replay_load(&cmd_replay, job->file, job->filter, &job->decode, &status);
+	b->session =
+		replay_load(&cmd_replay, job->file, &(struct replay_choice){.filter = job->filter},
+			    &job->decode, &status);
 	if (!b->session)
 		return status;
 	replay_tell_flaws(&cmd_replay, b->session);

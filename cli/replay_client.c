@@ -146,7 +146,9 @@ static int play_both(const struct replay_job *job, struct loop *l, const struct 
 int replay_as_client(const struct replay_job *job)
 {
 	int status;
-	struct session *s = replay_load(&cmd_replay, job->file, job->filter, &job->decode, &status);
+	struct session *s =
+		replay_load(&cmd_replay, job->file, &(struct replay_choice){.filter = job->filter},
+			    &job->decode, &status);
 	struct loop *l;
 
 	if (!s)
