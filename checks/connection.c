@@ -3,14 +3,17 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/rate.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <uthash.h>
 
 #define CROSSING_US 100000 /* an answer may be on its way while the next request leaves */
-#define SECOND_US   1000000
+#define FAR_CROSSING_US \
+	1000000 /* in a capture: as far as the client may be from where packets were taken */
 
 /* ---- silent while throttled ---- */
 
@@ -84,10 +87,11 @@ static int32_t throttle_ms(struct exchange *x)
 static void judge_silence(struct check *c, const struct exchange *x)
 {
 	struct throttle *s = c->state;
+	int64_t crossing_us = c->history->of_a_run ? CROSSING_US : FAR_CROSSING_US;
 	struct muted *m;
 
 	HASH_FIND(hh, s->conns, &x->conn.conn, sizeof(x->conn.conn), m);
-	if (!m || x->request_us <= m->from_us + CROSSING_US || x->request_us >= m->until_us ||
+	if (!m || x->request_us <= m->from_us + crossing_us || x->request_us >= m->until_us ||
 	    s->early++)
 		return;
 	s->first_us = x->request_us;
@@ -276,66 +280,134 @@ const struct check_type check_mismatch = {
 
 /* ---- attempts ---- */
 
-#define ATTEMPTS_KEPT 128
-#define BROKERS_KEPT  256
+#define ATTEMPTS_DEFAULT 20
+
+/* Who connects to what: one client on trial to a broker, by its number; in a capture an address to
+ * an address. */
+struct path {
+	int32_t broker;
+	uint8_t family, from[16], to[16];
+	uint16_t port;
+};
+
+/* How many programs may stand behind an address: as many as it had connections to one broker open
+ * at once. */
+struct crowd {
+	struct path path;
+	int32_t open, most;
+	UT_hash_handle hh;
+};
 
 struct attempts {
-	struct {
-		int32_t broker;
-		uint64_t count;
-		int64_t times_us[ATTEMPTS_KEPT];
-	} brokers[BROKERS_KEPT];
-	int32_t brokers_count, worst, worst_broker;
+	struct rates rates; /* by path */
+	struct crowd *crowds;
 	uint64_t all;
+	int32_t most;		     /* in a second, by one program */
+	int32_t worst, worst_broker; /* above the limit */
 	int64_t worst_us;
+	int32_t programs;
 };
+
+static struct path path_of(const struct check *c, const struct event_conn *conn)
+{
+	struct path p;
+
+	memset(&p, 0, sizeof(p)); /* padding: it is a key */
+	p.broker = conn->broker;
+	if (c->history->of_a_run)
+		return p;
+	p.family = conn->client.family;
+	p.port = conn->server.port;
+	memcpy(p.from, conn->client.addr, sizeof(p.from));
+	memcpy(p.to, conn->server.addr, sizeof(p.to));
+	return p;
+}
+
+/* The programs behind the client's address, with the connection that opens or ends. */
+static int32_t programs_of(struct check *c, const struct path *path, int change)
+{
+	struct attempts *s = c->state;
+	struct crowd *k;
+
+	if (c->history->of_a_run)
+		return 1;
+	HASH_FIND(hh, s->crowds, path, sizeof(*path), k);
+	if (!k) {
+		k = arena_zalloc(c->arena, sizeof(*k));
+		if (!k)
+			return INT32_MAX;
+		k->path = *path;
+		HASH_ADD(hh, s->crowds, path, sizeof(k->path), k);
+	}
+	k->open = k->open + change > 0 ? k->open + change : 0;
+	k->most = k->open > k->most ? k->open : k->most;
+	return k->most > 1 ? k->most : 1;
+}
 
 static void feed_attempts(struct check *c, const struct event *ev)
 {
 	struct attempts *s = c->state;
-	int32_t i = 0, n = 0;
-	uint64_t kept;
+	int64_t limit = c->scope.number >= 0 ? c->scope.number : ATTEMPTS_DEFAULT;
+	int32_t n, programs;
+	struct path path;
 
-	if (ev->kind != EVENT_CONN_OPENED && ev->kind != EVENT_CONN_REFUSED)
+	if (ev->kind != EVENT_CONN_OPENED && ev->kind != EVENT_CONN_REFUSED &&
+	    ev->kind != EVENT_CONN_CLOSED)
+		return;
+	path = path_of(c, &ev->conn);
+	programs = programs_of(c, &path,
+			       ev->kind == EVENT_CONN_OPENED   ? 1
+			       : ev->kind == EVENT_CONN_CLOSED ? -1
+							       : 0);
+	if (ev->kind == EVENT_CONN_CLOSED || ev->conn.midway)
 		return;
 	s->all++;
-	while (i < s->brokers_count && s->brokers[i].broker != ev->conn.broker)
-		i++;
-	if (i == BROKERS_KEPT)
+	n = rates_note(&s->rates, &path, sizeof(path), 0, ev->time_us);
+	if ((n + programs - 1) / programs > s->most)
+		s->most = (n + programs - 1) / programs;
+	if (n <= limit * programs || n <= s->worst)
 		return;
-	s->brokers_count = i == s->brokers_count ? i + 1 : s->brokers_count;
-	s->brokers[i].broker = ev->conn.broker;
-	s->brokers[i].times_us[s->brokers[i].count++ % ATTEMPTS_KEPT] = ev->time_us;
-	kept = s->brokers[i].count < ATTEMPTS_KEPT ? s->brokers[i].count : ATTEMPTS_KEPT;
-	for (uint64_t k = 0; k < kept; k++)
-		n += ev->time_us - s->brokers[i].times_us[k] < SECOND_US;
-	if (n > s->worst) {
-		s->worst = n;
-		s->worst_us = ev->time_us;
-		s->worst_broker = ev->conn.broker;
-	}
+	s->worst = n;
+	s->worst_us = ev->time_us;
+	s->worst_broker = ev->conn.broker;
+	s->programs = programs;
 }
 
 static void end_attempts(struct check *c, struct finding *f)
 {
 	struct attempts *s = c->state;
-	int64_t limit = c->scope.number >= 0 ? c->scope.number : 20;
+	int64_t limit = c->scope.number >= 0 ? c->scope.number : ATTEMPTS_DEFAULT;
 
 	finding_expected(f, "at most %lld connections a second to a broker", (long long)limit);
 	f->judged = s->all;
-	if (s->worst > limit) {
+	if (s->worst) {
 		finding_fault_before(f, c->history, s->worst_us);
 		finding_moment(f, s->worst_us,
 			       "connection to broker %d, the last of %d in a second",
 			       s->worst_broker, s->worst);
-		finding_set(f, FINDING_FAIL, "%d connections to broker %d in one second", s->worst,
-			    s->worst_broker);
+		finding_set(f, FINDING_FAIL,
+			    s->programs > 1 ? "%d connections to broker %d in one second from an "
+					      "address that never had more than %d open"
+					    : "%d connections to broker %d in one second",
+			    s->worst, s->worst_broker, s->programs);
 	} else if (!s->all) {
 		finding_set(f, FINDING_NOT_APPLICABLE, "nobody connected");
 	} else {
-		finding_set(f, FINDING_PASS, "%llu connections, at most %d a second to a broker",
-			    (unsigned long long)s->all, s->worst);
+		finding_set(f, FINDING_PASS,
+			    c->history->of_a_run
+				    ? "%llu connections, at most %d a second to a broker"
+				    : "%llu connections, at most %d a second by one program to a "
+				      "broker",
+			    (unsigned long long)s->all, s->most);
 	}
+}
+
+static void release_attempts(struct check *c)
+{
+	struct attempts *s = c->state;
+
+	HASH_CLEAR(hh, s->crowds);
+	rates_release(&s->rates);
 }
 
 const struct check_type check_attempts = {
@@ -349,6 +421,7 @@ const struct check_type check_attempts = {
 	.state_size = sizeof(struct attempts),
 	.feed = feed_attempts,
 	.end = end_attempts,
+	.release = release_attempts,
 };
 
 /* ---- metadata after an error ---- */
@@ -536,54 +609,54 @@ const struct check_type check_refresh = {
 
 /* ---- rate ---- */
 
-#define RATE_KEYS 256
-
-/* Metadata requests of each client, in the last second. */
-struct rate {
-	struct {
-		struct str client;
-		uint64_t count;
-		int64_t times_us[ATTEMPTS_KEPT];
-	} keys[RATE_KEYS];
-	int32_t keys_count, worst;
+struct rate_state {
+	struct rates rates;
 	uint64_t all;
+	int32_t worst;
 	struct str worst_text;
 	int64_t worst_us;
 };
 
+/* One client on trial is told by its id. In a capture many may have it: there the same question,
+ * asked on the same connection; who describes many topics asks for others each time. */
+static size_t rate_key(const struct check *c, const struct exchange *x, char *ret_key, size_t size)
+{
+	unsigned hash = 0;
+	int len;
+
+	if (c->history->of_a_run) {
+		len = snprintf(ret_key, size, STR_FMT, STR_ARG(x->header.client_id));
+	} else {
+		if (x->request.data && x->request.len > x->header.body)
+			HASH_JEN(x->request.data + x->header.body,
+				 (unsigned)(x->request.len - x->header.body), hash);
+		len = snprintf(ret_key, size, "%lld %u", (long long)x->conn.conn, hash);
+	}
+	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
+}
+
 static void feed_rate(struct check *c, const struct event *ev)
 {
-	struct rate *s = c->state;
+	struct rate_state *s = c->state;
 	const struct exchange *x = ev->exchange;
-	int32_t i = 0, n = 0;
-	uint64_t kept;
+	char key[400];
+	int32_t n;
 
 	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_METADATA ||
-	    !scope_has(c->scope.client, x->header.client_id))
+	    x->state == EXCHANGE_ORPHAN || !scope_has(c->scope.client, x->header.client_id))
 		return;
 	s->all++;
-	while (i < s->keys_count && !str_eq(s->keys[i].client, x->header.client_id))
-		i++;
-	if (i == RATE_KEYS)
-		return;
-	if (i == s->keys_count) {
-		s->keys[i].client = arena_str(c->arena, x->header.client_id);
-		s->keys_count++;
-	}
-	s->keys[i].times_us[s->keys[i].count++ % ATTEMPTS_KEPT] = x->request_us;
-	kept = s->keys[i].count < ATTEMPTS_KEPT ? s->keys[i].count : ATTEMPTS_KEPT;
-	for (uint64_t k = 0; k < kept; k++)
-		n += x->request_us - s->keys[i].times_us[k] < SECOND_US;
+	n = rates_note(&s->rates, key, rate_key(c, x, key, sizeof(key)), 0, x->request_us);
 	if (n <= s->worst)
 		return;
 	s->worst = n;
 	s->worst_us = x->request_us;
-	s->worst_text = s->keys[i].client;
+	s->worst_text = arena_str(c->arena, x->header.client_id);
 }
 
 static void end_rate(struct check *c, struct finding *f)
 {
-	struct rate *s = c->state;
+	struct rate_state *s = c->state;
 	int64_t limit = c->scope.number >= 0 ? c->scope.number : 20;
 
 	finding_expected(f, "at most %lld Metadata requests a second", (long long)limit);
@@ -599,9 +672,20 @@ static void end_rate(struct check *c, struct finding *f)
 	} else if (!s->all) {
 		finding_set(f, FINDING_NOT_APPLICABLE, "nobody asked for metadata");
 	} else {
-		finding_set(f, FINDING_PASS, "%llu Metadata requests, at most %d a second",
+		finding_set(f, FINDING_PASS,
+			    c->history->of_a_run
+				    ? "%llu Metadata requests, at most %d a second"
+				    : "%llu Metadata requests, the same one at most %d times a "
+				      "second on a connection",
 			    (unsigned long long)s->all, s->worst);
 	}
+}
+
+static void release_rate(struct check *c)
+{
+	struct rate_state *s = c->state;
+
+	rates_release(&s->rates);
 }
 
 const struct check_type check_rate = {
@@ -611,7 +695,8 @@ const struct check_type check_rate = {
 	.needs = NEEDS_WIRE,
 	.capture = true,
 	.args = {ARG_CLIENT, ARG_NUMBER},
-	.state_size = sizeof(struct rate),
+	.state_size = sizeof(struct rate_state),
 	.feed = feed_rate,
 	.end = end_rate,
+	.release = release_rate,
 };

@@ -740,6 +740,7 @@ static void feed_closed(struct history *h, const struct event *ev)
 void history_feed(struct history *h, const struct event *ev)
 {
 	h->last_us = ev->time_us > h->last_us ? ev->time_us : h->last_us;
+	h->of_a_run |= ev->kind == EVENT_MARK || ev->kind == EVENT_LOG || ev->kind == EVENT_REPORT;
 	if (h->batches)
 		batches_feed(h->batches, ev);
 	if (h->full)

@@ -158,6 +158,7 @@ struct history {
 		unreadable;	 /* unreadable: batches whose records do not parse */
 	int64_t last_us;	 /* time of the last event */
 	bool unacknowledged;	 /* somebody produced with acks=0 */
+	bool of_a_run;		 /* a mark, a log or a report was seen: not any capture */
 	bool full;		 /* HISTORY_SIZE_MAX was passed: what follows is missing */
 	struct batches *batches; /* NULL: nobody asked for them */
 	struct buf scratch;	 /* expanded records, and keys of the hashes */

@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define KEY_MAX	    400
-#define TOGETHER_US 20000  /* that two JoinGroups are open together, at least */
-#define CROSSING_US 250000 /* an answer may be on its way while the next request leaves */
+#define KEY_MAX		400
+#define TOGETHER_US	20000	/* that two JoinGroups are open together, at least */
+#define CROSSING_US	250000	/* an answer may be on its way while the next request leaves */
+#define FAR_CROSSING_US 1000000 /* in a capture, which may be taken far from the client */
 
 /* One member id of one group. */
 struct member {
+	int64_t crossing_us; /* as far as answers and requests may cross */
 	struct str group, id, instance;
 	int32_t session_ms, fenced_generation; /* -1: not told to be over */
 	int64_t fenced_us;
@@ -74,6 +76,7 @@ static struct member *member_of(struct check *c, struct str group, struct str id
 	m->group = arena_str(c->arena, group);
 	m->id = arena_str(c->arena, id);
 	m->fenced_generation = -1;
+	m->crossing_us = c->history->of_a_run ? CROSSING_US : FAR_CROSSING_US;
 	HASH_ADD_KEYPTR(hh, s->by_key, arena_copy(c->arena, key, (size_t)len), (unsigned)len, m);
 	return m;
 }
@@ -88,10 +91,10 @@ static void contact(struct member *m, const struct exchange *x, int32_t generati
 		m->longest_at_us = x->request_us;
 	}
 	m->contact_us = x->request_us;
-	if (m->left_us && x->request_us > m->left_us + CROSSING_US && !m->after_leave_us)
+	if (m->left_us && x->request_us > m->left_us + m->crossing_us && !m->after_leave_us)
 		m->after_leave_us = x->request_us;
 	if (m->fenced_generation >= 0 && generation == m->fenced_generation &&
-	    x->request_us > m->fenced_us + CROSSING_US && !m->stale_us) {
+	    x->request_us > m->fenced_us + m->crossing_us && !m->stale_us) {
 		m->stale_us = x->request_us;
 		m->stale_api = x->header.api_key;
 		m->stale_generation = generation;

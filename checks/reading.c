@@ -380,12 +380,13 @@ const struct check_type check_wire_read_on = {
 
 /* ---- wire.answered ---- */
 
-#define PATIENCE_US 5000000 /* beyond what a request asks to wait for */
-#define OPEN_MAX    20000   /* requests that wait for their connection's end */
+#define PATIENCE_US 5000000  /* beyond what a request asks to wait for */
+#define TIMEOUT_US  30000000 /* request.timeout.ms: where the capture ends first, nobody knows */
+#define OPEN_MAX    20000    /* requests that wait for their connection's end */
 
 /* A request without an answer; what that means, the end of its connection tells. */
 struct unanswered {
-	int64_t conn, request_us, told_us, allowed_us;
+	int64_t conn, request_us, told_us, wish_us;
 	struct str text;
 	struct unanswered *next;
 };
@@ -394,7 +395,8 @@ struct answering {
 	struct unanswered *open; /* of connections that have not ended; the newest first */
 	struct unanswered *spare;
 	uint32_t open_count;
-	uint64_t judged, wrong;
+	uint64_t judged, wrong, unheard; /* unheard: answers that nobody captured, perhaps */
+	bool lacking;			 /* the capture lacks bytes, somewhere */
 	struct str first;
 	int64_t first_us, end_us;
 };
@@ -440,7 +442,7 @@ static void take_unanswered(struct check *c, struct exchange *x, int64_t time_us
 	*u = (struct unanswered){.conn = x->conn.conn,
 				 .request_us = x->request_us,
 				 .told_us = time_us,
-				 .allowed_us = wish_of(x) + PATIENCE_US,
+				 .wish_us = wish_of(x),
 				 .next = s->open};
 	if (!s->wrong)
 		u->text = str_of(arena_printf(c->arena, "%s v%d (connection %lld correlation %d)",
@@ -456,10 +458,11 @@ static void judge_unanswered(struct check *c, const struct unanswered *u, enum c
 	struct answering *s = c->state;
 	bool by_broker = how == CLOSE_BY_BROKER || how == CLOSE_RESET_BY_BROKER;
 	int64_t waited_us = time_us - u->request_us;
+	int64_t allowed_us = u->wish_us + (how == CLOSE_END_OF_INPUT ? TIMEOUT_US : PATIENCE_US);
 
 	s->judged++;
 	/* A client that closes, and a capture that ends, leave requests behind. */
-	if ((!by_broker && waited_us <= u->allowed_us) || s->wrong++)
+	if ((!by_broker && waited_us <= allowed_us) || s->wrong++)
 		return;
 	s->first_us = u->request_us;
 	s->end_us = time_us;
@@ -489,16 +492,26 @@ static void take_close(struct check *c, const struct event *ev)
 	}
 }
 
+static bool lacks_bytes(const struct exchange *x)
+{
+	return (x->request_size && !x->request.data) || (x->response_size && !x->response.data);
+}
+
 static void feed_answered(struct check *c, const struct event *ev)
 {
 	struct answering *s = c->state;
 
 	if (ev->kind == EVENT_CONN_CLOSED)
 		take_close(c, ev);
+	if (ev->kind == EVENT_UNMATCHED)
+		s->lacking |= ev->unmatched.missing > 0;
 	if (ev->kind != EVENT_EXCHANGE)
 		return;
 	s->judged += ev->exchange->state == EXCHANGE_ANSWERED;
-	if (ev->exchange->state == EXCHANGE_LOST && !ev->exchange->response_us)
+	s->unheard += ev->exchange->unheard;
+	s->lacking |= ev->exchange->unheard || lacks_bytes(ev->exchange);
+	if (ev->exchange->state == EXCHANGE_LOST && !ev->exchange->response_us &&
+	    !ev->exchange->unheard)
 		take_unanswered(c, ev->exchange, ev->time_us);
 }
 
@@ -514,8 +527,15 @@ static void end_answered(struct check *c, struct finding *f)
 		if (s->wrong > 1)
 			finding_set(f, FINDING_FAIL, STR_FMT " (and %llu more)", STR_ARG(s->first),
 				    (unsigned long long)s->wrong - 1);
+		if (s->lacking)
+			finding_set(f, FINDING_INCONCLUSIVE,
+				    STR_FMT "; but the capture lacks bytes elsewhere, so perhaps "
+					    "this answer, too",
+				    STR_ARG(s->first));
 	} else if (!s->judged) {
-		finding_set(f, FINDING_NOT_APPLICABLE, "no request was seen");
+		finding_set(f, FINDING_NOT_APPLICABLE,
+			    s->unheard ? "the capture lacks the bytes in which answers may stand"
+				       : "no request was seen");
 	} else {
 		finding_set(f, FINDING_PASS, "%llu requests", (unsigned long long)s->judged);
 	}

@@ -50,8 +50,9 @@ struct lane {
 	struct str text; /* "orders-3" */
 	struct sent list[REMEMBERED];
 	uint32_t count;
-	int32_t next; /* the sequence that must come; -1: not known */
-	int64_t end;  /* behind the last offset that is known to be taken; -1: not known */
+	int64_t last_us; /* when the newest batch was sent */
+	int32_t next;	 /* the sequence that must come; -1: not known */
+	int64_t end;	 /* behind the last offset that is known to be taken; -1: not known */
 	UT_hash_handle hh;
 };
 
@@ -76,7 +77,8 @@ struct finds {
 struct stored {
 	struct lane *lanes;
 	struct finds sequences, order, twice;
-	uint64_t full; /* batches of lanes past LANES_MAX */
+	int64_t hole_us; /* when bytes were missing last; what was sent till then tells nothing */
+	uint64_t full;	 /* batches of lanes past LANES_MAX */
 	struct open_batch open[OPEN_MAX];
 	uint32_t open_count;
 	struct buf scratch;
@@ -196,11 +198,15 @@ static struct str first_text(struct check *c, const struct lane *l, const struct
 static void judge_sequence(struct check *c, struct lane *l, const struct sent *e,
 			   const struct exchange *x)
 {
-	struct finds *f = &((struct stored *)c->state)->sequences;
+	struct stored *s = c->state;
+	struct finds *f = &s->sequences;
 	int32_t expected = l->next;
+	/* A request without an answer is told when its connection ends: later ones came before. */
+	bool late = x->request_us < l->last_us || x->request_us <= s->hole_us;
 
-	if (l->key.producer_id < 0)
+	if (l->key.producer_id < 0 || late)
 		return;
+	l->last_us = x->request_us;
 	f->judged++;
 	l->next = sequence_add(e->sequence, e->print.records);
 	if (expected < 0 || e->sequence == expected || f->wrong++)
@@ -513,8 +519,9 @@ static void feed_fetch(struct check *c, struct exchange *x)
 /* ---- the checks ---- */
 
 /* Bytes are missing: what was sent in them is not known. */
-static void forget_sequences(struct stored *s)
+static void forget_sequences(struct stored *s, int64_t time_us)
 {
+	s->hole_us = time_us > s->hole_us ? time_us : s->hole_us;
 	for (struct lane *l = s->lanes; l; l = l->hh.next)
 		l->next = -1;
 }
@@ -524,11 +531,11 @@ static void feed(struct check *c, const struct event *ev)
 	struct exchange *x = ev->exchange;
 
 	if (ev->kind == EVENT_UNMATCHED)
-		forget_sequences(c->state);
+		forget_sequences(c->state, ev->time_us);
 	if (ev->kind != EVENT_EXCHANGE)
 		return;
 	if (x->header.api_key == API_PRODUCE && !exchange_request(x))
-		forget_sequences(c->state);
+		forget_sequences(c->state, x->request_us);
 	else if (x->header.api_key == API_PRODUCE)
 		feed_produce(c, x);
 	else if (x->header.api_key == API_FETCH)

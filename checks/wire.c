@@ -4,10 +4,13 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/rate.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 static const char *api_text(int api_key)
@@ -19,15 +22,16 @@ static const char *api_text(int api_key)
 
 /* ---- U5 ---- */
 
-#define RECENT_MAX 64 /* exchanges of a connection that are compared with a new one */
+#define RECENT_FIRST 4
+#define RECENT_MAX   64 /* exchanges of a connection that are compared with a new one */
 
 struct recent {
 	int64_t conn;
-	struct {
+	struct asked {
 		int32_t correlation_id;
 		int64_t from_us, to_us;
-	} list[RECENT_MAX];
-	uint32_t count;
+	} * list; /* a ring of cap */
+	uint32_t count, cap;
 	UT_hash_handle hh;
 };
 
@@ -76,22 +80,46 @@ static void judge_parse(struct check *c, struct exchange *x, int64_t time_us)
 				     (long long)x->conn.conn, x->header.correlation_id, text)));
 }
 
+static struct recent *recent_of(struct parsing *s, int64_t conn)
+{
+	struct recent *r;
+
+	HASH_FIND(hh, s->conns, &conn, sizeof(conn), r);
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		abort();
+	r->conn = conn;
+	HASH_ADD(hh, s->conns, conn, sizeof(r->conn), r);
+	return r;
+}
+
+static void drop_recent(struct parsing *s, struct recent *r)
+{
+	HASH_DEL(s->conns, r);
+	free(r->list);
+	free(r);
+}
+
+static void remember(struct recent *r, struct asked asked)
+{
+	if (r->count == r->cap && r->cap < RECENT_MAX) {
+		r->cap = r->cap ? r->cap * 2 : RECENT_FIRST;
+		r->list = realloc(r->list, r->cap * sizeof(*r->list));
+		if (!r->list)
+			abort();
+	}
+	r->list[r->count++ % r->cap] = asked;
+}
+
 static void judge_correlation(struct check *c, const struct exchange *x, int64_t time_us)
 {
 	struct parsing *s = c->state;
 	int64_t to_us = x->response_us ? x->response_us : time_us;
-	struct recent *r;
-	uint32_t kept;
+	struct recent *r = recent_of(s, x->conn.conn);
+	uint32_t kept = r->count < r->cap ? r->count : r->cap;
 
-	HASH_FIND(hh, s->conns, &x->conn.conn, sizeof(x->conn.conn), r);
-	if (!r) {
-		r = arena_zalloc(c->arena, sizeof(*r));
-		if (!r)
-			return;
-		r->conn = x->conn.conn;
-		HASH_ADD(hh, s->conns, conn, sizeof(r->conn), r);
-	}
-	kept = r->count < RECENT_MAX ? r->count : RECENT_MAX;
 	for (uint32_t i = 0; i < kept; i++) {
 		if (r->list[i].correlation_id != x->header.correlation_id ||
 		    r->list[i].from_us >= to_us || x->request_us >= r->list[i].to_us)
@@ -102,13 +130,19 @@ static void judge_correlation(struct check *c, const struct exchange *x, int64_t
 				 c->arena, "connection %lld has correlation id %d in flight twice",
 				 (long long)x->conn.conn, x->header.correlation_id)));
 	}
-	r->list[r->count % RECENT_MAX].correlation_id = x->header.correlation_id;
-	r->list[r->count % RECENT_MAX].from_us = x->request_us;
-	r->list[r->count++ % RECENT_MAX].to_us = to_us;
+	remember(r, (struct asked){x->header.correlation_id, x->request_us, to_us});
 }
 
 static void feed_u5(struct check *c, const struct event *ev)
 {
+	struct parsing *s = c->state;
+	struct recent *r;
+
+	if (ev->kind == EVENT_CONN_CLOSED) {
+		HASH_FIND(hh, s->conns, &ev->conn.conn, sizeof(ev->conn.conn), r);
+		if (r)
+			drop_recent(s, r);
+	}
 	if (ev->kind != EVENT_EXCHANGE || ev->exchange->state == EXCHANGE_ORPHAN)
 		return;
 	judge_parse(c, ev->exchange, ev->time_us);
@@ -137,8 +171,10 @@ static void end_u5(struct check *c, struct finding *f)
 static void release_u5(struct check *c)
 {
 	struct parsing *s = c->state;
+	struct recent *r, *next;
 
-	HASH_CLEAR(hh, s->conns);
+	HASH_ITER (hh, s->conns, r, next)
+		drop_recent(s, r);
 }
 
 const struct check_type check_u5 = {
@@ -161,79 +197,47 @@ const struct check_type check_u5 = {
 #define STORM_MUST   100
 #define SECOND_US    1000000
 
-/* The last answers of one API to one client by one broker, while they carry the same retriable
- * error. */
-struct streak {
-	int16_t code;
-	uint64_t count;
-	int64_t times_us[STORM_MUST + 1]; /* of the requests, a ring */
-	UT_hash_handle hh;
-};
-
 struct storm {
-	struct streak *by_key;
+	struct rates streaks; /* by API and who asks whom: answers that carry the same error */
 	uint64_t judged;
 	int32_t worst; /* requests in one second; 0 while none passed STORM_SHOULD */
 	int64_t worst_us;
 	struct str text;
 };
 
-static struct streak *streak_of(struct check *c, const struct exchange *x)
+/* Who asks: a client by its id, where one client is on trial. In a capture many may have that id,
+ * and a connection is the most that is surely one program's. */
+static size_t streak_key(const struct check *c, const struct exchange *x, char *ret_key,
+			 size_t size)
 {
-	struct storm *s = c->state;
-	char key[400];
-	int len = snprintf(key, sizeof(key), "%d %d " STR_FMT, x->header.api_key, x->conn.broker,
-			   STR_ARG(x->header.client_id));
-	struct streak *k;
+	int len = c->history->of_a_run
+			  ? snprintf(ret_key, size, "%d %d " STR_FMT, x->header.api_key,
+				     x->conn.broker, STR_ARG(x->header.client_id))
+			  : snprintf(ret_key, size, "%d %lld", x->header.api_key,
+				     (long long)x->conn.conn);
 
-	if (len < 0)
-		return NULL;
-	len = len < (int)sizeof(key) ? len : (int)sizeof(key) - 1;
-	HASH_FIND(hh, s->by_key, key, (unsigned)len, k);
-	if (k)
-		return k;
-	k = arena_zalloc(c->arena, sizeof(*k));
-	if (k)
-		HASH_ADD_KEYPTR(hh, s->by_key, arena_copy(c->arena, key, (size_t)len),
-				(unsigned)len, k);
-	return k;
-}
-
-/* How many of the streak's requests lie in the second before its newest. */
-static int32_t in_last_second(const struct streak *k)
-{
-	uint64_t kept = k->count < STORM_MUST + 1 ? k->count : STORM_MUST + 1;
-	int64_t newest = k->times_us[(k->count - 1) % (STORM_MUST + 1)];
-	int32_t n = 0;
-
-	for (uint64_t i = 0; i < kept; i++)
-		n += newest - k->times_us[i] < SECOND_US;
-	return n;
+	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
 }
 
 static void feed_u6(struct check *c, const struct event *ev)
 {
 	struct storm *s = c->state;
 	struct exchange *x = ev->exchange;
-	struct streak *k;
+	char key[400];
+	size_t size;
 	int32_t n;
 	int16_t code;
 
 	if (ev->kind != EVENT_EXCHANGE || x->state != EXCHANGE_ANSWERED || !x->request_us)
 		return;
 	code = exchange_error(x);
-	k = streak_of(c, x);
-	if (!k)
+	size = streak_key(c, x, key, sizeof(key));
+	if (!kafka_error_retriable(code)) {
+		rates_forget(&s->streaks, key, size);
 		return;
-	if (code != k->code || !kafka_error_retriable(code)) {
-		k->code = code;
-		k->count = 0;
 	}
-	if (!kafka_error_retriable(code))
-		return;
 	s->judged++;
-	k->times_us[k->count++ % (STORM_MUST + 1)] = x->request_us;
-	n = in_last_second(k);
+	n = rates_note(&s->streaks, key, size, code, x->request_us);
 	if (n <= STORM_SHOULD || n <= s->worst)
 		return;
 	s->worst = n;
@@ -241,7 +245,7 @@ static void feed_u6(struct check *c, const struct event *ev)
 	s->text = str_of(arena_printf(c->arena,
 				      "%d%s %s requests of client '" STR_FMT
 				      "' to broker %d in one second, each answered %s",
-				      n, n > STORM_MUST ? " or more" : "",
+				      n, n == RATE_MAX ? " or more" : "",
 				      api_text(x->header.api_key), STR_ARG(x->header.client_id),
 				      x->conn.broker, kafka_error_name(code)));
 }
@@ -273,7 +277,7 @@ static void release_u6(struct check *c)
 {
 	struct storm *s = c->state;
 
-	HASH_CLEAR(hh, s->by_key);
+	rates_release(&s->streaks);
 }
 
 const struct check_type check_u6 = {
@@ -427,16 +431,23 @@ const struct check_type check_u7 = {
 
 /* ---- U8 ---- */
 
+/* What a broker offers. Most connections are told the same: they share it. */
+struct offer {
+	int16_t min[API_KEY_MAX + 1], max[API_KEY_MAX + 1]; /* max -1: not listed */
+	UT_hash_handle hh;				    /* by both */
+};
+
 /* What one connection was told. */
 struct told {
 	int64_t conn;
-	int64_t at_us; /* when the answer was there; 0: not asked, or no usable answer yet */
-	int16_t min[API_KEY_MAX + 1], max[API_KEY_MAX + 1]; /* max -1: not listed */
+	int64_t at_us; /* when the answer was there; 0: no usable answer yet */
+	const struct offer *offer;
 	UT_hash_handle hh;
 };
 
 struct versions {
 	struct told *conns;
+	struct offer *offers;
 	uint64_t judged, early, outside;
 	struct str first;
 	int64_t first_us;
@@ -450,35 +461,57 @@ static struct told *told_of(struct check *c, int64_t conn, bool add)
 	HASH_FIND(hh, s->conns, &conn, sizeof(conn), t);
 	if (t || !add)
 		return t;
-	t = arena_zalloc(c->arena, sizeof(*t));
+	t = calloc(1, sizeof(*t));
 	if (!t)
-		return NULL;
+		abort();
 	t->conn = conn;
 	HASH_ADD(hh, s->conns, conn, sizeof(t->conn), t);
 	return t;
 }
 
-static void learn(struct check *c, struct exchange *x)
+static void drop_told(struct versions *s, struct told *t)
 {
-	const struct api_versions_response *response = exchange_response(x);
-	struct told *t;
+	HASH_DEL(s->conns, t);
+	free(t);
+}
 
-	if (!response || (response->error_code && !response->api_keys_count))
-		return;
-	t = told_of(c, x->conn.conn, true);
-	if (!t || response->error_code)
-		return;
-	t->at_us = x->response_us;
+static const struct offer *offer_of(struct check *c, const struct api_versions_response *response)
+{
+	struct versions *s = c->state;
+	struct offer like, *o;
+
+	memset(&like, 0, sizeof(like));
 	for (size_t i = 0; i <= API_KEY_MAX; i++)
-		t->max[i] = -1;
+		like.max[i] = -1;
 	for (int32_t i = 0; i < response->api_keys_count; i++) {
 		const struct api_versions_response_api_keys *k = &response->api_keys[i];
 
 		if (k->api_key < 0 || k->api_key > API_KEY_MAX)
 			continue;
-		t->min[k->api_key] = k->min_version;
-		t->max[k->api_key] = k->max_version;
+		like.min[k->api_key] = k->min_version;
+		like.max[k->api_key] = k->max_version;
 	}
+	HASH_FIND(hh, s->offers, like.min, sizeof(like.min) + sizeof(like.max), o);
+	if (o || !(o = arena_alloc(c->arena, sizeof(*o))))
+		return o;
+	*o = like;
+	HASH_ADD(hh, s->offers, min, sizeof(like.min) + sizeof(like.max), o);
+	return o;
+}
+
+static void learn(struct check *c, struct exchange *x)
+{
+	const struct api_versions_response *response = exchange_response(x);
+	const struct offer *offer;
+	struct told *t;
+
+	if (!response || (response->error_code && !response->api_keys_count))
+		return;
+	t = told_of(c, x->conn.conn, true);
+	if (response->error_code || !(offer = offer_of(c, response)))
+		return;
+	t->at_us = x->response_us;
+	t->offer = offer;
 }
 
 static void note_version(struct check *c, const struct exchange *x, const char *what)
@@ -504,8 +537,8 @@ static void judge_version(struct check *c, const struct exchange *x, const struc
 		note_version(c, x, "sent before the answer to ApiVersions was there");
 		return;
 	}
-	if (key >= 0 && key <= API_KEY_MAX && x->header.api_version >= t->min[key] &&
-	    x->header.api_version <= t->max[key])
+	if (key >= 0 && key <= API_KEY_MAX && x->header.api_version >= t->offer->min[key] &&
+	    x->header.api_version <= t->offer->max[key])
 		return;
 	s->outside++;
 	note_version(c, x, "not among the versions that this connection was told");
@@ -513,8 +546,10 @@ static void judge_version(struct check *c, const struct exchange *x, const struc
 
 static void feed_u8(struct check *c, const struct event *ev)
 {
-	const struct told *t;
+	struct told *t;
 
+	if (ev->kind == EVENT_CONN_CLOSED && (t = told_of(c, ev->conn.conn, false)))
+		drop_told(c->state, t);
 	if (ev->kind != EVENT_EXCHANGE || ev->exchange->state == EXCHANGE_ORPHAN)
 		return;
 	if (ev->exchange->header.api_key == API_API_VERSIONS) {
@@ -548,8 +583,11 @@ static void end_u8(struct check *c, struct finding *f)
 static void release_u8(struct check *c)
 {
 	struct versions *s = c->state;
+	struct told *t, *next;
 
-	HASH_CLEAR(hh, s->conns);
+	HASH_CLEAR(hh, s->offers);
+	HASH_ITER (hh, s->conns, t, next)
+		drop_told(s, t);
 }
 
 const struct check_type check_u8 = {

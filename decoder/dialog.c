@@ -6,6 +6,8 @@
  */
 #include "decoder/dialog.h"
 
+#include "base/json.h"
+
 #include "decoder/framer.h"
 #include "decoder/secrets.h"
 #include "decoder/thin.h"
@@ -29,6 +31,7 @@
 #define ORPHANS_MAX    3     /* in a row: then the frames are not believed any more */
 #define CLIENT_ID_MAX  249   /* believed when searching */
 #define CLIENT_ID_LOOK 64    /* bytes of it that are looked at */
+#define SOUGHT_MAX     65536 /* a request that is not whole, when searching */
 #define VERSION_NEWER  64    /* versions above the newest that are still believed */
 #define OVERTAKEN_MAX  100   /* later requests that got answers: brokers answer in order */
 #define ONE_SIDED      16    /* requests without a packet of the other side: it was not captured */
@@ -60,6 +63,7 @@ struct waiting {
 	struct part part;
 	struct str rule;
 	uint32_t in_flight;
+	uint32_t holes;	    /* of its conversation when it came */
 	uint32_t overtaken; /* requests behind it that were answered */
 	bool large;	    /* it stands in env->large */
 };
@@ -93,6 +97,7 @@ struct dialog {
 	struct tls *tls;    /* NULL: it is none */
 	uint32_t tls_signs; /* packets that begin as TLS records do, in a row */
 	uint32_t orphans;   /* in a row */
+	uint32_t holes;	    /* in the broker's bytes: places where an answer may have stood */
 	uint64_t frames;
 	char *client_id;       /* of the last request, to know the next one by */
 	int32_t client_id_len; /* -1: null */
@@ -260,12 +265,13 @@ static void emit_conn(struct dialog *c, enum event_kind kind, enum close_how how
 	emit(c, &ev);
 }
 
-static void emit_unmatched(struct dialog *c, bool from_client, uint64_t size, const char *why,
-			   const struct stream_at *at)
+static void emit_unmatched(struct dialog *c, bool from_client, uint64_t size, uint64_t missing,
+			   const char *why, const struct stream_at *at)
 {
 	struct event ev = {.kind = EVENT_UNMATCHED,
 			   .time_us = at->time_ns / 1000,
 			   .unmatched = {.conn = c->info,
+					 .missing = missing,
 					 .from_client = from_client,
 					 .size = size,
 					 .packet = at->packet,
@@ -387,6 +393,23 @@ static uint64_t resent(const struct dialog *c)
 }
 
 /* Hands on one exchange; either part may be absent. */
+/* Whether the capture has no packet of that direction. */
+static bool silent_side(const struct dialog *c, int direction)
+{
+	return !c->stream->half[direction].counts.packets;
+}
+
+/* Whether an answer may be missing from the capture alone: bytes of the broker's side are, or not
+ * even the packet is there that says that the request arrived. */
+static bool is_unheard(const struct dialog *c, const struct waiting *w)
+{
+	const struct stream_half *asked = &c->stream->half[c->client];
+	uint32_t end = w->part.seq + w->part.size;
+
+	return w->holes != c->holes || w->part.broken || !asked->has_taken ||
+	       (int32_t)(asked->taken - end) < 0;
+}
+
 static void emit_exchange(struct dialog *c, const struct waiting *w, struct part *response,
 			  enum exchange_state state, int64_t time_us)
 {
@@ -405,6 +428,7 @@ static void emit_exchange(struct dialog *c, const struct waiting *w, struct part
 		x.request_size = w->part.size;
 		x.request_left_out = (uint32_t)w->part.left_out;
 		x.in_flight = w->in_flight;
+		x.unheard = state == EXCHANGE_LOST && is_unheard(c, w);
 		x.request_first_us = w->part.first.time_ns / 1000;
 		x.request_us = w->part.last.time_ns / 1000;
 		x.request_packet = w->part.first.packet;
@@ -489,6 +513,7 @@ static void waiting_add(struct dialog *c, struct waiting *w)
 	if (w->large)
 		DL_APPEND2(c->env->large, w, large_prev, large_next);
 	w->in_flight = ++c->waiting_count;
+	w->holes = c->holes;
 }
 
 static void on_squeeze_put(void *context, const uint8_t *data, size_t n)
@@ -534,6 +559,7 @@ static void give_up(struct waiting *w)
 {
 	struct dialog *c = w->c;
 
+	c->holes++;
 	emit_exchange(c, w, NULL, EXCHANGE_LOST, w->part.last.time_ns / 1000);
 	waiting_free(c, w);
 }
@@ -563,11 +589,16 @@ void dialog_rule(struct dialog *c, int32_t correlation_id, struct str text)
 
 /* Belief. */
 
-static bool printable(const uint8_t *p, size_t n)
+/* A text in UTF-8, or where it is not whole, the beginning of one. */
+static bool printable(const uint8_t *p, size_t n, bool whole)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_length(p + i, n - i);
+		if (!len)
+			return !whole && n - i < 4 && p[i] >= 0xc2 && p[i] <= 0xf4;
 		if (p[i] < 0x20 || p[i] == 0x7f)
 			return false;
+	}
 	return true;
 }
 
@@ -611,6 +642,41 @@ static bool body_makes_sense(const struct schema *s, int version, const uint8_t 
 	return right;
 }
 
+/* The acks of a Produce request: they stand behind the transactional id. False if they are not
+ * there. */
+static bool produce_acks(int version, const uint8_t *at, const uint8_t *end, int16_t *ret_acks)
+{
+	uint32_t len = 0;
+	int n;
+
+	if (version >= 9) {
+		n = wire_uvarint(at, end, &len);
+		if (n <= 0)
+			return false;
+		at += n;
+		len -= len > 0;
+	} else if (version >= 3 && end - at >= 2) {
+		len = wire_u16(at) == 0xffff ? 0 : wire_u16(at);
+		at += 2;
+	}
+	if (end - at < 2 || len > (size_t)(end - at) - 2)
+		return false;
+	*ret_acks = (int16_t)wire_u16(at + len);
+	return true;
+}
+
+/* A frame that is looked for, and of which more is to come: what is there may be anything. Only
+ * Produce is large, and it says so soon. */
+static bool part_makes_sense(const struct frame_header *h, struct bytes frame, uint32_t size)
+{
+	int16_t acks;
+
+	if (h->api_key != API_PRODUCE)
+		return size <= SOUGHT_MAX;
+	return !produce_acks(h->api_version, frame.data + h->body, frame.data + frame.len, &acks) ||
+	       (acks >= -1 && acks <= 1);
+}
+
 /* data: a request's frame with its length. */
 static bool request_makes_sense(const uint8_t *data, size_t n, uint32_t size)
 {
@@ -618,7 +684,8 @@ static bool request_makes_sense(const uint8_t *data, size_t n, uint32_t size)
 	struct bytes frame = {data + 4, (int32_t)here};
 	struct frame_header h;
 
-	if (frame_read_request(frame, &h, NULL) < 0 || !frame_known(h.api_key, h.api_version))
+	if (frame_read_request(frame, &h, NULL) < 0 || !frame_known(h.api_key, h.api_version) ||
+	    (here < size && !part_makes_sense(&h, frame, size)))
 		return false;
 	return body_makes_sense(message_of_api(h.api_key, MESSAGE_REQUEST)->schema, h.api_version,
 				frame.data + h.body, here - (size_t)h.body, size - (size_t)h.body);
@@ -667,8 +734,8 @@ static enum framer_verdict judge_client_id(const uint8_t *data, size_t n, uint32
 		return FRAMER_NO;
 	look = len < CLIENT_ID_LOOK ? (size_t)len : CLIENT_ID_LOOK;
 	if (n < 14 + look)
-		return printable(data + 14, n - 14) ? FRAMER_MORE : FRAMER_NO;
-	if (!printable(data + 14, look) || !request_makes_sense(data, n, size))
+		return printable(data + 14, n - 14, false) ? FRAMER_MORE : FRAMER_NO;
+	if (!printable(data + 14, look, look == (size_t)len) || !request_makes_sense(data, n, size))
 		return FRAMER_NO;
 	return FRAMER_YES;
 }
@@ -790,7 +857,8 @@ static void tell_lost(struct side *side, uint64_t seen, uint64_t missing,
 
 	c->env->totals.lost_bytes += missing;
 	c->env->totals.unmatched_bytes += seen;
-	emit_unmatched(c, side->d == c->client, seen + missing,
+	c->holes += side->d != c->client;
+	emit_unmatched(c, side->d == c->client, seen + missing, missing,
 		       missing	       ? "bytes that were not captured, and what they touch"
 		       : begins_inside ? "the capture begins inside a frame"
 				       : "bytes that are no frame",
@@ -977,12 +1045,14 @@ static void on_hole(void *context, uint64_t n)
 	side->part.seen += n;
 	side->part.broken = true;
 	side->c->env->totals.lost_bytes += n;
+	side->c->holes += side->d != side->c->client;
 }
 
 static void drop_part(struct dialog *c, struct side *side, const char *why)
 {
 	c->env->totals.unmatched_bytes += side->part.size;
-	emit_unmatched(c, side->d == c->client, side->part.size, why, &side->part.first);
+	c->holes += side->d != c->client;
+	emit_unmatched(c, side->d == c->client, side->part.size, 0, why, &side->part.first);
 	part_release(c, &side->part);
 }
 
@@ -1009,30 +1079,17 @@ static void remember_client_id(struct dialog *c, struct str id)
  * direction of a link is looked at. */
 static bool is_one_sided(const struct dialog *c)
 {
-	return c->sides[c->client].frames >= ONE_SIDED &&
-	       !c->stream->half[!c->client].counts.packets;
+	return c->sides[c->client].frames >= ONE_SIDED && silent_side(c, !c->client);
 }
 
-/* Produce with acks 0 gets no answer. acks stand behind the transactional id. */
+/* Produce with acks 0 gets no answer. */
 static bool wants_no_answer(const struct frame_header *h, const struct part *p)
 {
-	const uint8_t *at = p->data + h->body, *end = p->data + p->len;
-	uint32_t len = 0;
-	int n;
+	int16_t acks;
 
-	if (!h->body || h->api_key != API_PRODUCE || !frame_known(h->api_key, h->api_version))
-		return false;
-	if (h->api_version >= 9) {
-		n = wire_uvarint(at, end, &len);
-		if (n <= 0)
-			return false;
-		at += n;
-		len -= len > 0;
-	} else if (h->api_version >= 3 && end - at >= 2) {
-		len = wire_u16(at) == 0xffff ? 0 : wire_u16(at);
-		at += 2;
-	}
-	return end - at >= 2 && len <= (size_t)(end - at) - 2 && wire_u16(at + len) == 0;
+	return h->body && h->api_key == API_PRODUCE && frame_known(h->api_key, h->api_version) &&
+	       produce_acks(h->api_version, p->data + h->body, p->data + p->len, &acks) &&
+	       acks == 0;
 }
 
 /* Of a header that the capture cut off: enough to meet its answer. */
@@ -1228,7 +1285,7 @@ void dialog_data(struct dialog *c, int direction, const uint8_t *data, size_t n,
 void dialog_conflict(struct dialog *c, int direction, size_t n, const struct stream_at *at)
 {
 	if (c->opened)
-		emit_unmatched(c, direction == c->client, n,
+		emit_unmatched(c, direction == c->client, n, 0,
 			       "bytes sent again that differ from those that came first, which "
 			       "were taken",
 			       at);
@@ -1318,6 +1375,7 @@ void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at 
 		open_conn(c, c->client < 0 ? 0 : c->client);
 		end_side(c, &c->sides[c->client], at);
 		end_side(c, &c->sides[!c->client], at);
+		c->holes += how == STREAM_END_EVICTED;
 		while (c->waiting) {
 			emit_exchange(c, c->waiting, NULL, EXCHANGE_LOST, at->time_ns / 1000);
 			waiting_free(c, c->waiting);
@@ -1326,8 +1384,8 @@ void dialog_close(struct dialog *c, enum stream_end how, const struct stream_at 
 	} else if (c->trusted) {
 		emit_conn(c, EVENT_CONN_REFUSED, CLOSE_RESET_BY_BROKER, at->time_ns / 1000);
 	}
-	c->env->totals.one_sided += c->client >= 0 && c->sides[c->client].frames &&
-				    !c->stream->half[!c->client].counts.packets;
+	c->env->totals.one_sided +=
+		c->client >= 0 && c->sides[c->client].frames && silent_side(c, !c->client);
 	for (int d = 0; d < 2; d++) {
 		part_release(c, &c->sides[d].part);
 		framer_release(&c->sides[d].framer);

@@ -368,7 +368,7 @@ static bool accept_far(struct stream_table *t, struct stream *s, int d, const st
 	while (h->queue)
 		give_up(t, s, d, true, STREAM_GAP_LOST, at);
 	gap(t, s, d, p->seq - h->next, STREAM_GAP_LOST, at);
-	h->has_acked = h->has_fin = false;
+	h->has_acked = h->has_taken = h->has_fin = false;
 	return true;
 }
 
@@ -657,10 +657,15 @@ static void ack_packet(struct stream *s, int d, const struct packet *p)
 	struct stream_half *h = &s->half[d], *peer = &s->half[!d];
 	int32_t rel = ahead(p->ack, peer->next);
 
-	if (!peer->known || rel <= 0 || is_far(rel))
+	if (!peer->known || is_far(rel))
 		return;
 	if (h->known && is_far(ahead(p->seq, h->next)))
 		return; /* no packet of this conversation */
+	if (!peer->has_taken || ahead(p->ack, peer->taken) > 0)
+		peer->taken = p->ack;
+	peer->has_taken = true;
+	if (rel <= 0)
+		return;
 	if (!peer->has_acked || ahead(p->ack, peer->acked) > 0)
 		peer->acked = p->ack;
 	peer->has_acked = true;

@@ -78,10 +78,11 @@ struct stream_half {
 	uint32_t prints_at;
 	uint32_t first; /* sequence number of the first byte of the direction that we know of */
 	uint32_t next;	/* of the byte that is due */
-	uint32_t acked; /* what the other side says it has */
+	uint32_t acked; /* what the other side says it has, beyond what we have */
+	uint32_t taken; /* the most that the other side said it has */
 	uint32_t fin;	/* the number behind the last byte */
 	uint32_t stray; /* where a packet outside the window ended */
-	bool known, has_acked, has_fin, has_stray;
+	bool known, has_acked, has_taken, has_fin, has_stray;
 	bool done;	 /* everything up to FIN was handed on */
 	uint32_t waited; /* packets seen since the byte at waited_next is missing, */
 	uint32_t waited_next;

@@ -19,7 +19,6 @@ struct verify {
 	struct event_sink marks;
 	struct str failed; /* what the run itself failed by, beside checks */
 	bool by_name;
-	bool of_a_run;	   /* what is read is evidence: marks or a log are in it */
 	int32_t universal; /* judgements of those; behind them the ones of captures, up to */
 	int32_t capture;
 };
@@ -58,7 +57,6 @@ static void on_event(void *ctx, const struct event *ev)
 
 	if (!v->trial->started_us)
 		v->trial->started_us = ev->time_us;
-	v->of_a_run |= ev->kind == EVENT_MARK || ev->kind == EVENT_LOG || ev->kind == EVENT_REPORT;
 	if (ev->kind == EVENT_RULE)
 		count_hit(v->trial, &ev->rule);
 	if (ev->kind != EVENT_MARK || v->by_name)
@@ -221,7 +219,7 @@ static void finish(struct verify *v)
 
 	for (int32_t i = 0; i < t->judgements_count; i++)
 		t->judgements[i].check = &t->checks.list[i];
-	if (v->of_a_run)
+	if (h->of_a_run)
 		drop_capture(v);
 	checks_end(&t->checks, sources);
 	t->exchanges = t->checks.exchanges;
@@ -257,7 +255,7 @@ int verify_run(const struct verify_config *config, struct trial *ret_trial, stru
 	rc = decode_files(decode, config->files, config->files_count, e);
 	decode_free(decode);
 	finish(&v);
-	if (!v.of_a_run)
+	if (!ret_trial->checks.history->of_a_run)
 		find_packets(config, ret_trial);
 	return rc;
 }

@@ -19,6 +19,7 @@ static void begin(const char *name, struct check_scope scope)
 	memset(&checks_run, 0, sizeof(checks_run));
 	arena_init(&checks_run.arena, 1 << 20);
 	checks_init(&checks_run.set);
+	checks_run.set.history->of_a_run = true;
 	checks_run.now_us = START_US;
 	checks_run.client = "c";
 	checks_run.conn = checks_run.broker = 1;

@@ -16,6 +16,8 @@ static struct {
 	int32_t correlation_id;
 	const char *client;
 	enum exchange_state state;
+	struct bytes request; /* its frame, where one is asked for */
+	bool unheard;
 	struct finding *finding;
 } run;
 
@@ -50,6 +52,8 @@ static void exchange(int api_key, const void *request, const void *response)
 {
 	struct exchange x = {.conn = {.conn = run.conn, .broker = 1},
 			     .state = run.state,
+			     .unheard = run.unheard,
+			     .request = run.request,
 			     .arena = &run.arena,
 			     .request_us = run.now_us,
 			     .request_decoded = true,
@@ -73,6 +77,22 @@ static void exchange(int api_key, const void *request, const void *response)
 static void lost_bytes(void)
 {
 	checks_feed(&run.set, &(struct event){.kind = EVENT_UNMATCHED, .time_us = run.now_us});
+}
+
+static void connection(enum event_kind kind, uint8_t host, bool midway)
+{
+	struct endpoint client = {.family = 4, .addr = {10, 0, 0, host}, .port = 1},
+			server = {.family = 4, .addr = {10, 0, 1, 1}, .port = 9092};
+
+	checks_feed(&run.set, &(struct event){.kind = kind,
+					      .time_us = run.now_us,
+					      .conn = {.conn = run.conn,
+						       .broker = -1,
+						       .client = client,
+						       .server = server,
+						       .midway = midway}});
+	run.conn += kind == EVENT_CONN_OPENED;
+	run.now_us += 1000;
 }
 
 static void closed(enum close_how how)
@@ -164,6 +184,25 @@ TEST(a_gap_in_sequences_is_found_but_not_where_bytes_are_missing)
 	produce(7, 40, "a", 0, 0);
 	lost_bytes();
 	produce(7, 44, "c", 0, 4);
+	check_verdict(FINDING_PASS, NULL);
+
+	/* What was sent before the hole is told behind it, once its answer came. */
+	begin("wire.sequences");
+	run.now_us += 5000;
+	lost_bytes();
+	run.now_us -= 5000;
+	produce(7, 40, "a", 0, 0);
+	run.now_us += 5000;
+	produce(7, 44, "c", 0, 4);
+	produce(7, 46, "d", 0, 4);
+	check_verdict(FINDING_PASS, NULL);
+
+	/* A request without an answer is told last. */
+	begin("wire.sequences");
+	run.now_us += 2000;
+	produce(7, 42, "b", 0, 0);
+	run.now_us -= 3000;
+	produce(7, 40, "a", -1, 0);
 	check_verdict(FINDING_PASS, NULL);
 
 	begin("wire.sequences");
@@ -331,4 +370,82 @@ TEST(a_request_that_a_broker_leaves_without_an_answer_is_found)
 	run.now_us += 30000000;
 	closed(CLOSE_BY_CLIENT);
 	check_verdict(FINDING_FAIL, "when the client closed the connection, 30.001 s later");
+}
+
+TEST(an_answer_that_nobody_captured_is_not_missed)
+{
+	begin("wire.answered");
+	run.state = EXCHANGE_LOST;
+	run.unheard = true;
+	fetch(0, NULL);
+	closed(CLOSE_BY_BROKER);
+	check_verdict(FINDING_NOT_APPLICABLE, "lacks the bytes");
+
+	begin("wire.answered");
+	run.state = EXCHANGE_LOST;
+	fetch(0, NULL);
+	closed(CLOSE_BY_BROKER);
+	run.unheard = true;
+	fetch(0, NULL);
+	check_verdict(FINDING_INCONCLUSIVE, "so perhaps this answer, too");
+}
+
+TEST(many_programs_of_one_address_may_connect_at_once)
+{
+	/* A hundred that start together. */
+	begin("connection.pauses_between_attempts");
+	for (int i = 0; i < 100; i++)
+		connection(EVENT_CONN_OPENED, 1, false);
+	check_verdict(FINDING_PASS, "100 connections, at most 1 a second by one program");
+
+	/* A hundred hosts. */
+	begin("connection.pauses_between_attempts");
+	for (int i = 0; i < 100; i++) {
+		connection(EVENT_CONN_OPENED, (uint8_t)i, false);
+		connection(EVENT_CONN_CLOSED, (uint8_t)i, false);
+	}
+	check_verdict(FINDING_PASS, NULL);
+
+	/* Those that were there before the capture. */
+	begin("connection.pauses_between_attempts");
+	for (int i = 0; i < 100; i++) {
+		connection(EVENT_CONN_OPENED, 1, true);
+		connection(EVENT_CONN_CLOSED, 1, false);
+	}
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+
+	/* One that does not give up; two at once may do so twice as often. */
+	for (int programs = 1; programs < 3; programs++) {
+		begin("connection.pauses_between_attempts");
+		for (int i = 1; i < programs; i++)
+			connection(EVENT_CONN_OPENED, 1, false);
+		for (int i = 0; i < 30; i++) {
+			connection(EVENT_CONN_OPENED, 1, false);
+			connection(EVENT_CONN_CLOSED, 1, false);
+		}
+		check_verdict(programs == 1 ? FINDING_FAIL : FINDING_PASS, NULL);
+	}
+}
+
+static void metadata(int topics)
+{
+	struct metadata_request q = {0};
+	struct metadata_response r = {0};
+	uint8_t body[1] = {(uint8_t)topics};
+
+	run.request = (struct bytes){body, 1};
+	exchange(API_METADATA, &q, &r);
+	run.request = (struct bytes){0};
+}
+
+TEST(many_programs_of_one_name_may_ask_for_metadata_and_one_for_many_topics)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		begin("metadata.no_storm");
+		for (int i = 0; i < 100; i++) {
+			run.conn = kind == 0 ? i : 1;
+			metadata(kind == 1 ? i : 0);
+		}
+		check_verdict(kind == 2 ? FINDING_FAIL : FINDING_PASS, NULL);
+	}
 }

@@ -26,6 +26,7 @@ static void begin(const char *name, int64_t number)
 	memset(&run, 0, sizeof(run));
 	arena_init(&run.arena, 1 << 20);
 	checks_init(&run.set);
+	run.set.history->of_a_run = true;
 	run.now_us = START_US;
 	run.client = "c";
 	checks_add(&run.set, check_type_find(str_of(name)), &scope);

@@ -77,6 +77,7 @@ struct exchange {
 	uint32_t request_left_out, response_left_out; /* bytes of records that the frames here lack:
 						       their record fields are empty */
 	bool request_squeezed, response_squeezed;     /* because memory had no room for them */
+	bool unheard;	    /* of LOST: it may have been answered in bytes that nobody captured */
 	uint64_t stream;    /* number of the TCP conversation in a capture; 0 of other sources */
 	uint32_t in_flight; /* requests of the connection without an answer when this one came, it
 			       included; 0 unknown */
@@ -110,7 +111,8 @@ int exchange_response_version(const struct exchange *x);
 struct event_unmatched {
 	struct event_conn conn;
 	bool from_client;
-	uint64_t size, packet;
+	uint64_t size, missing; /* missing: bytes of size that were not captured */
+	uint64_t packet;
 	struct str why;
 };
 
