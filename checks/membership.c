@@ -26,6 +26,7 @@ struct member {
 	int64_t contact_us, longest_us,
 		longest_at_us; /* last request; longest pause, and where it ended */
 	int64_t left_us, after_leave_us;
+	int64_t stale_told_us; /* when it had been told, before */
 	int64_t stale_us; /* first request with the fenced generation, too late to be a crossing */
 	int16_t stale_api, fenced_code;
 	int32_t stale_generation;
@@ -96,6 +97,7 @@ static void contact(struct member *m, const struct exchange *x, int32_t generati
 	if (m->fenced_generation >= 0 && generation == m->fenced_generation &&
 	    x->request_us > m->fenced_us + m->crossing_us && !m->stale_us) {
 		m->stale_us = x->request_us;
+		m->stale_told_us = m->fenced_us;
 		m->stale_api = x->header.api_key;
 		m->stale_generation = generation;
 	}
@@ -385,14 +387,14 @@ static void end_fenced(struct check *c, struct finding *f)
 	for (const struct member *m = s->by_key; m; m = m->hh.next) {
 		if (!m->stale_us)
 			continue;
-		finding_moment(f, m->fenced_us, "member " STR_FMT " is told %s", STR_ARG(m->id),
+		finding_moment(f, m->stale_told_us, "member " STR_FMT " is told %s", STR_ARG(m->id),
 			       kafka_error_name(m->fenced_code));
 		finding_moment(f, m->stale_us, "and sends %s with generation %d",
 			       api_name(m->stale_api), m->stale_generation);
 		finding_set(f, FINDING_FAIL,
 			    "member " STR_FMT " sent %s with generation %d %.0f ms after %s",
 			    STR_ARG(m->id), api_name(m->stale_api), m->stale_generation,
-			    (double)(m->stale_us - m->fenced_us) / 1000,
+			    (double)(m->stale_us - m->stale_told_us) / 1000,
 			    kafka_error_name(m->fenced_code));
 		return;
 	}

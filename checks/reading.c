@@ -509,7 +509,7 @@ static void feed_answered(struct check *c, const struct event *ev)
 		return;
 	s->judged += ev->exchange->state == EXCHANGE_ANSWERED;
 	s->unheard += ev->exchange->unheard;
-	s->lacking |= ev->exchange->unheard || lacks_bytes(ev->exchange);
+	s->lacking |= lacks_bytes(ev->exchange);
 	if (ev->exchange->state == EXCHANGE_LOST && !ev->exchange->response_us &&
 	    !ev->exchange->unheard)
 		take_unanswered(c, ev->exchange, ev->time_us);
