@@ -9,7 +9,7 @@
 #include "base/json.h"
 
 #include "decoder/framer.h"
-#include "decoder/secrets.h"
+#include "trace/secrets.h"
 #include "decoder/thin.h"
 #include "decoder/tls.h"
 #include "protocol/messages.h"
@@ -309,14 +309,6 @@ static void orphan(struct exchange *x, const struct part *response)
 
 /* Secrets. */
 
-static bool may_have_secrets(int api_key)
-{
-	return api_key == API_SASL_AUTHENTICATE || api_key == API_CREATE_DELEGATION_TOKEN ||
-	       api_key == API_RENEW_DELEGATION_TOKEN || api_key == API_EXPIRE_DELEGATION_TOKEN ||
-	       api_key == API_DESCRIBE_DELEGATION_TOKEN ||
-	       api_key == API_ALTER_USER_SCRAM_CREDENTIALS;
-}
-
 /* n bytes of a frame, from its offset from on, as far as they came. */
 static void hide(struct dialog *c, const struct part *p, bool response, size_t from, size_t n)
 {
@@ -334,50 +326,23 @@ static void hide(struct dialog *c, const struct part *p, bool response, size_t f
 struct hiding {
 	struct dialog *c;
 	const struct part *part;
-	int64_t body;
 	bool response;
 };
 
-static enum walk_want on_hide(void *user, const struct walk *w, const struct walk_event *ev)
+static void on_secret(void *user, size_t from, size_t n)
 {
 	const struct hiding *h = user;
 
-	(void)w;
-	if (ev->kind == WALK_DATA && ev->field &&
-	    (!strcmp(ev->field->name, "authBytes") || !strcmp(ev->field->name, "hmac") ||
-	     !strcmp(ev->field->name, "saltedPassword")))
-		hide(h->c, h->part, h->response, (size_t)(h->body + ev->offset + ev->size),
-		     (size_t)ev->value.integer);
-	return ev->kind == WALK_DATA || ev->kind == WALK_UNKNOWN_TAG ? WALK_SKIP : WALK_ON;
+	hide(h->c, h->part, h->response, from, n);
 }
 
 static void hide_in_part(struct dialog *c, const struct frame_header *header, const struct part *p,
 			 bool response)
 {
-	struct hiding h = {.c = c, .part = p, .body = header->body, .response = response};
-	struct bytes frame = part_bytes(p);
-	const struct message *m =
-		message_of_api(header->api_key, response ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
-	int32_t correlation_id;
-	struct walk w;
+	struct hiding h = {c, p, response};
 
-	if (!may_have_secrets(header->api_key) ||
-	    !frame_known(header->api_key, header->api_version))
-		return;
-	if (response)
-		h.body = frame_read_response(frame, header->api_key, header->api_version,
-					     &correlation_id, NULL);
-	if (h.body < (response ? 4 : 8) || h.body > frame.len) {
-		hide(c, p, response, 0, p->size);
-		return;
-	}
-	walk_init(&w, m->schema, header->api_version, p->size - h.body, on_hide, &h);
-	/* What is not read to its end is hidden as a whole. */
-	if (walk_feed(&w, (struct bytes){frame.data + h.body, frame.len - (int32_t)h.body}, NULL) <
-		    0 ||
-	    walk_end(&w, NULL) < 0)
-		hide(c, p, response, (size_t)h.body, p->size - (size_t)h.body);
-	walk_release(&w);
+	secrets_each(header->api_key, header->api_version, response, header->body, part_bytes(p),
+		     p->size, on_secret, &h);
 }
 
 /* A token without a Kafka header. */

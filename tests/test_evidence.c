@@ -4,6 +4,7 @@
 #include "decoder/packet.h"
 #include "decoder/stream.h"
 #include "tests/test.h"
+#include "trace/blind.h"
 #include "trace/evidence.h"
 
 #include <stdio.h>
@@ -433,4 +434,51 @@ TEST(evidence_that_can_not_be_written_says_so)
 	say(ev, &c, true, "ask");
 	CHECK_EQ(evidence_close(ev, &e), ERR_OS);
 	CHECK(strstr(e.text, "No space") != NULL);
+}
+
+/* What goes on of a conversation that comes in pieces of n bytes. */
+static void blinded(const struct iovec *says, size_t count, size_t n, struct buf *ret)
+{
+	struct blind *b = blind_new();
+	struct bytes shown;
+
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *p = says[i].iov_base;
+
+		for (size_t at = 0; at < says[i].iov_len; at += n) {
+			struct iovec piece = {p + at,
+					      n < says[i].iov_len - at ? n : says[i].iov_len - at};
+
+			if (blind_feed(b, i % 2 == 0, &piece, 1, &shown))
+				shown = (struct bytes){piece.iov_base, (int32_t)piece.iov_len};
+			buf_add(ret, shown.data, (size_t)shown.len);
+		}
+		shown = blind_rest(b, i % 2 == 0);
+		buf_add(ret, shown.data, (size_t)shown.len);
+	}
+	blind_free(b);
+}
+
+TEST(credentials_are_blank_however_their_bytes_come)
+{
+	/* ApiVersions 0, SaslAuthenticate 0 of PLAIN; its answer; then the same cut off. */
+	static char ask[] = "\0\0\0\x0b\0\x12\0\0\0\0\0\x01\0\x01x"
+			    "\0\0\0\x16\0\x24\0\0\0\0\0\x02\0\x01x\0\0\0\x07\0bob\0pw",
+		    answer[] = "\0\0\0\x10\0\0\0\x02\0\0\xff\xff\0\0\0\x04pass",
+		    cut[] = "\0\0\0\x16\0\x24\0\0\0\0\0\x03\0\x01x\0\0\0\x07\0bob\0p",
+		    blank[] = "\0\0\0\x0b\0\x12\0\0\0\0\0\x01\0\x01x"
+			      "\0\0\0\x16\0\x24\0\0\0\0\0\x02\0\x01x\0\0\0\x07\0bob\0**"
+			      "\0\0\0\x10\0\0\0\x02\0\0\xff\xff\0\0\0\x04****"
+			      "\0\0\0\x16\0\x24\0\0*****************";
+	struct iovec says[] = {
+		{ask, sizeof(ask) - 1}, {answer, sizeof(answer) - 1}, {cut, sizeof(cut) - 1}};
+	struct buf out;
+
+	buf_init(&out, 1 << 16);
+	for (size_t n = 1; n < 50; n++) {
+		buf_reset(&out);
+		blinded(says, 3, n, &out);
+		CHECK_BYTES(out.data, out.len, blank, sizeof(blank) - 1);
+	}
+	buf_release(&out);
 }

@@ -1,7 +1,7 @@
 /* Slices: which packets are chosen, and that secrets are not in them; and where secrets begin in a
  * token. */
 #include "decoder/slice.h"
-#include "decoder/secrets.h"
+#include "trace/secrets.h"
 #include "tests/synth.h"
 #include "tests/test.h"
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/rand.h"
 #include "protocol/wire.h"
+#include "trace/blind.h"
 #include "trace/pcapng.h"
 
 #include <assert.h>
@@ -41,6 +42,7 @@ struct connection {
 	int64_t conn;
 	struct endpoint ends[2]; /* client, server */
 	uint32_t next[2];	 /* sequence number of each side's next byte */
+	struct blind *blind;
 	char *comments[COMMENTS_MAX];
 	size_t comments_count;
 	UT_hash_handle hh;
@@ -229,6 +231,31 @@ static void put_flags(struct evidence *ev, struct connection *c, int d, uint8_t 
 	put_segment(ev, c, &g, time_us);
 }
 
+static void put_bytes(struct evidence *ev, struct connection *c, int d, const struct iovec *iov,
+		      size_t count, int64_t time_us)
+{
+	struct segment g = {.d = d, .flags = FLAG_ACK | FLAG_PSH, .iov = iov};
+	size_t left = 0, max = PACKET_MAX - ip_header(c) - TCP_HEADER;
+
+	for (size_t i = 0; i < count; i++)
+		left += iov[i].iov_len;
+	for (; left; left -= g.len) {
+		g.len = left < max ? left : max;
+		put_segment(ev, c, &g, time_us);
+	}
+}
+
+/* Frames with credentials that did not come to their end. */
+static void put_rest(struct evidence *ev, struct connection *c, int64_t time_us)
+{
+	for (int d = 0; d < 2; d++) {
+		struct bytes rest = blind_rest(c->blind, d == 0);
+		struct iovec one = {(void *)(uintptr_t)rest.data, (size_t)rest.len};
+
+		put_bytes(ev, c, d, &one, 1, time_us);
+	}
+}
+
 /* Connections. */
 
 static struct connection *find_connection(struct evidence *ev, int64_t conn)
@@ -243,6 +270,7 @@ static void forget_connection(struct evidence *ev, struct connection *c)
 {
 	HASH_DELETE(hh, ev->connections, c);
 	drop_comments(c);
+	blind_free(c->blind);
 	free(c);
 }
 
@@ -258,6 +286,7 @@ static struct connection *add_connection(struct evidence *ev, const struct event
 	if (!c)
 		abort();
 	c->conn = conn->conn;
+	c->blind = blind_new();
 	c->ends[0] = conn->client;
 	c->ends[1] = conn->server;
 	c->next[0] = (uint32_t)first;
@@ -305,6 +334,7 @@ static void conn_closed(struct evidence *ev, const struct event *event)
 
 	if (!c)
 		return;
+	put_rest(ev, c, t);
 	if (event->conn.how == CLOSE_BY_CLIENT || event->conn.how == CLOSE_BY_BROKER) {
 		put_flags(ev, c, d, FLAG_FIN | FLAG_ACK, t);
 		put_flags(ev, c, !d, FLAG_FIN | FLAG_ACK, t);
@@ -319,20 +349,19 @@ void evidence_bytes(struct evidence *ev, const struct event_conn *conn, bool fro
 		    const struct iovec *iov, size_t count, int64_t time_us)
 {
 	struct connection *c = find_connection(ev, conn->conn);
-	struct segment g = {.d = !from_client, .flags = FLAG_ACK | FLAG_PSH, .iov = iov};
-	size_t left = 0, max;
+	struct bytes shown;
+	struct iovec one;
 
 	if (!has_ends(conn) || ev->error.code)
 		return;
 	if (!c)
 		c = add_connection(ev, conn);
-	max = PACKET_MAX - ip_header(c) - TCP_HEADER;
-	for (size_t i = 0; i < count; i++)
-		left += iov[i].iov_len;
-	for (; left; left -= g.len) {
-		g.len = left < max ? left : max;
-		put_segment(ev, c, &g, time_us);
+	if (blind_feed(c->blind, from_client, iov, count, &shown)) {
+		put_bytes(ev, c, !from_client, iov, count, time_us);
+		return;
 	}
+	one = (struct iovec){(void *)(uintptr_t)shown.data, (size_t)shown.len};
+	put_bytes(ev, c, !from_client, &one, 1, time_us);
 }
 
 /* Custom blocks. */

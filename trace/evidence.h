@@ -1,12 +1,12 @@
 /* Evidence: a run's events as a pcapng file that Wireshark and tcpdump open.
  *
- * The plaintext that went over each connection stands as TCP packets without a link layer
- * (LINKTYPE_RAW): a handshake, segments of at most 64 KiB with right checksums, FIN or RST. What
- * packets can't say stands in custom blocks, one for each event of the kinds rule, log, cluster,
- * report and mark, and one before each handshake with the connection's number and broker. A fired
- * rule is also a comment on the next packet that the broker sends on its connection: the answer,
- *the FIN or the RST. Exchanges and unmatched bytes are not written: whoever reads the packets finds
- * them again.
+ * The plaintext that went over each connection, credentials overwritten (trace/blind.h), stands as
+ * TCP packets without a link layer (LINKTYPE_RAW): a handshake, segments of at most 64 KiB with
+ *right checksums, FIN or RST. What packets can't say stands in custom blocks, one for each event of
+ *the kinds rule, log, cluster, report and mark, and one before each handshake with the connection's
+ *number and broker. A fired rule is also a comment on the next packet that the broker sends on its
+ *connection: the answer, the FIN or the RST. Exchanges and unmatched bytes are not written: whoever
+ *reads the packets finds them again.
  *
  * A custom block (PCAPNG_PEN_KTRIAL) holds, numbers big-endian whatever the section's order:
  *	"ktrial" | version (1) | kind | time, us since 1970 (8) | length of JSON (4) | length of
