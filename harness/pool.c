@@ -102,12 +102,14 @@ static void empty_folder(const char *path, bool all)
 static void case_folder(const struct pool *p, const struct job *job, char *ret_path, size_t size)
 {
 	char label[300], name[300];
+	const char *seen = label;
 
 	clients_label(p->config->clients, label, sizeof(label));
 	plain_name(label);
+	seen += strspn(label, ".-"); /* "./mine" is no hidden folder */
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(job->plan->case_name));
 	plain_name(name);
-	snprintf(ret_path, size, "%s/%s/" STR_FMT "/%s/%d", p->out, label,
+	snprintf(ret_path, size, "%s/%s/" STR_FMT "/%s/%d", p->out, *seen ? seen : "here",
 		 STR_ARG(job->plan->scenario->name), name, job->repetition);
 }
 
