@@ -149,6 +149,7 @@ static void add_case(struct page *p, int32_t i)
 	json_key_text(j, "verdict", verdict_name(x->verdict));
 	json_key_str(j, "reason", x->reason);
 	json_key_str(j, "claim", x->claim);
+	json_key_str(j, "deviates", x->deviates);
 	json_key_int(j, "repetition", x->repetition);
 	json_key_int(j, "details", p->places[i]);
 	json_close(j, '}');

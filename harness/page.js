@@ -55,11 +55,16 @@ function matrixRows() {
 	return [...rows.values()].sort((a, b) => a.scenario < b.scenario ? -1 : a.scenario > b.scenario ? 1 : a.case < b.case ? -1 : 1);
 }
 
+// What decided a case; of one that passed, what a client should have done and did not.
+function whyOf(c) {
+	return c.reason || (c.deviates ? `deviates: ${c.deviates}` : "");
+}
+
 function isShown(row) {
 	const all = [...row.cells.values()].flat().map((i) => index.cases[i]);
 	const text = view.text.toLowerCase();
 	return (!view.verdicts.size || all.some((c) => view.verdicts.has(c.verdict))) &&
-		(!text || [row.scenario, row.case, row.claim, ...all.map((c) => c.reason)].some((s) => s && s.toLowerCase().includes(text)));
+		(!text || [row.scenario, row.case, row.claim, ...all.map(whyOf)].some((s) => s && s.toLowerCase().includes(text)));
 }
 
 function cell(row, client) {
@@ -67,13 +72,13 @@ function cell(row, client) {
 	return el("td", {}, list.map((i) => {
 		const c = index.cases[i];
 		const times = list.length > 1 ? ` ${c.repetition}` : "";
-		return el(`button.verdict.v-${c.verdict}`, {"data-case": i, title: c.reason || null, onclick: () => { location.hash = `case=${i}`; },
+		return el(`button.verdict.v-${c.verdict}`, {"data-case": i, title: whyOf(c) || null, onclick: () => { location.hash = `case=${i}`; },
 			"aria-label": `${c.scenario} [${c.case}] ${client}${times}: ${c.verdict}`}, verdictText(c.verdict) + times);
 	}));
 }
 
 function matrixTable(clients) {
-	const why = clients.length === 1 && index.cases.some((c) => c.reason);
+	const why = clients.length === 1 && index.cases.some(whyOf);
 	const head = el("tr", {}, el("th", {scope: "col"}, "scenario"), clients.map((c) => el("th", {scope: "col"}, c)),
 		why ? el("th", {scope: "col"}, "what decided it") : null);
 	const body = el("tbody");
@@ -85,7 +90,7 @@ function matrixTable(clients) {
 		area = its;
 		const name = row.scenario === scenario ? [] : [row.scenario, el("span.claim", {}, row.claim || "")];
 		scenario = row.scenario;
-		const first = (row.cells.get(clients[0]) || []).map((i) => index.cases[i].reason).find((r) => r);
+		const first = (row.cells.get(clients[0]) || []).map((i) => whyOf(index.cases[i])).find((r) => r);
 		body.append(el("tr", {}, el("th", {scope: "row"}, name, row.case === "default" ? null : el("span.variant", {}, `[${row.case}]`)),
 			clients.map((c) => cell(row, c)), why ? el("td.why", {}, first || "") : null));
 	}
@@ -123,9 +128,10 @@ function showMatrix() {
 		draw();
 	}}, `${verdictText(v)}: ${n}`));
 	document.title = "ktrial: " + counts().map(([v, n]) => `${n} ${v}`).join(", ");
+	const failed = index.cases.filter((c) => c.verdict === "FAIL").length;
 	main.replaceChildren(
-		el("h1", {}, `${plural(index.cases.length, "case")}, ${plural(clients.length, "client")}`),
-		el("div.soft", {}, `ktrial ${index.version}, ${index.made}. Each cell opens its case; arrow keys walk over them.`,
+		el("h1", {}, `${plural(index.cases.length, "case")}, ${plural(clients.length, "client")}: ${failed ? `${failed} failed` : "none failed"}`),
+		el("div.soft", {}, `ktrial ${index.version}, ${index.made}. Each cell opens its case; arrow keys walk over them; a verdict below shows its cases alone.`,
 			index.withoutDiagram ? ` ${plural(index.withoutDiagram, "case")} that passed stand here without a diagram, to keep the page small.` : ""),
 		el("div.bar", {role: "group", "aria-label": "filter"}, toggles, el("input", {type: "search", placeholder: "scenario, claim or reason",
 			"aria-label": "filter by text", value: view.text, oninput: (e) => { view.text = e.target.value; draw(); }})),

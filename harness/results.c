@@ -46,6 +46,19 @@ static bool verdict_of(struct str name, enum verdict *ret_verdict)
 	return false;
 }
 
+static struct str deviation_of(struct results *r, const json_t *root)
+{
+	const json_t *check;
+	size_t i;
+
+	json_array_foreach(
+		json_object_get(root, "checks"), i,
+		check) if (str_is(text_of(r, check, "standing"),
+				  standing_name(STANDING_DEVIATION))) return text_of(r, check,
+										     "check");
+	return (struct str){0};
+}
+
 static int read_one(struct results *r, const char *path, struct error *e)
 {
 	struct result *x = &r->list[r->count];
@@ -60,6 +73,7 @@ static int read_one(struct results *r, const char *path, struct error *e)
 	x->in_case = text_of(r, root, "case");
 	x->reason = text_of(r, root, "reason");
 	x->claim = text_of(r, root, "claim");
+	x->deviates = deviation_of(r, root);
 	x->repetition = (int32_t)json_integer_value(json_object_get(root, "repetition"));
 	x->path = arena_printf(&r->arena, "%s", path);
 	ok = verdict_of(text_of(r, root, "verdict"), &x->verdict) && x->client.data &&

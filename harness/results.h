@@ -10,6 +10,7 @@
 
 struct result {
 	struct str client, scenario, in_case, reason, claim;
+	struct str deviates; /* the first check that it deviates from; null: none */
 	enum verdict verdict;
 	int32_t repetition;
 	char *path; /* of the file */
