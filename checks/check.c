@@ -48,6 +48,7 @@ static const struct check_type *const types[] = {
 	&check_fetch_epochs,
 	&check_followers,
 	&check_looks_once,
+	&check_validates,
 	/* transactions */
 	&check_txn_added,
 	&check_txn_no_commit,

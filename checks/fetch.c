@@ -1,7 +1,8 @@
 /* How a consumer asks for records, judged from the wire alone: positions that move on, sessions
  * whose epochs count up, leader epochs that never go back, followers only where a leader named
- * them, one look at the log's ends for each position that is gone. One table of (client, topic,
- * partition) serves all; each check reads its part of it at the end. */
+ * them, positions validated and not for ever, one look at the log's ends for each position that is
+ * gone. One table of (client, topic, partition) serves all; each check reads its part of it at the
+ * end. */
 #include "checks/types.h"
 
 #include "checks/codes.h"
@@ -17,11 +18,12 @@
 #define AGAIN_DEFAULT	   10 /* times that an answered position may be asked for */
 #define ASTRAY_DEFAULT	   3  /* requests to a broker that is neither leader nor named by it */
 #define LOOKED_UP_DEFAULT  3  /* looks at the ends of a log for each reason to look */
+#define VALIDATED_DEFAULT  10 /* questions where an epoch ended, under one leader epoch */
 #define TIMESTAMP_EARLIEST (-2)
 #define TIMESTAMP_LATEST   (-1)
 #define HINT_VERSION	   12 /* the first one that may name the leader (KIP-951) */
 
-enum fetch_rule { MOVES_ON, SESSIONS, EPOCHS, FOLLOWERS, LOOKS_ONCE, FETCH_RULES };
+enum fetch_rule { MOVES_ON, SESSIONS, EPOCHS, FOLLOWERS, LOOKS_ONCE, VALIDATES, FETCH_RULES };
 
 /* One partition as one client sees it. */
 struct place {
@@ -34,6 +36,8 @@ struct place {
 	int32_t preferred; /* as a leader named it last; -1 none */
 	int32_t astray;	   /* requests in a row to who neither leads nor is named, or fails */
 	int32_t reasons, looked_up; /* to look at the ends of the log, and looks at them */
+	int32_t validated;	    /* questions where its epoch ended, under that leader epoch */
+	int32_t under;
 	UT_hash_handle hh;
 };
 
@@ -427,6 +431,32 @@ static void feed_list_offsets(struct check *c, struct exchange *x)
 		}
 }
 
+static void feed_validation(struct check *c, struct exchange *x)
+{
+	const struct offset_for_leader_epoch_request *q = exchange_request(x);
+	int64_t limit = c->scope.number >= 0 ? c->scope.number : VALIDATED_DEFAULT;
+
+	for (int32_t i = 0; q && q->replica_id < 0 && i < q->topics_count; i++)
+		for (int32_t n = 0; n < q->topics[i].partitions_count; n++) {
+			const struct offset_for_leader_epoch_request_topics_partitions *at =
+				&q->topics[i].partitions[n];
+			struct place *p =
+				place_of(c, x->header.client_id, q->topics[i].topic, at->partition);
+
+			if (!p)
+				continue;
+			p->validated = at->current_leader_epoch == p->under ? p->validated + 1 : 1;
+			p->under = at->current_leader_epoch;
+			judge(c, VALIDATES, p->validated > limit, x->request_us,
+			      "client '" STR_FMT "' asks where epoch %d of " STR_FMT
+			      "-%d ended for the %d. time under leader epoch %d (connection %lld "
+			      "correlation %d)",
+			      STR_ARG(p->client), at->leader_epoch, STR_ARG(p->topic), p->partition,
+			      p->validated, p->under, (long long)x->conn.conn,
+			      x->header.correlation_id);
+		}
+}
+
 static void feed_fetches(struct check *c, const struct event *ev)
 {
 	struct exchange *x = ev->exchange;
@@ -443,6 +473,9 @@ static void feed_fetches(struct check *c, const struct event *ev)
 		break;
 	case API_LIST_OFFSETS:
 		feed_list_offsets(c, x);
+		break;
+	case API_OFFSET_FOR_LEADER_EPOCH:
+		feed_validation(c, x);
 		break;
 	case API_SYNC_GROUP:
 	case API_OFFSET_FETCH:
@@ -568,5 +601,24 @@ const struct check_type check_looks_once = {
 	.state_size = sizeof(struct fetches),
 	.feed = feed_fetches,
 	.end = end_looks_once,
+	.release = release_fetches,
+};
+
+static void end_validates(struct check *c, struct finding *f)
+{
+	sum_up(c, f, VALIDATES, "questions where an epoch ended",
+	       "nobody asked where a leader epoch ended");
+}
+
+const struct check_type check_validates = {
+	.name = "offsets.validated_once",
+	.claim = "under one leader epoch a client asks at most 10 times where its own epoch ended "
+		 "(or so often as the number says)",
+	.see = "KIP-320",
+	.needs = NEEDS_WIRE,
+	.args = {ARG_CLIENT, ARG_NUMBER},
+	.state_size = sizeof(struct fetches),
+	.feed = feed_fetches,
+	.end = end_validates,
 	.release = release_fetches,
 };

@@ -210,8 +210,8 @@ static inline bool history_is_read_of(const struct history_partition *p,
 				      const struct history_record *record,
 				      const struct history_read *r)
 {
-	return record->offset == r->offset &&
-	       ((!p->older && !p->replaced) || str_eq(record->value, r->value));
+	return record->offset == r->offset && ((!p->older && !p->replaced && !p->removed_count) ||
+					       str_eq(record->value, r->value));
 }
 
 /* The number in "7" or "prefix.7"; -1 if there is none. */

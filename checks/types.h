@@ -40,7 +40,7 @@ extern const struct check_type check_consistent, check_all_given, check_nothing_
 extern const struct check_type check_true_offsets, check_no_error, check_all_answered;
 /* fetch.c */
 extern const struct check_type check_moves_on, check_sessions, check_fetch_epochs, check_followers,
-	check_looks_once;
+	check_looks_once, check_validates;
 /* assignment.c */
 extern const struct check_type check_assigns_all, check_hands_over, check_own_commits;
 /* transactions.c */

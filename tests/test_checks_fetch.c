@@ -258,6 +258,25 @@ static void list_offsets(void)
 	checks_exchange(API_LIST_OFFSETS, 5, &q, &r, 1);
 }
 
+TEST(a_position_is_validated_so_often_under_one_leader_epoch_and_no_more)
+{
+	struct offset_for_leader_epoch_request_topics_partitions qp = {.leader_epoch = 0};
+	struct offset_for_leader_epoch_request_topics qt = {
+		.topic = {"t", 1}, .partitions = &qp, .partitions_count = 1};
+	struct offset_for_leader_epoch_request q = {
+		.replica_id = -1, .topics = &qt, .topics_count = 1};
+	struct offset_for_leader_epoch_response r = DEFAULTS_offset_for_leader_epoch_response;
+
+	for (int more = 0; more < 2; more++) {
+		checks_begin("offsets.validated_once", 3);
+		for (qp.current_leader_epoch = 1; qp.current_leader_epoch < 3;
+		     qp.current_leader_epoch++)
+			for (int i = 0; i < 3 + more; i++)
+				checks_exchange(API_OFFSET_FOR_LEADER_EPOCH, 3, &q, &r, 1);
+		CHECK_EQ(checks_verdict(), more ? FINDING_FAIL : FINDING_PASS);
+	}
+}
+
 TEST(the_ends_of_a_log_are_looked_up_once_for_each_reason)
 {
 	struct asked gone = ASKED;

@@ -9,6 +9,7 @@ import sys
 import time
 
 import raw_producer
+import raw_validation
 import subject
 import wire
 
@@ -112,12 +113,13 @@ class Session:
         self.id, self.epoch, self.offsets = 0, 0, {}
 
 
-class Consumer:
+class Consumer(raw_validation.Validation):
     """The right one."""
 
     protocol = "range"
 
     def __init__(self, options, stop):
+        super().__init__()
         self.options, self.stop = options, stop
         self.config = raw_producer.configuration(CONFIG, {**_flags(options), **options.properties})
         self.cluster = wire.Cluster(self.config["bootstrap.servers"], self.config["client.id"])
@@ -266,6 +268,7 @@ class Consumer:
 
     def find_positions(self, partitions):
         """Where each partition goes on: the committed offset, else by the reset policy."""
+        self.forget_epochs(partitions)
         if not partitions:
             return
         r = self.call(wire.OFFSET_FETCH, wire.string(self.config["group.id"]) + wire.array([
@@ -370,7 +373,9 @@ class Consumer:
         """Keep one fetch outstanding for each leader of ours."""
         leaders = {p: self.preferred.get(p, self.cluster.leaders.get(p)) for p in self.positions}
         for broker in set(leaders.values()) - set(self.fetching):
-            offsets = {p: o for p, o in self.positions.items() if leaders[p] == broker}
+            offsets = {p: o for p, o in self.positions.items() if leaders[p] == broker and self.is_confirmed(p)}
+            if not offsets:
+                continue
             try:
                 connection = self.cluster.to(broker)
                 connection.send(wire.FETCH, self.fetch_body(broker, offsets, connection.version(wire.FETCH)))
@@ -447,10 +452,14 @@ class Consumer:
                 continue
             if r is not None:
                 generation, offsets, _sent_s = self.fetching.pop(broker)
-                if generation == self.generation:
+                if self.is_current(generation):
                     self.hand_over(self.parse_fetch(broker, r, offsets))
             elif time.monotonic() > self.fetching[broker][2] + self.config["request.timeout.ms"] / 1000:
                 self.lost_leader(broker, "request.timeout.ms is over")
+
+    def is_current(self, generation):
+        """Whether what was fetched in that generation still is ours to give."""
+        return generation == self.generation
 
     def parse_fetch(self, broker, r, asked):
         """Records of one Fetch answer: {(topic, partition): rows}; moves the positions."""
@@ -474,6 +483,7 @@ class Consumer:
                 elif code:
                     moved = True
                 else:
+                    self.note_epoch(partition, data or b"")
                     self.read(found, topic, partition, asked[partition], self.batches(data or b"", aborted))
         if moved:
             self.lost_leader(broker, "a partition's fetch failed")
@@ -533,6 +543,7 @@ class Consumer:
         self.auto_commit(False)
         if time.monotonic() > self.asked_s + self.config["metadata.max.age.ms"] / 1000:
             self.look_again()
+        self.validate()
         self.fetch()
         self.take()
 

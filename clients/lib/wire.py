@@ -12,19 +12,19 @@ import subject
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH = 0, 1, 2, 3, 8, 9
 FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 10, 11, 12, 13, 14
 API_VERSIONS, INIT_PRODUCER_ID, ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN = 18, 22, 24, 25, 26
-TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT = 28, 68
+OFFSET_FOR_LEADER_EPOCH, TXN_OFFSET_COMMIT, CONSUMER_GROUP_HEARTBEAT = 23, 28, 68
 VERSIONS = {PRODUCE: (7, 3), FETCH: (11, 7, 4), LIST_OFFSETS: (1,), METADATA: (12, 1), OFFSET_COMMIT: (7, 2),
             OFFSET_FETCH: (1,), FIND_COORDINATOR: (1,), JOIN_GROUP: (5, 2), HEARTBEAT: (3, 1),
             LEAVE_GROUP: (1,), SYNC_GROUP: (3, 1), API_VERSIONS: (0,), INIT_PRODUCER_ID: (0,),
             ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,),
-            CONSUMER_GROUP_HEARTBEAT: (1,)}
+            OFFSET_FOR_LEADER_EPOCH: (3,), CONSUMER_GROUP_HEARTBEAT: (1,)}
 FLEXIBLE = {METADATA: 9, OFFSET_COMMIT: 8, TXN_OFFSET_COMMIT: 3, CONSUMER_GROUP_HEARTBEAT: 0}  # the version from which on an API has compact lengths and tags (KIP-482)
 NAMES = {PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADATA: "Metadata",
          OFFSET_COMMIT: "OffsetCommit", OFFSET_FETCH: "OffsetFetch", FIND_COORDINATOR: "FindCoordinator",
          JOIN_GROUP: "JoinGroup", HEARTBEAT: "Heartbeat", LEAVE_GROUP: "LeaveGroup",
          SYNC_GROUP: "SyncGroup", INIT_PRODUCER_ID: "InitProducerId",
          ADD_PARTITIONS_TO_TXN: "AddPartitionsToTxn", ADD_OFFSETS_TO_TXN: "AddOffsetsToTxn", END_TXN: "EndTxn",
-         TXN_OFFSET_COMMIT: "TxnOffsetCommit",
+         OFFSET_FOR_LEADER_EPOCH: "OffsetForLeaderEpoch", TXN_OFFSET_COMMIT: "TxnOffsetCommit",
          CONSUMER_GROUP_HEARTBEAT: "ConsumerGroupHeartbeat"}
 
 # Error codes that these clients treat by name.
@@ -260,6 +260,18 @@ def decode_batches(data, aborted=()):
         out.append((next_offset, [] if hidden else records))
         at = end
     return out
+
+
+def last_epoch(data):
+    """The leader epoch of the last whole batch of a Fetch answer; -1 if there is none."""
+    epoch, at = -1, 0
+    while at + 16 <= len(data):
+        _base, size, of_batch = struct.unpack_from(">qii", data, at)
+        at += 12 + size
+        if size < 49 or at > len(data):
+            break
+        epoch = of_batch
+    return epoch
 
 
 def decode_batch(base_offset, body, checked=True):
