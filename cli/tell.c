@@ -91,7 +91,8 @@ void tell_result(struct tell *t, const struct job_result *r)
 
 	t->done++;
 	c->ran++;
-	c->passed += verdict_good(r->verdict);
+	c->passed += r->verdict == VERDICT_PASS;
+	c->known += r->verdict == VERDICT_KNOWN;
 	if (t->progress)
 		fputs("\r\033[K", stderr);
 	if (t->tap)
@@ -119,9 +120,13 @@ static void tell_repetitions(const struct tell *t, const char *mark)
 		const struct told_case *c = &t->cases[i];
 		struct str name = scenario_case_name(c->scenario, c->case_index, &arena);
 
-		if (c->ran > 1)
-			printf("%s" STR_FMT " [" STR_FMT "]: %d of %d passed\n", mark,
-			       STR_ARG(c->scenario->name), STR_ARG(name), c->passed, c->ran);
+		if (c->ran < 2)
+			continue;
+		printf("%s" STR_FMT " [" STR_FMT "]: %d of %d passed", mark,
+		       STR_ARG(c->scenario->name), STR_ARG(name), c->passed, c->ran);
+		if (c->known)
+			printf(", %d known", c->known);
+		putchar('\n');
 	}
 	arena_release(&arena);
 }

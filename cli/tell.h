@@ -11,7 +11,7 @@
 /* How often a case passed. */
 struct told_case {
 	const struct scenario *scenario;
-	int32_t case_index, passed, ran;
+	int32_t case_index, passed, known, ran;
 };
 
 struct tell {

@@ -6,7 +6,7 @@ import mapping
 import subject
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
-POLL_MS = 200
+POLL_MS = 1000  # longer than a rejoin takes: an assignment that comes when a poll is over is lost (docs/findings/kafka-python-lost-assignment.md)
 # 2.1.0 to 2.1.6 ask for a leader epoch as well.
 NO_EPOCH = [-1] if "leader_epoch" in kafka.OffsetAndMetadata._fields else []
 END_LIMIT_S = 5  # after a signal, for the poll or commit that runs; then once more for close

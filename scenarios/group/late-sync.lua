@@ -7,7 +7,7 @@ scenario {
 local lib = use("../_subjects")
 local t = cluster { brokers = 1 }:topic("orders", { partitions = 2, records = 100 })
 local c = lib.consumer(t)
-rule("late", "SyncGroup -> delay 400ms")
+rule("late", "SyncGroup -> delay 1200ms")
 timeline(function()
   c:start()
   await(c:reported("record_data", 100), "20s")
