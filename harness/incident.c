@@ -679,23 +679,38 @@ static void take_told_errors(struct incident *in, struct fault *f)
 	}
 }
 
-/* The action of a rule's text: what stands behind the arrow. */
+/* The action of a rule's text: what stands behind the arrow. What a timeline held and let go was
+ * late by so much. False: it did nothing that shows. */
+static bool told_action(const struct session_exchange *x, char *ret_action, size_t size)
+{
+	const char *end = x->rule.data + x->rule.len;
+	const char *arrow =
+		x->rule.data ? memmem(x->rule.data, (size_t)x->rule.len, "-> ", 3) : NULL;
+	int64_t ms = (x->response_us - x->request_us) / 1000;
+
+	if (!arrow || !strncmp(arrow + 3, "observe", 7))
+		return false;
+	snprintf(ret_action, size, "%.*s", (int)(end - arrow - 3), arrow + 3);
+	if (strncmp(ret_action, "hold ", 5) != 0)
+		return true;
+	snprintf(ret_action, size, "delay %lldms %s", (long long)ms,
+		 memmem(arrow, (size_t)(end - arrow), " answer", 7) ? "after" : "before");
+	return x->state == EXCHANGE_ANSWERED && ms > 0;
+}
+
 static void take_told(struct incident *in)
 {
 	for (size_t i = 0; i < in->count; i++) {
 		struct about *a = &in->list[i];
-		struct str rule = a->x->rule;
-		const char *arrow =
-			rule.data ? memmem(rule.data, (size_t)rule.len, "-> ", 3) : NULL;
+		char action[sizeof(((struct fault *)0)->action)];
 		struct fault *f;
 
-		if (!arrow || !strncmp(arrow + 3, "observe", 7))
+		if (!told_action(a->x, action, sizeof(action)))
 			continue;
 		f = incident_add_fault(in, a);
 		if (!f)
 			return;
-		snprintf(f->action, sizeof(f->action), "%.*s",
-			 (int)(rule.data + rule.len - arrow - 3), arrow + 3);
+		snprintf(f->action, sizeof(f->action), "%s", action);
 		f->silent = !strncmp(f->action, "silence", 7);
 		f->after = strstr(f->action, " after") != NULL;
 		if (!strncmp(f->action, "error ", 6))

@@ -350,10 +350,10 @@ static bool hits_the_same(struct incident *in, struct str text, uint64_t *ret_hi
 	return same && *ret_hits;
 }
 
-/* Numbers of connections are others in any run, and chance is. */
+/* Numbers of connections are others in any run, and chance is; what was held, a timeline let go. */
 static bool means_the_same(struct str text)
 {
-	static const char *const keys[] = {" conn=", " prob="};
+	static const char *const keys[] = {" conn=", " prob=", "-> hold "};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (memmem(text.data, (size_t)text.len, keys[i], strlen(keys[i])))

@@ -405,6 +405,8 @@ static int64_t unread_in(const struct seen_partition *p, int64_t from)
 		const struct seen_batch *b = &p->batches[k];
 		int64_t unread = end ? b->empty_from - end : 0;
 
+		if (p->start_moved_us && end && end < p->start_last) /* it was gone */
+			unread = b->empty_from - p->start_last;
 		if (!seen_before(p, b))
 			continue;
 		if (unread > 0 && unread <= UNREAD_MAX && end >= from)
@@ -412,6 +414,13 @@ static int64_t unread_in(const struct seen_partition *p, int64_t from)
 		end = b->last_offset + 1;
 	}
 	return end >= from ? n + unread_at_end(p, end) : n;
+}
+
+/* The log's start moved past it, and nobody had read it by then. */
+static bool is_gone(const struct seen_partition *p, const struct seen_batch *b)
+{
+	return p->start_moved_us && b->base_offset < p->start_last &&
+	       !(b->fetched && b->fetched->response_us < p->start_moved_us);
 }
 
 /* Producers whose transaction was aborted leave records that only read_uncommitted sees; which
@@ -431,8 +440,7 @@ int64_t retell_readable(const struct retell *r, struct str topic, const struct p
 			const struct seen_batch *b = &p->batches[k];
 			bool before = seen_before(p, b);
 
-			if (b->control || b->crc_wrong || b->base_offset < from ||
-			    (p->start_moved_us && b->base_offset < p->start_last) ||
+			if (b->control || b->crc_wrong || b->base_offset < from || is_gone(p, b) ||
 			    (b->transactional && reader->committed_only) ||
 			    (before && reader->from_latest))
 				continue;
