@@ -52,6 +52,7 @@ static struct replay_client_options options_of(const struct replay_job *job, int
 		.session = s,
 		.seen = seen,
 		.to = job->to[i],
+		.anywhere = job->yes_really,
 		.create_topics = job->create_topics,
 		.suffix = job->suffix ? str_of(job->suffix) : (struct str){NULL, 0},
 		.speed = job->speed,

@@ -4,6 +4,7 @@
  * Invariant: one question is under way at most. */
 #include "harness/live_cluster.h"
 
+#include "net/connect.h"
 #include "protocol/frame.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
@@ -40,6 +41,8 @@ struct live_cluster {
 	struct live_node *nodes; /* by id */
 	size_t nodes_count;
 	char id[128];
+	bool anywhere;
+	struct service_address stranger; /* a broker that is not to be reached; port 0: none */
 	struct place *leaders, *coordinators;
 	struct place *serving; /* partitions whose leaders were waited for */
 	struct live *conn;
@@ -143,6 +146,17 @@ const struct live_node *live_cluster_find_node(const struct live_cluster *c, int
 	return NULL;
 }
 
+static bool is_stranger(struct live_cluster *c, struct str host, int32_t port)
+{
+	struct service_address a = {.port = (uint16_t)port};
+
+	memcpy(a.host, host.data, (size_t)host.len);
+	if (c->anywhere || net_is_loopback(a.host))
+		return false;
+	c->stranger = a;
+	return true;
+}
+
 static void learn_node(struct live_cluster *c, int32_t id, struct str host, int32_t port)
 {
 	struct live_node *n = (struct live_node *)live_cluster_find_node(c, id);
@@ -150,6 +164,10 @@ static void learn_node(struct live_cluster *c, int32_t id, struct str host, int3
 
 	if (host.len <= 0 || host.len >= (int32_t)sizeof(n->address.host) || port <= 0 || id < 0 ||
 	    port > 65535 || (!n && c->nodes_count == NODES_MAX))
+		return;
+	if (n && str_is(host, n->address.host) && n->address.port == port)
+		return;
+	if (is_stranger(c, host, port))
 		return;
 	if (!n) {
 		c->nodes = realloc(c->nodes, (c->nodes_count + 1) * sizeof(*c->nodes));
@@ -378,19 +396,31 @@ static int ask_each(struct live_cluster *c, struct error *e)
 	return 0;
 }
 
+static int refuse_strangers(const struct live_cluster *c, struct error *e)
+{
+	if (!c->stranger.port)
+		return 0;
+	return error_set(e, ERR_USAGE,
+			 "%s:%u is on this machine's loopback, but its cluster has a broker at "
+			 "%s:%u, which is not, and a replay writes: say --yes-really if that is "
+			 "meant",
+			 c->to.host, c->to.port, c->stranger.host, c->stranger.port);
+}
+
 struct live_cluster *live_cluster_open(struct loop *l, const struct service_address *to,
-				       struct error *e)
+				       bool anywhere, struct error *e)
 {
 	struct live_cluster *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		abort();
 	c->loop = l;
+	c->anywhere = anywhere;
 	c->to = *to;
 	arena_init(&c->arena, (size_t)4 * FRAME_SIZE_MAX);
 	buf_init(&c->key, 1 << 20);
 	if (reconnect(c, to, e) || ask_versions(c, e) || begin_metadata(c, e) || await(c, e) ||
-	    ask_each(c, e) || reconnect(c, to, e)) {
+	    refuse_strangers(c, e) || ask_each(c, e) || reconnect(c, to, e)) {
 		live_cluster_free(c);
 		return NULL;
 	}

@@ -18,10 +18,12 @@ struct live_node {
 
 struct live_cluster;
 
-/* Reaches the cluster by any of its brokers and learns what there is. Runs the loop meanwhile. NULL
- * with *e: ERR_OS, or ERR_UNSUPPORTED if who answers is no Kafka broker. */
+/* Reaches the cluster by any of its brokers and learns what there is. Runs the loop meanwhile.
+ * anywhere: its brokers may stand where they say; else those that are not on loopback are never
+ * connected to. NULL with *e: ERR_OS, ERR_UNSUPPORTED if who answers is no Kafka broker, ERR_USAGE
+ * if it names brokers where it must not be. */
 struct live_cluster *live_cluster_open(struct loop *l, const struct service_address *to,
-				       struct error *e);
+				       bool anywhere, struct error *e);
 void live_cluster_free(struct live_cluster *c); /* NULL is fine */
 
 /* Brokers by node id. */

@@ -1326,7 +1326,7 @@ static int prepare_player(struct player *p, struct error *e)
 	for (size_t i = 0; i < p->o->ignored_count; i++)
 		if (compare_ignore(p->compare, p->o->ignored[i], e))
 			return e->code;
-	p->cluster = live_cluster_open(p->loop, &p->o->to, e);
+	p->cluster = live_cluster_open(p->loop, &p->o->to, p->o->anywhere, e);
 	if (!p->cluster)
 		return e->code;
 	know_names(p);

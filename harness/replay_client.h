@@ -54,6 +54,7 @@ struct replay_client_options {
 	const struct session *session;
 	const struct seen *seen;
 	struct service_address to;
+	bool anywhere; /* the cluster need not be on loopback */
 	bool create_topics;
 	struct str suffix;	   /* null: none */
 	double speed;		   /* 1 as recorded, 10 ten times as fast; 0 without waiting */
