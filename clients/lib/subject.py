@@ -2,8 +2,10 @@
 configuration file in Java's properties format, JSON lines on stdout, and a clean end on SIGTERM or
 SIGINT. Standard library only. Knows no Kafka library and no socket."""
 import argparse
+import contextlib
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -29,6 +31,34 @@ def text(data):
     return None if data is None else data.decode("utf-8", "replace")
 
 
+class Flag:
+    """What threading.Event is, for a signal's handler to set: that one has a lock, and when the signal comes while the
+    main thread is inside wait() with it, the handler waits for ever. A byte in a pipe has none."""
+
+    def __init__(self):
+        self._is_set = False
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+
+    def is_set(self):
+        return self._is_set
+
+    def set(self):
+        if not self._is_set:
+            self._is_set = True
+            os.write(self._write, b"x")
+
+    def clear(self):
+        self._is_set = False
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._read, 100)
+
+    def wait(self, timeout_s=None):
+        if not self._is_set:
+            select.select([self._read], [], [], None if timeout_s is None else max(0, timeout_s))
+        return self._is_set
+
+
 class Stop:
     """The wish to end. `asked` is set by the first SIGTERM or SIGINT. A call into a library that does
     not come back within `patience_s` after that is broken off with Stop.Now in the main thread."""
@@ -37,9 +67,9 @@ class Stop:
         """Raised inside whatever the main thread is stuck in."""
 
     def __init__(self, patience_s):
-        self.asked = threading.Event()
+        self.asked = Flag()
         self.patience_s = patience_s
-        self.woken = threading.Event()  # also set by those who want the main thread to look up
+        self.woken = Flag()  # also set by those who want the main thread to look up
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGALRM, self._on_alarm)

@@ -403,7 +403,7 @@ class Connection:
             raise Broken(f"an answer with correlation id {correlation} out of turn")
 
     def call(self, api, body, limit_s, stop=None):
-        """Send and await one answer. None when `stop` (an Event) is set meanwhile."""
+        """Send and await one answer. None when `stop` (a Flag) is set meanwhile."""
         self.send(api, body)
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
