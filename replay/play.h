@@ -99,6 +99,7 @@ struct words {
 struct live_conn {
 	int64_t conn;
 	const struct session_conn *recorded;
+	int64_t changed_us; /* in the recording: when the last change that it made was answered */
 	UT_hash_handle hh;
 };
 

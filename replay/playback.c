@@ -25,6 +25,8 @@
 #define LOOK_BACK	32  /* candidates given already */
 #define UNFIT		INT_MIN
 #define AGAIN_COSTS	12 /* less than another member, more than another offset */
+#define BEFORE_COSTS \
+	20 /* what was so before the client itself changed something: more than again */
 #define NAMES_KNOWN_MAX 100000
 #define NOTED_VERSIONS	32
 
@@ -491,6 +493,8 @@ static int cost_of_place(const struct choosing *c, const struct session_exchange
 		cost += 1;
 	if (c->other && c->other != x)
 		cost += 2;
+	if (c->conn && c->repeats && !c->beats && x->request_us < c->conn->changed_us)
+		cost += BEFORE_COSTS;
 	cost += distance(x->header.api_version, h->api_version) ? 1 : 0;
 	return cost;
 }
@@ -705,8 +709,11 @@ static void give(struct playback *p, const struct playback_request *q, struct ca
 	if (k->given++)
 		p->totals.again++;
 	play_touch(p, k->x);
-	if (!weight_repeats(q->header->api_key, q->header->api_version, q->body))
-		c->recorded = k->x->conn;
+	if (weight_repeats(q->header->api_key, q->header->api_version, q->body))
+		return;
+	c->recorded = k->x->conn;
+	if (k->x->response_us > c->changed_us)
+		c->changed_us = k->x->response_us;
 }
 
 /* ---- the answer ---- */
