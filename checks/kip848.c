@@ -51,6 +51,7 @@ struct kip848 {
 	/* Fenced members by client: the next join of that client must have the same id. */
 	struct lost848 {
 		struct str client, group, id;
+		int16_t code;
 		struct lost848 *next;
 	} * lost;
 };
@@ -71,19 +72,29 @@ static void judge(struct check *c, enum kip848_rule rule, bool wrong, const stru
 		x->header.correlation_id));
 }
 
+/* len: of the key, 0 if it is too long. */
+static struct member848 *find_member(const struct kip848 *s, struct str group, struct str id,
+				     char key[KEY_MAX], int *ret_len)
+{
+	struct member848 *m = NULL;
+
+	*ret_len = snprintf(key, KEY_MAX, STR_FMT "%c" STR_FMT, STR_ARG(group), 0, STR_ARG(id));
+	if (*ret_len < 0 || *ret_len >= KEY_MAX)
+		*ret_len = 0;
+	else
+		HASH_FIND(hh, s->by_key, key, (unsigned)*ret_len, m);
+	return m;
+}
+
 static struct member848 *member_of(struct check *c, const struct exchange *x,
 				   const struct consumer_group_heartbeat_request *q)
 {
 	struct kip848 *s = c->state;
 	char key[KEY_MAX];
-	int len = snprintf(key, sizeof(key), STR_FMT "%c" STR_FMT, STR_ARG(q->group_id), 0,
-			   STR_ARG(q->member_id));
-	struct member848 *m;
+	int len;
+	struct member848 *m = find_member(s, q->group_id, q->member_id, key, &len);
 
-	if (len < 0 || len >= (int)sizeof(key))
-		return NULL;
-	HASH_FIND(hh, s->by_key, key, (unsigned)len, m);
-	if (m)
+	if (m || !len)
 		return m;
 	m = arena_zalloc(c->arena, sizeof(*m));
 	if (!m)
@@ -165,26 +176,43 @@ static bool is_fenced(int16_t code)
 	return code == ERROR_FENCED_MEMBER_EPOCH || code == ERROR_UNKNOWN_MEMBER_ID;
 }
 
+/* Where the client's lost membership of the group stands, or where one can be put. */
+static struct lost848 **lost_of(struct kip848 *s, struct str client, struct str group)
+{
+	struct lost848 **at = &s->lost;
+
+	while (*at && !(str_eq((*at)->client, client) && str_eq((*at)->group, group)))
+		at = &(*at)->next;
+	return at;
+}
+
+static void lose(struct check *c, const struct member848 *m, int16_t code)
+{
+	struct lost848 **at = lost_of(c->state, m->client, m->group);
+
+	if (*at || !(*at = arena_zalloc(c->arena, sizeof(**at))))
+		return;
+	**at = (struct lost848){m->client, m->group, m->id, code, NULL};
+}
+
 /* A join: complete, and after the client was fenced under the id that it had. */
 static void judge_join(struct check *c, struct member848 *m, struct exchange *x,
 		       const struct consumer_group_heartbeat_request *q)
 {
-	struct kip848 *s = c->state;
 	bool named = q->subscribed_topic_names || q->subscribed_topic_regex.data;
-	struct lost848 **at = &s->lost, *l;
+	struct lost848 **at = lost_of(c->state, x->header.client_id, q->group_id), *l = *at;
 
 	judge(c, JOINS,
 	      !named || q->rebalance_timeout_ms <= 0 || q->topic_partitions_count > 0 ||
 		      (x->header.api_version > 0 && !q->member_id.len),
 	      x, "it joins without all of its fields");
 	m->assigned.count = m->owned.count = 0;
-	while ((l = *at) &&
-	       !(str_eq(l->client, x->header.client_id) && str_eq(l->group, q->group_id)))
-		at = &l->next;
 	if (!l)
 		return;
 	*at = l->next;
-	judge(c, RETURNS, !str_eq(l->id, q->member_id), x, "fenced, it joins under another id");
+	/* Whom nobody knows any more may come under a new id: nothing is bound to the old one. */
+	judge(c, RETURNS, l->code == ERROR_FENCED_MEMBER_EPOCH && !str_eq(l->id, q->member_id), x,
+	      "fenced, it joins under another id");
 }
 
 static void judge_beat(struct check *c, struct member848 *m, struct exchange *x,
@@ -210,18 +238,13 @@ static void take_answer(struct check *c, struct member848 *m, const struct excha
 			const struct consumer_group_heartbeat_request *q,
 			const struct consumer_group_heartbeat_response *r)
 {
-	struct kip848 *s = c->state;
-	struct lost848 *l;
-
 	m->answered_us = x->response_us;
 	if (is_refusal(r->error_code) && !m->refused_code) {
 		m->refused_code = r->error_code;
 		m->refused_us = x->response_us;
 	}
-	if (is_fenced(r->error_code) && q->member_epoch > 0 &&
-	    (l = arena_zalloc(c->arena, sizeof(*l)))) {
-		*l = (struct lost848){m->client, m->group, m->id, s->lost};
-		s->lost = l;
+	if (is_fenced(r->error_code) && q->member_epoch > 0) {
+		lose(c, m, r->error_code);
 		m->fenced = true;
 		m->assigned.count = m->owned.count = 0;
 	}
@@ -234,6 +257,22 @@ static void take_answer(struct check *c, struct member848 *m, const struct excha
 	take_assignment(c, m, r);
 }
 
+/* A commit may tell it first; whether it goes on is asked of heartbeats alone. */
+static void feed_commit(struct check *c, struct exchange *x)
+{
+	const struct offset_commit_request *q = exchange_request(x);
+	int16_t code = exchange_error(x);
+	char key[KEY_MAX];
+	struct member848 *m;
+	int len;
+
+	if (!q || !is_fenced(code))
+		return;
+	m = find_member(c->state, q->group_id, q->member_id, key, &len);
+	if (m && m->joined && !m->left)
+		lose(c, m, code);
+}
+
 static void feed_kip848(struct check *c, const struct event *ev)
 {
 	struct exchange *x = ev->exchange;
@@ -241,8 +280,11 @@ static void feed_kip848(struct check *c, const struct event *ev)
 	const struct consumer_group_heartbeat_response *r;
 	struct member848 *m;
 
-	if (ev->kind != EVENT_EXCHANGE || x->state == EXCHANGE_ORPHAN ||
-	    x->header.api_key != API_CONSUMER_GROUP_HEARTBEAT)
+	if (ev->kind != EVENT_EXCHANGE || x->state == EXCHANGE_ORPHAN)
+		return;
+	if (x->header.api_key == API_OFFSET_COMMIT)
+		feed_commit(c, x);
+	if (x->header.api_key != API_CONSUMER_GROUP_HEARTBEAT)
 		return;
 	q = exchange_request(x);
 	if (!q || !scope_has(c->scope.group, q->group_id) || !(m = member_of(c, x, q)))
@@ -350,7 +392,8 @@ static void end_returns(struct check *c, struct finding *f)
 
 const struct check_type check_kip848_returns = {
 	.name = "kip848.joins_again_as_itself",
-	.claim = "a member that was fenced joins again with epoch 0 and the id that it had",
+	.claim = "a member that was fenced joins again with epoch 0, and with the id that it had "
+		 "if that is known",
 	.see = "KIP-848",
 	.needs = NEEDS_WIRE,
 	.args = {ARG_GROUP},

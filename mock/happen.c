@@ -415,6 +415,16 @@ static int rebalance(struct cluster *c, const struct happening *h, struct error 
 	return 0;
 }
 
+static int fence_all(struct cluster *c, struct group *g)
+{
+	if (g->consumer)
+		while (g->consumer->members)
+			consumer_remove(c, g->consumer->members, "fenced");
+	while (g->members)
+		group_remove_member(c, g->members, "fenced");
+	return 0;
+}
+
 static int member_fence(struct cluster *c, const struct happening *h, struct error *e)
 {
 	struct group *g = find_group(c, h, e);
@@ -423,6 +433,8 @@ static int member_fence(struct cluster *c, const struct happening *h, struct err
 
 	if (!g)
 		return ERR_USAGE;
+	if (!h->member.data)
+		return fence_all(c, g);
 	if (!m && !of_consumer)
 		return error_set(e, ERR_USAGE, "the group has no member '" STR_FMT "'",
 				 STR_ARG(h->member));
@@ -487,7 +499,8 @@ static const struct happening_info infos[] = {
 	{"rebalance", "group",
 	 "the group's members must join again (classic) or take the next epoch (KIP-848)",
 	 rebalance},
-	{"member-fence", "group member", "the member is thrown out of its group", member_fence},
+	{"member-fence", "group member?",
+	 "the member is thrown out of its group; without one, all of them", member_fence},
 	{"retention-run", "topic?", "what is too old or too much is deleted", run_retention},
 	{"compaction-run", "topic?", "compacted topics are compacted", run_compaction},
 };

@@ -487,12 +487,15 @@ TEST(a_fenced_member_comes_back_as_itself)
 		const char *id;
 		int32_t epoch;
 		enum finding_result result;
-	} next[] = {{"m", 0, FINDING_PASS}, {"n", 0, FINDING_FAIL}, {"m", 1, FINDING_FAIL}};
+		int16_t code;
+	} next[] = {{"m", 0, FINDING_PASS, 110}, {"n", 0, FINDING_FAIL, 110},
+		    {"m", 1, FINDING_FAIL, 110}, {"m", 0, FINDING_PASS, 25},
+		    {"n", 0, FINDING_PASS, 25},	 {"m", 1, FINDING_FAIL, 25}};
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 6; i++) {
 		begin("kip848.joins_again_as_itself", -1);
 		beat("m", 0, -1, 0, 1, -1);
-		beat("m", 1, -1, 110, 0, -1);
+		beat("m", 1, -1, next[i].code, 0, -1);
 		beat(next[i].id, next[i].epoch, -1, 0, 1, -1);
 		CHECK_EQ(verdict(), next[i].result);
 	}
