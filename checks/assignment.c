@@ -3,10 +3,10 @@
  * own. Judged from JoinGroup, SyncGroup, heartbeats and OffsetCommit. */
 #include "checks/types.h"
 
+#include "checks/tally.h"
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -42,28 +42,12 @@ struct known_topic {
 struct assignments {
 	struct holder *holders;
 	struct known_topic *topics;
-	struct {
-		uint64_t judged, wrong;
-		int64_t first_us;
-		struct str first;
-	} rules[ASSIGNMENT_RULES];
+	struct tally rules[ASSIGNMENT_RULES];
 };
 
-__attribute__((format(printf, 5, 6))) static void
-judge(struct check *c, enum assignment_rule rule, bool wrong, int64_t time_us, const char *fmt, ...)
+static struct tally *rule_of(const struct check *c, enum assignment_rule rule)
 {
-	struct assignments *s = c->state;
-	char text[600];
-	va_list args;
-
-	s->rules[rule].judged++;
-	if (!wrong || s->rules[rule].wrong++)
-		return;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	s->rules[rule].first_us = time_us;
-	s->rules[rule].first = arena_str(c->arena, str_of(text));
+	return &((struct assignments *)c->state)->rules[rule];
 }
 
 static struct holder *holder_of(struct check *c, struct str group, struct str id)
@@ -219,7 +203,7 @@ static void deal(struct check *c, struct exchange *x, const struct sync_group_re
 			if (len < 0 || len >= (int)sizeof(key))
 				continue;
 			HASH_FIND(hh, *all, key, (unsigned)len, d);
-			judge(c, ASSIGNS_ALL, d && d->member != member, x->request_us,
+			tally(rule_of(c, ASSIGNS_ALL), c, d && d->member != member, x->request_us,
 			      "the leader gives " STR_FMT "-%d to two members in generation %d",
 			      STR_ARG(topic), partition, q->generation_id);
 			if (d || !(d = arena_zalloc(x->arena, sizeof(*d))))
@@ -281,7 +265,7 @@ static void judge_left_out(struct check *c, struct exchange *x, const struct syn
 			HASH_FIND(hh, all, key, (unsigned)len, d);
 		/* A cooperative leader leaves out what its owner has to give back first, and what
 		 * several say they own. */
-		judge(c, ASSIGNS_ALL, !d && !is_claimed(c, q, topic, i), x->request_us,
+		tally(rule_of(c, ASSIGNS_ALL), c, !d && !is_claimed(c, q, topic, i), x->request_us,
 		      "the leader gives " STR_FMT "-%d to nobody in generation %d", STR_ARG(topic),
 		      i, q->generation_id);
 	}
@@ -301,8 +285,8 @@ static void judge_hand_over(struct check *c, const struct exchange *x,
 
 		if (!owner)
 			continue;
-		judge(c, HANDS_OVER, !str_eq(owner->id, q->assignments[d->member].member_id),
-		      x->request_us,
+		tally(rule_of(c, HANDS_OVER), c,
+		      !str_eq(owner->id, q->assignments[d->member].member_id), x->request_us,
 		      "the leader gives " STR_FMT "-%d to " STR_FMT
 		      " in generation %d while " STR_FMT " still owns it",
 		      STR_ARG(d->topic), d->partition, STR_ARG(q->assignments[d->member].member_id),
@@ -411,7 +395,7 @@ static void feed_commit(struct check *c, struct exchange *x)
 		for (int32_t k = 0; topic.len && k < q->topics[i].partitions_count; k++) {
 			int32_t partition = q->topics[i].partitions[k].partition_index;
 
-			judge(c, OWN_COMMITS,
+			tally(rule_of(c, OWN_COMMITS), c,
 			      !is_in(h->given, topic, partition) &&
 				      !is_in(h->before, topic, partition),
 			      x->request_us,
@@ -460,28 +444,10 @@ static void release_assignments(struct check *c)
 	HASH_CLEAR(hh, s->topics);
 }
 
-static void sum_up(struct check *c, struct finding *f, enum assignment_rule rule, const char *what,
-		   const char *nothing)
-{
-	const struct assignments *s = c->state;
-
-	f->judged = s->rules[rule].judged;
-	if (s->rules[rule].wrong) {
-		finding_moment(f, s->rules[rule].first_us, STR_FMT, STR_ARG(s->rules[rule].first));
-		finding_set(f, FINDING_FAIL, STR_FMT " (%llu times in all)",
-			    STR_ARG(s->rules[rule].first),
-			    (unsigned long long)s->rules[rule].wrong);
-	} else if (!f->judged) {
-		finding_set(f, FINDING_NOT_APPLICABLE, "%s", nothing);
-	} else {
-		finding_set(f, FINDING_PASS, "%llu %s", (unsigned long long)f->judged, what);
-	}
-}
-
 static void end_assigns_all(struct check *c, struct finding *f)
 {
-	sum_up(c, f, ASSIGNS_ALL, "partitions of generations, each given once",
-	       "no leader gave partitions");
+	tally_end(rule_of(c, ASSIGNS_ALL), c, f, "partitions of generations, each given once",
+		  "no leader gave partitions");
 }
 
 const struct check_type check_assigns_all = {
@@ -499,8 +465,8 @@ const struct check_type check_assigns_all = {
 
 static void end_hands_over(struct check *c, struct finding *f)
 {
-	sum_up(c, f, HANDS_OVER, "partitions with an owner, left to it",
-	       "nobody joined a cooperative group and owned something");
+	tally_end(rule_of(c, HANDS_OVER), c, f, "partitions with an owner, left to it",
+		  "nobody joined a cooperative group and owned something");
 }
 
 const struct check_type check_hands_over = {
@@ -518,8 +484,8 @@ const struct check_type check_hands_over = {
 
 static void end_own_commits(struct check *c, struct finding *f)
 {
-	sum_up(c, f, OWN_COMMITS, "commits, each for what was given",
-	       "no member of a group committed");
+	tally_end(rule_of(c, OWN_COMMITS), c, f, "commits, each for what was given",
+		  "no member of a group committed");
 }
 
 const struct check_type check_own_commits = {

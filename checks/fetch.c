@@ -6,11 +6,11 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/tally.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
@@ -60,28 +60,12 @@ struct session {
 struct fetches {
 	struct place *places;
 	struct session *sessions;
-	struct {
-		uint64_t judged, wrong;
-		int64_t first_us;
-		struct str first;
-	} rules[FETCH_RULES];
+	struct tally rules[FETCH_RULES];
 };
 
-__attribute__((format(printf, 5, 6))) static void
-judge(struct check *c, enum fetch_rule rule, bool wrong, int64_t time_us, const char *fmt, ...)
+static struct tally *rule_of(const struct check *c, enum fetch_rule rule)
 {
-	struct fetches *s = c->state;
-	char text[600];
-	va_list args;
-
-	s->rules[rule].judged++;
-	if (!wrong || s->rules[rule].wrong++)
-		return;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	s->rules[rule].first_us = time_us;
-	s->rules[rule].first = arena_str(c->arena, str_of(text));
+	return &((struct fetches *)c->state)->rules[rule];
 }
 
 /* Topics that have no name here are called by their id. */
@@ -151,12 +135,12 @@ static void judge_session(struct check *c, const struct exchange *x, const struc
 
 	if (!q->session_id || !k || q->session_epoch <= 0) {
 		/* A new one, none, or one that was opened before we looked. */
-		judge(c, SESSIONS, false, 0, "%s", "");
+		tally(rule_of(c, SESSIONS), c, false, 0, "%s", "");
 		return;
 	}
 	due = k->epoch == INT32_MAX ? 1 : k->epoch + 1;
-	judge(c, SESSIONS, k->over || q->session_epoch < due || q->session_epoch > due + k->lost,
-	      x->request_us,
+	tally(rule_of(c, SESSIONS), c,
+	      k->over || q->session_epoch < due || q->session_epoch > due + k->lost, x->request_us,
 	      k->over ? "Fetch in session %d with epoch %d after the broker had refused it; a new "
 			"session must be opened (connection %lld correlation %d)"
 		      : "Fetch in session %d with epoch %d, not the next one (connection %lld "
@@ -264,7 +248,7 @@ static void judge_position(struct check *c, const struct exchange *x, const stru
 		return;
 	p->answered = offset == p->again ? p->answered + 1 : 1;
 	p->again = offset;
-	judge(c, MOVES_ON, p->answered > limit, x->request_us,
+	tally(rule_of(c, MOVES_ON), c, p->answered > limit, x->request_us,
 	      "client '" STR_FMT "' asks for " STR_FMT
 	      "-%d offset %lld for the %d. time, though %s "
 	      "(connection %lld correlation %d)",
@@ -281,7 +265,7 @@ static void judge_broker(struct check *c, const struct exchange *x, struct place
 	bool leads = p->leader < 0 || x->conn.broker < 0 || x->conn.broker == p->leader;
 
 	p->astray = !leads && (x->conn.broker != p->preferred || failed) ? p->astray + 1 : 0;
-	judge(c, FOLLOWERS, p->astray > limit, x->request_us,
+	tally(rule_of(c, FOLLOWERS), c, p->astray > limit, x->request_us,
 	      "client '" STR_FMT "' asks broker %d for " STR_FMT
 	      "-%d for the %d. time; %d leads, and %s (connection %lld correlation %d)",
 	      STR_ARG(p->client), x->conn.broker, STR_ARG(p->topic), p->partition, p->astray,
@@ -307,7 +291,7 @@ static void judge_epoch(struct check *c, const struct exchange *x, struct place 
 
 	if (log && log->older)
 		epoch = -1; /* a topic made anew begins with a new leader's epoch */
-	judge(c, EPOCHS, epoch >= 0 && epoch < p->epoch, x->request_us,
+	tally(rule_of(c, EPOCHS), c, epoch >= 0 && epoch < p->epoch, x->request_us,
 	      "client '" STR_FMT "' asks for " STR_FMT
 	      "-%d by leader epoch %d; it has known %d (connection %lld correlation %d)",
 	      STR_ARG(p->client), STR_ARG(p->topic), p->partition, epoch, p->epoch,
@@ -422,7 +406,8 @@ static void feed_list_offsets(struct check *c, struct exchange *x)
 				   at->timestamp != TIMESTAMP_LATEST))
 				continue;
 			p->looked_up++;
-			judge(c, LOOKS_ONCE, p->looked_up > limit * p->reasons, x->request_us,
+			tally(rule_of(c, LOOKS_ONCE), c, p->looked_up > limit * p->reasons,
+			      x->request_us,
 			      "client '" STR_FMT "' asks for the ends of " STR_FMT
 			      "-%d for the %d. time, with %d reasons to (connection %lld "
 			      "correlation %d)",
@@ -447,7 +432,7 @@ static void feed_validation(struct check *c, struct exchange *x)
 				continue;
 			p->validated = at->current_leader_epoch == p->under ? p->validated + 1 : 1;
 			p->under = at->current_leader_epoch;
-			judge(c, VALIDATES, p->validated > limit, x->request_us,
+			tally(rule_of(c, VALIDATES), c, p->validated > limit, x->request_us,
 			      "client '" STR_FMT "' asks where epoch %d of " STR_FMT
 			      "-%d ended for the %d. time under leader epoch %d (connection %lld "
 			      "correlation %d)",
@@ -494,28 +479,10 @@ static void release_fetches(struct check *c)
 	HASH_CLEAR(hh, s->sessions);
 }
 
-static void sum_up(struct check *c, struct finding *f, enum fetch_rule rule, const char *what,
-		   const char *nothing)
-{
-	const struct fetches *s = c->state;
-
-	f->judged = s->rules[rule].judged;
-	if (s->rules[rule].wrong) {
-		finding_fault_before(f, c->history, s->rules[rule].first_us);
-		finding_moment(f, s->rules[rule].first_us, STR_FMT, STR_ARG(s->rules[rule].first));
-		finding_set(f, FINDING_FAIL, STR_FMT " (%llu times in all)",
-			    STR_ARG(s->rules[rule].first),
-			    (unsigned long long)s->rules[rule].wrong);
-	} else if (!f->judged) {
-		finding_set(f, FINDING_NOT_APPLICABLE, "%s", nothing);
-	} else {
-		finding_set(f, FINDING_PASS, "%llu %s", (unsigned long long)f->judged, what);
-	}
-}
-
 static void end_moves_on(struct check *c, struct finding *f)
 {
-	sum_up(c, f, MOVES_ON, "answers to move on from", "nobody was given records");
+	tally_end(rule_of(c, MOVES_ON), c, f, "answers to move on from",
+		  "nobody was given records");
 }
 
 const struct check_type check_moves_on = {
@@ -533,8 +500,8 @@ const struct check_type check_moves_on = {
 
 static void end_sessions(struct check *c, struct finding *f)
 {
-	sum_up(c, f, SESSIONS, "requests, those in sessions each with the next epoch",
-	       "nobody fetched");
+	tally_end(rule_of(c, SESSIONS), c, f,
+		  "requests, those in sessions each with the next epoch", "nobody fetched");
 }
 
 const struct check_type check_sessions = {
@@ -552,8 +519,8 @@ const struct check_type check_sessions = {
 
 static void end_fetch_epochs(struct check *c, struct finding *f)
 {
-	sum_up(c, f, EPOCHS, "requests, none with a leader epoch that is older than known",
-	       "nobody fetched");
+	tally_end(rule_of(c, EPOCHS), c, f,
+		  "requests, none with a leader epoch that is older than known", "nobody fetched");
 }
 
 const struct check_type check_fetch_epochs = {
@@ -570,7 +537,8 @@ const struct check_type check_fetch_epochs = {
 
 static void end_followers(struct check *c, struct finding *f)
 {
-	sum_up(c, f, FOLLOWERS, "requests, to leaders or whom they name", "nobody fetched");
+	tally_end(rule_of(c, FOLLOWERS), c, f, "requests, to leaders or whom they name",
+		  "nobody fetched");
 }
 
 const struct check_type check_followers = {
@@ -588,7 +556,8 @@ const struct check_type check_followers = {
 
 static void end_looks_once(struct check *c, struct finding *f)
 {
-	sum_up(c, f, LOOKS_ONCE, "looks at the ends of a log", "nobody asked where a log ends");
+	tally_end(rule_of(c, LOOKS_ONCE), c, f, "looks at the ends of a log",
+		  "nobody asked where a log ends");
 }
 
 const struct check_type check_looks_once = {
@@ -606,8 +575,8 @@ const struct check_type check_looks_once = {
 
 static void end_validates(struct check *c, struct finding *f)
 {
-	sum_up(c, f, VALIDATES, "questions where an epoch ended",
-	       "nobody asked where a leader epoch ended");
+	tally_end(rule_of(c, VALIDATES), c, f, "questions where an epoch ended",
+		  "nobody asked where a leader epoch ended");
 }
 
 const struct check_type check_validates = {

@@ -5,6 +5,7 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/tally.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 
@@ -43,11 +44,7 @@ struct member848 {
 
 struct kip848 {
 	struct member848 *by_key;
-	struct {
-		uint64_t judged, wrong;
-		int64_t first_us;
-		struct str first;
-	} rules[KIP848_RULES];
+	struct tally rules[KIP848_RULES];
 	/* Fenced members by client: the next join of that client must have the same id. */
 	struct lost848 {
 		struct str client, group, id;
@@ -56,20 +53,20 @@ struct kip848 {
 	} * lost;
 };
 
+static struct tally *rule_of(const struct check *c, enum kip848_rule rule)
+{
+	return &((struct kip848 *)c->state)->rules[rule];
+}
+
 static void judge(struct check *c, enum kip848_rule rule, bool wrong, const struct exchange *x,
 		  const char *what)
 {
-	struct kip848 *s = c->state;
 	const struct consumer_group_heartbeat_request *q = x->request_body;
 
-	s->rules[rule].judged++;
-	if (!wrong || s->rules[rule].wrong++)
-		return;
-	s->rules[rule].first_us = x->request_us;
-	s->rules[rule].first = str_of(arena_printf(
-		c->arena, "member " STR_FMT ", epoch %d: %s (connection %lld correlation %d)",
-		STR_ARG(q->member_id), q->member_epoch, what, (long long)x->conn.conn,
-		x->header.correlation_id));
+	tally(rule_of(c, rule), c, wrong, x->request_us,
+	      "member " STR_FMT ", epoch %d: %s (connection %lld correlation %d)",
+	      STR_ARG(q->member_id), q->member_epoch, what, (long long)x->conn.conn,
+	      x->header.correlation_id);
 }
 
 /* len: of the key, 0 if it is too long. */
@@ -313,28 +310,11 @@ static void release_kip848(struct check *c)
 	HASH_CLEAR(hh, s->by_key);
 }
 
-static void sum_up(struct check *c, struct finding *f, enum kip848_rule rule, const char *nothing)
-{
-	const struct kip848 *s = c->state;
-
-	f->judged = s->rules[rule].judged;
-	if (s->rules[rule].wrong) {
-		finding_moment(f, s->rules[rule].first_us, STR_FMT, STR_ARG(s->rules[rule].first));
-		finding_set(f, FINDING_FAIL, "%llu times; first: " STR_FMT,
-			    (unsigned long long)s->rules[rule].wrong,
-			    STR_ARG(s->rules[rule].first));
-	} else if (!f->judged) {
-		finding_set(f, FINDING_NOT_APPLICABLE, "%s", nothing);
-	} else {
-		finding_set(f, FINDING_PASS, "%llu heartbeats", (unsigned long long)f->judged);
-	}
-}
-
 #define NO_MEMBER "nobody joined the group by KIP-848"
 
 static void end_joins(struct check *c, struct finding *f)
 {
-	sum_up(c, f, JOINS, NO_MEMBER);
+	tally_end(rule_of(c, JOINS), c, f, "heartbeats", NO_MEMBER);
 }
 
 const struct check_type check_kip848_joins = {
@@ -353,7 +333,8 @@ const struct check_type check_kip848_joins = {
 
 static void end_epochs(struct check *c, struct finding *f)
 {
-	sum_up(c, f, EPOCHS, "nobody sent a heartbeat after one that was answered");
+	tally_end(rule_of(c, EPOCHS), c, f, "heartbeats",
+		  "nobody sent a heartbeat after one that was answered");
 }
 
 const struct check_type check_kip848_epochs = {
@@ -370,7 +351,7 @@ const struct check_type check_kip848_epochs = {
 
 static void end_owns(struct check *c, struct finding *f)
 {
-	sum_up(c, f, OWNS, "nobody said what it owns");
+	tally_end(rule_of(c, OWNS), c, f, "heartbeats", "nobody said what it owns");
 }
 
 const struct check_type check_kip848_owns = {
@@ -387,7 +368,7 @@ const struct check_type check_kip848_owns = {
 
 static void end_returns(struct check *c, struct finding *f)
 {
-	sum_up(c, f, RETURNS, "nobody was fenced and heard of again");
+	tally_end(rule_of(c, RETURNS), c, f, "heartbeats", "nobody was fenced and heard of again");
 }
 
 const struct check_type check_kip848_returns = {
@@ -419,7 +400,7 @@ static void end_leaves848(struct check *c, struct finding *f)
 		f->judged = 1;
 		return;
 	}
-	sum_up(c, f, LEAVES, "nobody left the group");
+	tally_end(rule_of(c, LEAVES), c, f, "heartbeats", "nobody left the group");
 }
 
 const struct check_type check_kip848_leaves = {
