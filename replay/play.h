@@ -95,6 +95,13 @@ struct words {
 	UT_hash_handle hh;
 };
 
+/* A live client id: a program asks over one connection what it changed over another. */
+struct live_client {
+	struct str id;
+	int64_t topics_us; /* in the recording: when its last change of topics was answered */
+	UT_hash_handle hh;
+};
+
 /* A live connection and the recorded one that it is most likely. */
 struct live_conn {
 	int64_t conn;
@@ -110,6 +117,7 @@ struct playback {
 	struct place *places;
 	struct name_entry *taken, *clients, *absent;
 	struct live_conn *conns;
+	struct live_client *live_clients;
 	struct words *words;
 	bool *touched;		    /* by index of the exchange: something of it was given */
 	bool apis[API_KEY_MAX + 1]; /* that the recording has */

@@ -319,6 +319,7 @@ void playback_free(struct playback *p)
 		HASH_DELETE(hh, p->conns, c);
 		free(c);
 	}
+	HASH_CLEAR(hh, p->live_clients);
 	HASH_ITER (hh, p->words, w, next_w) {
 		HASH_DELETE(hh, p->words, w);
 		free(w->list);
@@ -464,6 +465,21 @@ static void compare_parts(struct likeness *l, const struct part *recorded, const
 
 /* ---- choice ---- */
 
+static struct live_client *client_of(struct playback *p, const struct playback_request *q, bool add)
+{
+	struct str id = q->header->client_id;
+	struct live_client *l;
+
+	HASH_FIND(hh, p->live_clients, id.data, (unsigned)id.len, l);
+	if (l || !add)
+		return l;
+	l = arena_zalloc(&p->arena, sizeof(*l));
+	if (!l || !(l->id = arena_str(&p->arena, id)).data)
+		return NULL;
+	HASH_ADD_KEYPTR(hh, p->live_clients, l->id.data, (unsigned)l->id.len, l);
+	return l;
+}
+
 struct choosing {
 	struct playback *p;
 	const struct playback_request *q;
@@ -477,6 +493,15 @@ struct choosing {
 static int distance(int a, int b)
 {
 	return a > b ? a - b : b - a;
+}
+
+/* When that which is asked about was changed last, as far as who asks did it. */
+static int64_t changed_us(const struct choosing *c)
+{
+	const struct live_client *l =
+		c->q->header->api_key == API_METADATA ? client_of(c->p, c->q, false) : NULL;
+
+	return l && l->topics_us > c->conn->changed_us ? l->topics_us : c->conn->changed_us;
 }
 
 /* Where it came from: little, compared with what it says. */
@@ -493,7 +518,7 @@ static int cost_of_place(const struct choosing *c, const struct session_exchange
 		cost += 1;
 	if (c->other && c->other != x)
 		cost += 2;
-	if (c->conn && c->repeats && !c->beats && x->request_us < c->conn->changed_us)
+	if (c->conn && c->repeats && !c->beats && x->request_us < changed_us(c))
 		cost += BEFORE_COSTS;
 	cost += distance(x->header.api_version, h->api_version) ? 1 : 0;
 	return cost;
@@ -703,9 +728,17 @@ void play_touch(struct playback *p, const struct session_exchange *x)
 			p->touched[c->exchanges[i]->index] = true;
 }
 
+static bool changes_topics(int api_key)
+{
+	return api_key == API_CREATE_TOPICS || api_key == API_DELETE_TOPICS ||
+	       api_key == API_CREATE_PARTITIONS;
+}
+
 static void give(struct playback *p, const struct playback_request *q, struct candidate *k,
 		 struct live_conn *c)
 {
+	struct live_client *l;
+
 	if (k->given++)
 		p->totals.again++;
 	play_touch(p, k->x);
@@ -714,6 +747,9 @@ static void give(struct playback *p, const struct playback_request *q, struct ca
 	c->recorded = k->x->conn;
 	if (k->x->response_us > c->changed_us)
 		c->changed_us = k->x->response_us;
+	if (changes_topics(q->header->api_key) && (l = client_of(p, q, true)) &&
+	    k->x->response_us > l->topics_us)
+		l->topics_us = k->x->response_us;
 }
 
 /* ---- the answer ---- */
