@@ -456,12 +456,38 @@ void live_cluster_look_for(struct live_cluster *c, int8_t type, struct str key)
 
 /* ---- topics ---- */
 
+/* Records are as old as the capture: a week later retention would take them, and a segment would
+ * end between them and a marker of now. */
+static const struct {
+	const char *name, *value;
+} keeping[] = {{"retention.ms", "-1"}, {"segment.ms", "9223372036854775807"}};
+#define KEEPING (sizeof(keeping) / sizeof(*keeping))
+
+static bool has_config(const struct seen_topic *t, const char *name)
+{
+	for (size_t i = 0; i < t->configs_count; i++)
+		if (str_is(t->configs[i].name, name))
+			return true;
+	return false;
+}
+
+static void add_config(struct create_topics_request_topics *one,
+		       struct create_topics_request_topics_configs *configs, struct str name,
+		       struct str value)
+{
+	struct create_topics_request_topics_configs *to = &configs[one->configs_count++];
+
+	codec_init(&create_topics_request_topics_configs_schema, to);
+	to->name = name;
+	to->value = value;
+}
+
 static struct create_topics_request *creation(struct live_cluster *c, const struct seen_topic *t)
 {
 	struct create_topics_request *r = body_of(c, &create_topics_request_schema);
 	struct create_topics_request_topics *one = arena_alloc(&c->arena, sizeof(*one));
 	struct create_topics_request_topics_configs *configs =
-		arena_alloc(&c->arena, (t->configs_count + 1) * sizeof(*configs));
+		arena_alloc(&c->arena, (t->configs_count + KEEPING) * sizeof(*configs));
 	int32_t replicas = t->replication > 0 ? t->replication : 1;
 
 	if (!one || !configs)
@@ -472,12 +498,11 @@ static struct create_topics_request *creation(struct live_cluster *c, const stru
 	one->replication_factor =
 		(int16_t)(replicas < (int32_t)c->nodes_count ? replicas : (int32_t)c->nodes_count);
 	one->configs = configs;
-	one->configs_count = (int32_t)t->configs_count;
-	for (size_t i = 0; i < t->configs_count; i++) {
-		codec_init(&create_topics_request_topics_configs_schema, &configs[i]);
-		configs[i].name = t->configs[i].name;
-		configs[i].value = t->configs[i].value;
-	}
+	for (size_t i = 0; i < t->configs_count; i++)
+		add_config(one, configs, t->configs[i].name, t->configs[i].value);
+	for (size_t i = 0; i < KEEPING; i++)
+		if (!has_config(t, keeping[i].name))
+			add_config(one, configs, str_of(keeping[i].name), str_of(keeping[i].value));
 	r->topics = one;
 	r->topics_count = 1;
 	r->timeout_ms = ANSWER_WAIT_US / 1000;

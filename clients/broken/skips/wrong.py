@@ -13,6 +13,12 @@ class Consumer(raw_consumer.Consumer):
         super().lost_leader(broker, why)
         self.jump()
 
+    def drop_coordinator(self):
+        if self.coordinator:
+            self.forget_fetches()
+            self.jump()
+        super().drop_coordinator()
+
     def jump(self):
         self.positions = {p: o + 10 for p, o in self.positions.items()}
 
