@@ -19,6 +19,7 @@
 #define ROUNDS	     60
 #define REQUESTS     200 /* of a round */
 #define DELETE_AFTER 40	 /* rounds: then the log is emptied, so that its memory is used again */
+#define FRESH_ROUNDS 60
 #define FETCH_ROUNDS 10
 #define IDLE	     10000
 #define WARM	     ((size_t)1 << 30)
@@ -134,6 +135,12 @@ static void measure_produce(struct side *sides, const struct placement *p)
 
 	for (int k = 0; k < SIDES; k++)
 		run_on(sides[k].server.pid, p->server);
+	if (p->goal) {
+		side_by_side(sides, SIDES, frame, 5, FRESH_ROUNDS, false);
+		snprintf(what, sizeof(what), "Produce of 16 KiB, five in flight, %s, %s", p->what,
+			 "ktrial's memory never used before");
+		show(what, sides, SIDES, frame->len);
+	}
 	side_by_side(sides, SIDES, frame, 5, ROUNDS, true);
 	snprintf(what, sizeof(what), "Produce of 16 KiB, five in flight, %s", p->what);
 	show(what, sides, SIDES, frame->len);
