@@ -59,8 +59,8 @@ static void copy_away(uint8_t *to, const uint8_t *from, size_t size)
 		_mm_stream_si128((__m128i *)(void *)(to + 32), c);
 		_mm_stream_si128((__m128i *)(void *)(to + 48), d);
 	}
-#endif
 	_mm_sfence();
+#endif
 	memcpy(to, from, size);
 }
 

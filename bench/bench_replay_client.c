@@ -4,22 +4,18 @@
  * answers as recorded ones. Rounds alternate and the medians are compared. */
 #include "base/clock.h"
 #include "bench/goal.h"
+#include "bench/served.h"
 #include "harness/replay_client.h"
 #include "protocol/batch_builder.h"
 #include "protocol/frame.h"
 #include "protocol/messages.h"
 #include "protocol/wire.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define CONNS	  32
@@ -31,39 +27,12 @@
 #define GOAL	  50000	     /* exchanges a second */
 #define EXCHANGES (CONNS * PIPELINE * TURNS)
 
-struct server {
-	pid_t pid;
-	int out;
-	uint16_t port;
-};
-
 /* By connection, each with a partition of its own: its offsets then grow by one a Produce. */
 static struct buf requests[CONNS][KINDS], answers[CONNS][KINDS];
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 /* ---- frames ---- */
 
-static void frame_of(int api, int version, const void *body, struct buf *out)
-{
-	struct gather g;
-	struct error e = ERROR_INIT;
-
-	gather_init(&g, 1 << 20);
-	if (frame_write_request(&g, api, version, 0, str_of("bench"), body, &e)) {
-		fprintf(stderr, "%s\n", e.text);
-		exit(1);
-	}
-	buf_init(out, 1 << 20);
-	gather_flatten(&g, out);
-	gather_release(&g);
-}
-
-static void make_produce(int32_t number, struct buf *out)
+static void make_small_produce(int32_t number, struct buf *out)
 {
 	struct produce_request_topic_data_partition_data partition =
 		produce_request_topic_data_partition_data_defaults;
@@ -128,89 +97,25 @@ static void make_offset_fetch(int32_t number, struct buf *out)
 
 static struct server start_serve(void)
 {
-	const char *ktrial = getenv("KTRIAL");
-	struct server s = {0};
-	char line[400], *at;
-	int pipes[2];
-	FILE *in;
+	static const char *const words[] = {"serve",   "--listen", "127.0.0.1:0", "--with-parent",
+					    "--topic", TOPIC,	   "--control",	  "off"};
 
-	if (pipe(pipes))
-		die("pipe");
-	s.pid = fork();
-	if (s.pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(pipes[1], STDOUT_FILENO);
-		execl(ktrial ? ktrial : "build/release/ktrial", "ktrial", "serve", "--listen",
-		      "127.0.0.1:0", "--topic", TOPIC, "--control", "off", (char *)NULL);
-		_exit(127);
-	}
-	close(pipes[1]);
-	s.out = pipes[0];
-	in = fdopen(pipes[0], "r");
-	if (!in || !fgets(line, sizeof(line), in) || !(at = strstr(line, "bootstrap=")) ||
-	    !(at = strchr(at, ':')))
-		die("ktrial serve does not start");
-	s.port = (uint16_t)strtol(at + 1, NULL, 10);
-	return s;
-}
-
-static void stop_serve(const struct server *s)
-{
-	kill(s->pid, SIGTERM);
-	waitpid(s->pid, NULL, 0);
-}
-
-static int dial(uint16_t port)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
-		die("connect");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return fd;
-}
-
-static void put(int fd, const void *data, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		ssize_t n = send(fd, (const uint8_t *)data + at, len - at, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			die("send");
-		at += (size_t)n;
-	}
-}
-
-static void take(int fd, void *data, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		ssize_t n = recv(fd, (uint8_t *)data + at, len - at, 0);
-
-		if (n <= 0)
-			die("recv");
-		at += (size_t)n;
-	}
+	return start_command(words, 8);
 }
 
 /* What the mock says to each: the recording. */
 static void record(void)
 {
 	struct server s = start_serve();
-	uint8_t head[4];
 	int fd = dial(s.port);
 
 	for (int c = 0; c < CONNS; c++)
 		for (int k = 0; k < KINDS; k++) {
-			put(fd, requests[c][k].data, requests[c][k].len);
-			take(fd, head, 4);
-			buf_init(&answers[c][k], 1 << 20);
-			take(fd, buf_room(&answers[c][k], wire_u32(head)), wire_u32(head));
-			answers[c][k].len = wire_u32(head);
+			put(fd, &requests[c][k]);
+			learn(fd, &answers[c][k]);
 		}
 	close(fd);
-	stop_serve(&s);
+	stop(&s);
 }
 
 /* ---- the session ---- */
@@ -223,10 +128,10 @@ static struct bytes answer_of(int conn, int kind, int64_t offset)
 	/* correlation id and tags, topics, name, partitions, index, error */
 	size_t at = 4 + 1 + 1 + 1 + 5 + 1 + 4 + 2;
 
-	memcpy(bytes, b->data, b->len);
+	memcpy(bytes, b->data + 4, b->len - 4);
 	if (kind == 0)
 		wire_put64(bytes + at, (uint64_t)offset);
-	return (struct bytes){bytes, (int32_t)b->len};
+	return (struct bytes){bytes, (int32_t)b->len - 4};
 }
 
 static void tell(struct session *s, int conn, int n, int64_t offset, int64_t ask_us,
@@ -301,7 +206,7 @@ static double replay(const struct session *session, const struct seen *seen, dou
 		fprintf(stderr, "only %llu of %d are equal\n", (unsigned long long)totals.equal,
 			EXCHANGES);
 	loop_free(l);
-	stop_serve(&s);
+	stop(&s);
 	return EXCHANGES * 1e6 / (double)took_us;
 }
 
@@ -345,13 +250,13 @@ static double bare(double *ret_cpu_us)
 		buf_init(&turns[c], 1 << 20);
 		for (int i = 0; i < PIPELINE; i++) {
 			buf_add(&turns[c], requests[c][i % KINDS].data, requests[c][i % KINDS].len);
-			size[c] += answers[c][i % KINDS].len + 4;
+			size[c] += answers[c][i % KINDS].len;
 		}
 		fds[c] = dial(s.port);
 	}
 	for (int t = 0; t < TURNS; t++) {
 		for (int c = 0; c < CONNS; c++) {
-			put(fds[c], turns[c].data, turns[c].len);
+			put(fds[c], &turns[c]);
 			left[c] = size[c];
 		}
 		count_answers(fds, left);
@@ -362,21 +267,8 @@ static double bare(double *ret_cpu_us)
 	}
 	*ret_cpu_us = (cpu_s() - cpu) * 1e6 / EXCHANGES;
 	start_us = clock_now().mono_us - start_us;
-	stop_serve(&s);
+	stop(&s);
 	return EXCHANGES * 1e6 / (double)start_us;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, ROUNDS, sizeof(*values), by_value);
-	return values[ROUNDS / 2];
 }
 
 int main(void)
@@ -386,7 +278,7 @@ int main(void)
 	struct seen *seen;
 
 	for (int c = 0; c < CONNS; c++) {
-		make_produce(c, &requests[c][0]);
+		make_small_produce(c, &requests[c][0]);
 		make_list(c, &requests[c][1]);
 		make_offset_fetch(c, &requests[c][2]);
 	}
@@ -397,9 +289,10 @@ int main(void)
 		ours[r] = replay(session, seen, &our_cpu[r]);
 		theirs[r] = bare(&their_cpu[r]);
 	}
-	speed = median(ours);
+	speed = median(ours, ROUNDS);
 	printf("  %.1f us of user CPU each; a bare peer %.0f/s with %.1f us: ratio %.2f\n",
-	       median(our_cpu), median(theirs), median(their_cpu), speed / median(theirs));
+	       median(our_cpu, ROUNDS), median(theirs, ROUNDS), median(their_cpu, ROUNDS),
+	       speed / median(theirs, ROUNDS));
 	goal_line(GOAL_AT_LEAST, GOAL, speed, "/s",
 		  "replay as client, exchanges over %d connections of %d in flight", CONNS,
 		  PIPELINE);

@@ -290,7 +290,7 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_produce(&produce);
-	make_fetch(&fetch);
+	make_fetch(1 << 20, &fetch);
 	make_metadata(&metadata);
 	make_versions(&versions);
 	make_delete(&delete_all);

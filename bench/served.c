@@ -34,14 +34,12 @@ void die(const char *what)
 
 /* ---- processes ---- */
 
-struct server start_ktrial(const char *const *words, int count)
+struct server start_command(const char *const *words, int count)
 {
 	const char *path = getenv("KTRIAL") ? getenv("KTRIAL") : "build/release/ktrial";
-	const char *argv[WORDS_MAX] = {"ktrial",      "serve",	       "--listen",
-				       "127.0.0.1:0", "--with-parent", "--topic",
-				       "bench",	      "--memory",      "4GiB"};
+	const char *argv[WORDS_MAX] = {"ktrial"};
 	struct server s = {0};
-	int argc = 9, fds[2];
+	int argc = 1, fds[2];
 	char line[200];
 	ssize_t n;
 
@@ -65,6 +63,17 @@ struct server start_ktrial(const char *const *words, int count)
 	line[n] = '\0';
 	s.port = (uint16_t)strtol(strchr(strchr(line, '='), ':') + 1, NULL, 10);
 	return s;
+}
+
+struct server start_ktrial(const char *const *words, int count)
+{
+	const char *all[WORDS_MAX] = {"serve",	 "--listen", "127.0.0.1:0", "--with-parent",
+				      "--topic", "bench",    "--memory",    "4GiB"};
+	int n = 8;
+
+	for (int i = 0; i < count && n + 1 < WORDS_MAX; i++)
+		all[n++] = words[i];
+	return start_command(all, n);
 }
 
 void stop(struct server *s)
@@ -183,17 +192,19 @@ static size_t answer_into(int fd, uint8_t *bytes, size_t max)
 	return len + 4;
 }
 
+static uint8_t last[ANSWER_MAX];
+
 size_t answer(int fd)
 {
-	static uint8_t bytes[ANSWER_MAX];
-
-	return answer_into(fd, bytes, sizeof(bytes));
+	return answer_into(fd, last, sizeof(last));
 }
 
 void learn(int fd, struct buf *ret_answer)
 {
-	buf_init(ret_answer, ANSWER_MAX);
-	ret_answer->len = answer_into(fd, buf_room(ret_answer, ANSWER_MAX), ANSWER_MAX);
+	size_t n = answer(fd);
+
+	buf_init(ret_answer, n);
+	buf_add(ret_answer, last, n);
 }
 
 double rounds_of(int fd, const struct buf *frame, int in_flight, int count)
@@ -279,17 +290,17 @@ void make_produce(struct produced *ret)
 	buf_release(&batch);
 }
 
-void make_fetch(struct buf *ret_frame)
+void make_fetch(int32_t max, struct buf *ret_frame)
 {
 	struct fetch_request_topics_partitions partition = fetch_request_topics_partitions_defaults;
 	struct fetch_request_topics topic = fetch_request_topics_defaults;
 	struct fetch_request body = fetch_request_defaults;
 
-	partition.partition_max_bytes = 1 << 20;
+	partition.partition_max_bytes = max;
 	topic.topic = str_of("bench");
 	topic.partitions = &partition;
 	topic.partitions_count = 1;
-	body.max_bytes = 1 << 20;
+	body.max_bytes = max;
 	body.session_epoch = -1;
 	body.topics = &topic;
 	body.topics_count = 1;
@@ -341,4 +352,10 @@ double quartile(double *values, size_t n)
 {
 	qsort(values, n, sizeof(*values), compare);
 	return values[n / 4];
+}
+
+double median(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return values[n / 2];
 }

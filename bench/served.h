@@ -15,8 +15,10 @@ struct server {
 
 void die(const char *what);
 
+/* ktrial with these words, on a free port; it prints a ready line. KTRIAL names the program. */
+struct server start_command(const char *const *words, int count);
 /* `ktrial serve` on a free port, with the topic "bench" and memory for what is put into it, and
- * more words behind these; ends with this process. KTRIAL names the program. */
+ * more words behind these; ends with this process. */
 struct server start_ktrial(const char *const *words, int count);
 void stop(struct server *s);
 
@@ -55,8 +57,9 @@ struct produced {
 	size_t payload;		     /* bytes of the records' values */
 };
 void make_produce(struct produced *ret);
-/* Fetch of 1 MiB of it; Metadata of everything; ApiVersions; DeleteRecords of all that is in it. */
-void make_fetch(struct buf *ret_frame);
+/* Fetch of as much of it as max bytes; Metadata of everything; ApiVersions; DeleteRecords of all
+ * that is in it. */
+void make_fetch(int32_t max, struct buf *ret_frame);
 void make_metadata(struct buf *ret_frame);
 void make_versions(struct buf *ret_frame);
 void make_delete(struct buf *ret_frame);
@@ -65,5 +68,6 @@ void make_delete(struct buf *ret_frame);
 
 /* The lower quartile: what else the machine does only ever adds. Sorts values. */
 double quartile(double *values, size_t n);
+double median(double *values, size_t n);
 
 #endif

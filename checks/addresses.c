@@ -6,7 +6,6 @@
 
 #include "protocol/messages.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -51,21 +50,6 @@ static bool same(const struct endpoint *a, const struct endpoint *b)
 	       !memcmp(a->addr, b->addr, a->family == 6 ? 16 : 4);
 }
 
-static struct endpoint endpoint_told(struct str host, int32_t port)
-{
-	struct endpoint e = {.port = (uint16_t)port};
-	char text[INET6_ADDRSTRLEN];
-
-	if (host.len <= 0 || host.len >= (int32_t)sizeof(text))
-		return e;
-	snprintf(text, sizeof(text), STR_FMT, STR_ARG(host));
-	if (inet_pton(AF_INET, text, e.addr) == 1)
-		e.family = 4;
-	else if (inet_pton(AF_INET6, text, e.addr) == 1)
-		e.family = 6;
-	return e;
-}
-
 /* ---- what is told ---- */
 
 static struct told *told_of(struct check *c, struct str client, int32_t node)
@@ -97,7 +81,7 @@ static void tell(struct check *c, const struct exchange *x, int32_t node, struct
 		 int32_t port)
 {
 	struct addresses *s = c->state;
-	struct endpoint to = endpoint_told(host, port);
+	struct endpoint to = endpoint_parse(host, (uint16_t)port);
 	struct told *t = to.family ? told_of(c, x->header.client_id, node) : NULL;
 	struct left *l;
 

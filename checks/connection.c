@@ -335,7 +335,7 @@ static int32_t programs_of(struct check *c, const struct path *path, int change)
 	if (!k) {
 		k = arena_zalloc(c->arena, sizeof(*k));
 		if (!k)
-			return INT32_MAX;
+			return RATE_MAX;
 		k->path = *path;
 		HASH_ADD(hh, s->crowds, path, sizeof(k->path), k);
 	}

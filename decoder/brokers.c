@@ -7,7 +7,6 @@
 
 #include "protocol/schema.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -50,23 +49,6 @@ void brokers_free(struct brokers *b)
 	free(b);
 }
 
-/* Of a text that is an address; else the family stays 0. */
-static struct endpoint endpoint_of(struct str host, uint16_t port)
-{
-	struct endpoint at;
-	char text[HOST_MAX + 1];
-
-	memset(&at, 0, sizeof(at)); /* it is hashed with its padding */
-	at.port = port;
-	memcpy(text, host.data, (size_t)host.len);
-	text[host.len] = '\0';
-	if (inet_pton(AF_INET, text, at.addr) == 1)
-		at.family = 4;
-	else if (inet_pton(AF_INET6, text, at.addr) == 1)
-		at.family = 6;
-	return at;
-}
-
 static struct listener *find(const struct brokers *b, const struct endpoint *at)
 {
 	struct listener *l;
@@ -91,7 +73,7 @@ static void learn(struct brokers *b, int32_t id, struct str host, int64_t port)
 
 	if (id < 0 || host.len <= 0 || host.len > HOST_MAX || port < 1 || port > 65535)
 		return;
-	at = endpoint_of(host, (uint16_t)port);
+	at = endpoint_parse(host, (uint16_t)port);
 	l = find(b, &at);
 	if (l) {
 		if (at.family || l->name == hash_name(host))

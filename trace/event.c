@@ -18,6 +18,24 @@ static char *put_number(char *at, unsigned v)
 	return at;
 }
 
+struct endpoint endpoint_parse(struct str host, uint16_t port)
+{
+	struct endpoint e;
+	char text[INET6_ADDRSTRLEN];
+
+	memset(&e, 0, sizeof(e));
+	e.port = port;
+	if (host.len <= 0 || host.len >= (int32_t)sizeof(text))
+		return e;
+	memcpy(text, host.data, (size_t)host.len);
+	text[host.len] = '\0';
+	if (inet_pton(AF_INET, text, e.addr) == 1)
+		e.family = 4;
+	else if (inet_pton(AF_INET6, text, e.addr) == 1)
+		e.family = 6;
+	return e;
+}
+
 void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE])
 {
 	char addr[INET6_ADDRSTRLEN] = "?", *at = ret_text;

@@ -19,6 +19,9 @@ struct endpoint {
 /* "10.0.0.1:9092", "[::1]:9092"; always NUL-terminated. */
 #define ENDPOINT_TEXT_SIZE 56
 void endpoint_text(const struct endpoint *e, char ret_text[ENDPOINT_TEXT_SIZE]);
+/* Of a host that is an address in numbers; of any other the family is 0. Without stray padding: it
+ * may be hashed. */
+struct endpoint endpoint_parse(struct str host, uint16_t port);
 
 enum event_kind {
 	EVENT_CONN_OPENED,
