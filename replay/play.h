@@ -95,10 +95,12 @@ struct words {
 	UT_hash_handle hh;
 };
 
-/* A live client id: a program asks over one connection what it changed over another. */
-struct live_client {
+/* A client id: a program asks over one connection what it changed over another. */
+struct changer {
 	struct str id;
-	int64_t topics_us; /* in the recording: when its last change of topics was answered */
+	const struct session_exchange **topics; /* its recorded changes of topics, in order */
+	size_t topics_count, topics_cap;
+	int64_t topics_us; /* in the recording: when the last that it made live was answered */
 	UT_hash_handle hh;
 };
 
@@ -117,7 +119,7 @@ struct playback {
 	struct place *places;
 	struct name_entry *taken, *clients, *absent;
 	struct live_conn *conns;
-	struct live_client *live_clients;
+	struct changer *changers;
 	struct words *words;
 	bool *touched;		    /* by index of the exchange: something of it was given */
 	bool apis[API_KEY_MAX + 1]; /* that the recording has */

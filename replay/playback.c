@@ -25,8 +25,7 @@
 #define LOOK_BACK	32  /* candidates given already */
 #define UNFIT		INT_MIN
 #define AGAIN_COSTS	12 /* less than another member, more than another offset */
-#define BEFORE_COSTS \
-	20 /* what was so before the client itself changed something: more than again */
+#define AMISS_COSTS 20 /* before or after a change of the client itself: more than again */
 #define NAMES_KNOWN_MAX 100000
 #define NOTED_VERSIONS	32
 
@@ -234,6 +233,43 @@ static void add_word(struct playback *p, const struct session_exchange *x)
 	w->list[w->count++] = x;
 }
 
+static bool changes_topics(int api_key)
+{
+	return api_key == API_CREATE_TOPICS || api_key == API_DELETE_TOPICS ||
+	       api_key == API_CREATE_PARTITIONS;
+}
+
+static struct changer *changer_of(struct playback *p, struct str id, bool make)
+{
+	struct changer *c;
+
+	HASH_FIND(hh, p->changers, id.data, (unsigned)id.len, c);
+	if (c || !make)
+		return c;
+	c = alloc(p, sizeof(*c));
+	c->id = arena_str(&p->arena, id);
+	if (!c->id.data)
+		abort();
+	HASH_ADD_KEYPTR(hh, p->changers, c->id.data, (unsigned)c->id.len, c);
+	return c;
+}
+
+static void add_change(struct playback *p, const struct session_exchange *x)
+{
+	struct changer *c;
+
+	if (!changes_topics(x->header.api_key))
+		return;
+	c = changer_of(p, x->header.client_id, true);
+	if (c->topics_count == c->topics_cap) {
+		c->topics_cap = c->topics_cap ? c->topics_cap * 2 : 4;
+		c->topics = realloc(c->topics, c->topics_cap * sizeof(*c->topics));
+		if (!c->topics)
+			abort();
+	}
+	c->topics[c->topics_count++] = x;
+}
+
 /* Produce and Fetch have indexes of their own. */
 static void index_exchange(struct playback *p, const struct session_exchange *x)
 {
@@ -248,6 +284,7 @@ static void index_exchange(struct playback *p, const struct session_exchange *x)
 		return;
 	p->apis[x->header.api_key] = true;
 	add_word(p, x);
+	add_change(p, x);
 	if (x->header.api_key == API_PRODUCE || x->header.api_key == API_FETCH)
 		return;
 	parts = alloc(p, sizeof(*parts));
@@ -308,6 +345,7 @@ void playback_free(struct playback *p)
 	struct keyed *k, *next_k;
 	struct live_conn *c, *next_c;
 	struct words *w, *next_w;
+	struct changer *r, *next_r;
 
 	if (!p)
 		return;
@@ -319,7 +357,10 @@ void playback_free(struct playback *p)
 		HASH_DELETE(hh, p->conns, c);
 		free(c);
 	}
-	HASH_CLEAR(hh, p->live_clients);
+	HASH_ITER (hh, p->changers, r, next_r) {
+		HASH_DELETE(hh, p->changers, r);
+		free(r->topics);
+	}
 	HASH_ITER (hh, p->words, w, next_w) {
 		HASH_DELETE(hh, p->words, w);
 		free(w->list);
@@ -465,21 +506,6 @@ static void compare_parts(struct likeness *l, const struct part *recorded, const
 
 /* ---- choice ---- */
 
-static struct live_client *client_of(struct playback *p, const struct playback_request *q, bool add)
-{
-	struct str id = q->header->client_id;
-	struct live_client *l;
-
-	HASH_FIND(hh, p->live_clients, id.data, (unsigned)id.len, l);
-	if (l || !add)
-		return l;
-	l = arena_zalloc(&p->arena, sizeof(*l));
-	if (!l || !(l->id = arena_str(&p->arena, id)).data)
-		return NULL;
-	HASH_ADD_KEYPTR(hh, p->live_clients, l->id.data, (unsigned)l->id.len, l);
-	return l;
-}
-
 struct choosing {
 	struct playback *p;
 	const struct playback_request *q;
@@ -495,13 +521,32 @@ static int distance(int a, int b)
 	return a > b ? a - b : b - a;
 }
 
-/* When that which is asked about was changed last, as far as who asks did it. */
-static int64_t changed_us(const struct choosing *c)
+/* The first recorded change of topics that who asks is still to make. */
+static const struct session_exchange *next_change(const struct choosing *c, const struct changer *r)
 {
-	const struct live_client *l =
-		c->q->header->api_key == API_METADATA ? client_of(c->p, c->q, false) : NULL;
+	for (size_t i = 0; i < r->topics_count; i++) {
+		const struct session_exchange *x = r->topics[i];
 
-	return l && l->topics_us > c->conn->changed_us ? l->topics_us : c->conn->changed_us;
+		if (!c->p->touched[x->index] && x->request_us >= r->topics_us)
+			return c->now_us < awaited_until(c->p, x) ? x : NULL;
+	}
+	return NULL;
+}
+
+/* What was so before a change that who asks has made, or after one that it has not made yet. */
+static bool is_amiss(const struct choosing *c, const struct session_exchange *x)
+{
+	const struct session_exchange *next;
+	const struct changer *r;
+
+	if (x->request_us < c->conn->changed_us)
+		return true;
+	if (c->q->header->api_key != API_METADATA ||
+	    !(r = changer_of(c->p, c->q->header->client_id, false)))
+		return false;
+	next = next_change(c, r);
+	return x->request_us < r->topics_us ||
+	       (next && next->response_us && x->request_us > next->response_us);
 }
 
 /* Where it came from: little, compared with what it says. */
@@ -518,8 +563,8 @@ static int cost_of_place(const struct choosing *c, const struct session_exchange
 		cost += 1;
 	if (c->other && c->other != x)
 		cost += 2;
-	if (c->conn && c->repeats && !c->beats && x->request_us < changed_us(c))
-		cost += BEFORE_COSTS;
+	if (c->conn && c->repeats && !c->beats && is_amiss(c, x))
+		cost += AMISS_COSTS;
 	cost += distance(x->header.api_version, h->api_version) ? 1 : 0;
 	return cost;
 }
@@ -728,16 +773,10 @@ void play_touch(struct playback *p, const struct session_exchange *x)
 			p->touched[c->exchanges[i]->index] = true;
 }
 
-static bool changes_topics(int api_key)
-{
-	return api_key == API_CREATE_TOPICS || api_key == API_DELETE_TOPICS ||
-	       api_key == API_CREATE_PARTITIONS;
-}
-
 static void give(struct playback *p, const struct playback_request *q, struct candidate *k,
 		 struct live_conn *c)
 {
-	struct live_client *l;
+	struct changer *r;
 
 	if (k->given++)
 		p->totals.again++;
@@ -747,9 +786,11 @@ static void give(struct playback *p, const struct playback_request *q, struct ca
 	c->recorded = k->x->conn;
 	if (k->x->response_us > c->changed_us)
 		c->changed_us = k->x->response_us;
-	if (changes_topics(q->header->api_key) && (l = client_of(p, q, true)) &&
-	    k->x->response_us > l->topics_us)
-		l->topics_us = k->x->response_us;
+	if (!changes_topics(q->header->api_key))
+		return;
+	r = changer_of(p, q->header->client_id, true);
+	if (k->x->response_us > r->topics_us)
+		r->topics_us = k->x->response_us;
 }
 
 /* ---- the answer ---- */
