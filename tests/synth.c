@@ -120,6 +120,74 @@ void synth_packet(struct buf *b, const struct synth_packet *p)
 		buf_byte(b, 0);
 }
 
+void synth_ipv4(struct buf *b, uint8_t protocol, uint16_t id, uint16_t fragment, const void *data,
+		size_t n)
+{
+	buf_init(b, 1 << 20);
+	buf_byte(b, 0x45);
+	buf_byte(b, 0);
+	buf_be16(b, (uint16_t)(20 + n));
+	buf_be16(b, id);
+	buf_be16(b, fragment);
+	buf_byte(b, 64);
+	buf_byte(b, protocol);
+	buf_be16(b, 0);
+	buf_be32(b, 0x0a090901);
+	buf_be32(b, 0x0a090902);
+	buf_add(b, data, n);
+}
+
+void synth_udp(struct buf *b, uint16_t port, const void *head, size_t head_len,
+	       const struct buf *payload)
+{
+	buf_init(b, 1 << 20);
+	buf_be16(b, 5555);
+	buf_be16(b, port);
+	buf_be16(b, (uint16_t)(8 + head_len + payload->len));
+	buf_be16(b, 0);
+	buf_add(b, head, head_len);
+	buf_add(b, payload->data, payload->len);
+}
+
+static void put_tunnel(struct buf *b, const struct buf *inner, enum synth_wrapping how)
+{
+	static const uint8_t vxlan[] = {8, 0, 0, 0, 0, 0, 42, 0};
+	static const uint8_t geneve[] = {1, 0, 0x65, 0x58, 0, 0, 42, 0, 1, 2, 3, 4};
+	struct buf datagram;
+
+	if (how == SYNTH_IP_IN_IP) {
+		synth_ipv4(b, 4, 1, 0, inner->data, inner->len);
+		return;
+	}
+	if (how == SYNTH_VXLAN)
+		synth_udp(&datagram, 4789, vxlan, sizeof(vxlan), inner);
+	else
+		synth_udp(&datagram, 6081, geneve, sizeof(geneve), inner);
+	synth_ipv4(b, 17, 1, 0, datagram.data, datagram.len);
+	buf_release(&datagram);
+}
+
+uint16_t synth_wrapped(struct buf *b, struct synth_packet *p, enum synth_wrapping how)
+{
+	static const uint16_t links[SYNTH_WRAPPINGS] = {
+		LINK_RAW,  LINK_ETHERNET, LINK_ETHERNET, LINK_SLL,	LINK_SLL2,
+		LINK_NULL, LINK_LOOP,	  LINK_ETHERNET, LINK_ETHERNET, LINK_RAW};
+	struct buf inner;
+
+	p->link = links[how];
+	p->vlan_tags = how == SYNTH_QINQ ? 2 : 0;
+	if (how < SYNTH_VXLAN) {
+		buf_init(b, 1 << 20);
+		synth_packet(b, p);
+		return p->link;
+	}
+	buf_init(&inner, 1 << 20);
+	synth_packet(&inner, p);
+	put_tunnel(b, &inner, how);
+	buf_release(&inner);
+	return LINK_RAW;
+}
+
 static void put_file(struct buf *b, const struct synth_pcap *f, uint32_t v, int bytes)
 {
 	if (!f->big_endian)

@@ -29,6 +29,31 @@ struct endpoint synth_v6(uint8_t last, uint16_t port); /* fd00::LAST */
 /* Adds the packet's bytes to b. */
 void synth_packet(struct buf *b, const struct synth_packet *p);
 
+/* An IPv4 packet, and a UDP datagram with a head of its own, around other bytes. Both make b. */
+void synth_ipv4(struct buf *b, uint8_t protocol, uint16_t id, uint16_t fragment, const void *data,
+		size_t n);
+void synth_udp(struct buf *b, uint16_t port, const void *head, size_t head_len,
+	       const struct buf *payload);
+
+/* What the packets of a capture may stand in. */
+enum synth_wrapping {
+	SYNTH_RAW,
+	SYNTH_ETHERNET,
+	SYNTH_QINQ,
+	SYNTH_SLL,
+	SYNTH_SLL2,
+	SYNTH_NULL,
+	SYNTH_LOOP,
+	SYNTH_VXLAN,
+	SYNTH_GENEVE,
+	SYNTH_IP_IN_IP,
+	SYNTH_WRAPPINGS
+};
+
+/* Makes b of the packet, whose link becomes that of the wrapping; returns what the capture calls
+ * its link. */
+uint16_t synth_wrapped(struct buf *b, struct synth_packet *p, enum synth_wrapping how);
+
 /* Classic pcap in either byte order, us or ns. */
 struct synth_pcap {
 	bool big_endian, nano;

@@ -1035,6 +1035,8 @@ struct talk {
 	uint32_t isn[2];
 	uint16_t port;
 	bool syn; /* its opening is in the capture */
+	enum synth_wrapping wrapping;
+	bool v6;
 };
 
 struct wire_packet {
@@ -1124,51 +1126,53 @@ static size_t make_talk(struct talk *t, struct rand *r, bool hurt, struct wire_p
 	return n;
 }
 
-static void feed_packet(struct decode *d, const struct wire_packet *w, uint64_t number)
+/* cut: bytes at the packet's end that were not captured. */
+static void feed(struct decode *d, const struct talk *t, struct synth_packet *p, uint32_t cut,
+		 uint64_t number)
 {
-	struct talk *t = w->talk;
-	struct endpoint client = synth_v4(1, t->port), server = synth_v4(2, 19092);
-	struct synth_packet p = {.src = w->d ? server : client,
-				 .dst = w->d ? client : server,
-				 .seq = t->isn[w->d] + w->from,
-				 .ack = t->isn[!w->d] + w->ack,
-				 .flags = TCP_ACK,
-				 .data = t->bytes[w->d].data + w->from,
-				 .len = w->len,
-				 .link = LINK_RAW};
-	struct capture_item item = {.kind = CAPTURE_PACKET, .link = LINK_RAW, .number = number};
+	struct capture_item item = {.kind = CAPTURE_PACKET, .number = number};
 	struct buf bytes;
 
-	buf_init(&bytes, 1 << 16);
-	synth_packet(&bytes, &p);
+	item.link = synth_wrapped(&bytes, p, t->wrapping);
 	item.time_ns = (int64_t)number * 100000;
 	item.data = bytes.data;
-	item.len = (uint32_t)bytes.len - w->cut;
+	item.len = (uint32_t)bytes.len - cut;
 	item.wire_len = (uint32_t)bytes.len;
 	decode_item(d, &item);
 	buf_release(&bytes);
 }
 
+static struct synth_packet packet_of(const struct talk *t, int d)
+{
+	struct endpoint client = t->v6 ? synth_v6(1, t->port) : synth_v4(1, t->port),
+			server = t->v6 ? synth_v6(2, 19092) : synth_v4(2, 19092);
+
+	return (struct synth_packet){.src = d ? server : client, .dst = d ? client : server};
+}
+
+static void feed_packet(struct decode *d, const struct wire_packet *w, uint64_t number)
+{
+	struct talk *t = w->talk;
+	struct synth_packet p = packet_of(t, w->d);
+
+	p.seq = t->isn[w->d] + w->from;
+	p.ack = t->isn[!w->d] + w->ack;
+	p.flags = TCP_ACK;
+	p.data = t->bytes[w->d].data + w->from;
+	p.len = w->len;
+	feed(d, t, &p, w->cut, number);
+}
+
 static void feed_syn(struct decode *d, struct talk *t)
 {
 	for (int i = 0; i < 2; i++) {
-		struct endpoint client = synth_v4(1, t->port), server = synth_v4(2, 19092);
-		struct synth_packet p = {.src = i ? server : client,
-					 .dst = i ? client : server,
-					 .seq = t->isn[i] - 1,
-					 .ack = t->isn[!i],
-					 .flags = i ? TCP_SYN | TCP_ACK : TCP_SYN,
-					 .data = "",
-					 .link = LINK_RAW};
-		struct capture_item item = {.kind = CAPTURE_PACKET, .link = LINK_RAW, .number = 1};
-		struct buf bytes;
+		struct synth_packet p = packet_of(t, i);
 
-		buf_init(&bytes, 1 << 16);
-		synth_packet(&bytes, &p);
-		item.data = bytes.data;
-		item.len = item.wire_len = (uint32_t)bytes.len;
-		decode_item(d, &item);
-		buf_release(&bytes);
+		p.seq = t->isn[i] - 1;
+		p.ack = t->isn[!i];
+		p.flags = i ? TCP_SYN | TCP_ACK : TCP_SYN;
+		p.data = "";
+		feed(d, t, &p, 0, 1);
 	}
 }
 
@@ -1216,6 +1220,7 @@ struct harm {
 	bool hurt;   /* packets lost, doubled, exchanged, cut */
 	bool begins; /* with the first packet, not somewhere inside */
 	int only;    /* -1, or the one direction that was captured */
+	enum synth_wrapping wrapping;
 };
 
 static size_t remove_packets(struct wire_packet *packets, size_t n, const struct harm *h,
@@ -1254,6 +1259,8 @@ static void check_talks(uint64_t seed, const struct harm *harm)
 		}
 		n += more;
 		talks[i].syn = harm->begins;
+		talks[i].wrapping = harm->wrapping;
+		talks[i].v6 = i % 2;
 		if (talks[i].syn)
 			feed_syn(d, &talks[i]);
 	}
@@ -1290,26 +1297,37 @@ static void check_talks(uint64_t seed, const struct harm *harm)
 
 TEST(every_message_whose_bytes_are_there_is_decoded_whatever_else_is_missing)
 {
-	check_talks(1, &(struct harm){false, true, -1});
+	check_talks(1, &(struct harm){false, true, -1, SYNTH_RAW});
 	for (uint64_t seed = 1; seed <= 40; seed++)
-		check_talks(seed, &(struct harm){true, true, -1});
+		check_talks(seed, &(struct harm){true, true, -1, SYNTH_RAW});
 }
 
 TEST(of_a_capture_that_begins_inside_conversations_every_whole_message_is_found)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		check_talks(seed, &(struct harm){false, false, -1});
-		check_talks(seed, &(struct harm){true, false, -1});
+		check_talks(seed, &(struct harm){false, false, -1, SYNTH_RAW});
+		check_talks(seed, &(struct harm){true, false, -1, SYNTH_RAW});
 	}
 }
 
 TEST(requests_are_all_there_where_their_direction_alone_was_captured)
 {
 	for (uint64_t seed = 1; seed <= 10; seed++) {
-		check_talks(seed, &(struct harm){false, true, 0});
-		check_talks(seed, &(struct harm){false, false, 0});
-		check_talks(seed, &(struct harm){true, false, 0});
+		check_talks(seed, &(struct harm){false, true, 0, SYNTH_RAW});
+		check_talks(seed, &(struct harm){false, false, 0, SYNTH_RAW});
+		check_talks(seed, &(struct harm){true, false, 0, SYNTH_RAW});
 	}
+}
+
+TEST(what_is_missing_inside_of_any_encapsulation_costs_no_more_than_outside)
+{
+	for (enum synth_wrapping how = 0; how < SYNTH_WRAPPINGS; how++)
+		for (uint64_t seed = 1; seed <= 4; seed++) {
+			check_talks(seed, &(struct harm){false, true, -1, how});
+			check_talks(seed, &(struct harm){true, true, -1, how});
+			check_talks(seed, &(struct harm){true, false, -1, how});
+			check_talks(seed, &(struct harm){true, true, 0, how});
+		}
 }
 
 /* Secrets: told as (direction, sequence number, length). */

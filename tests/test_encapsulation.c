@@ -26,36 +26,6 @@ static void inner(struct buf *b, uint16_t link)
 	synth_packet(b, &p);
 }
 
-/* An IPv4 packet around some bytes. */
-static void wrap(struct buf *b, uint8_t protocol, uint16_t id, uint16_t fragment, const void *data,
-		 size_t n)
-{
-	buf_init(b, 1 << 20);
-	buf_byte(b, 0x45);
-	buf_byte(b, 0);
-	buf_be16(b, (uint16_t)(20 + n));
-	buf_be16(b, id);
-	buf_be16(b, fragment);
-	buf_byte(b, 64);
-	buf_byte(b, protocol);
-	buf_be16(b, 0);
-	buf_be32(b, 0x0a090901);
-	buf_be32(b, 0x0a090902);
-	buf_add(b, data, n);
-}
-
-static void udp(struct buf *b, uint16_t port, const void *head, size_t head_len,
-		const struct buf *payload)
-{
-	buf_init(b, 1 << 20);
-	buf_be16(b, 5555);
-	buf_be16(b, port);
-	buf_be16(b, (uint16_t)(8 + head_len + payload->len));
-	buf_be16(b, 0);
-	buf_add(b, head, head_len);
-	buf_add(b, payload->data, payload->len);
-}
-
 static void check_inside(const struct packet *p)
 {
 	CHECK_EQ(p->kind, PACKET_TCP);
@@ -71,7 +41,7 @@ static void check_tunnel(uint8_t protocol, const struct buf *payload)
 	struct packet p;
 	struct buf outer;
 
-	wrap(&outer, protocol, 1, 0, payload->data, payload->len);
+	synth_ipv4(&outer, protocol, 1, 0, payload->data, payload->len);
 	packet_parse(LINK_RAW, outer.data, (uint32_t)outer.len, (uint32_t)outer.len, &p);
 	check_inside(&p);
 	CHECK_EQ(p.tunnels, 1);
@@ -95,16 +65,16 @@ TEST(vxlan_geneve_and_ip_in_ip_are_entered)
 
 	inner(&ethernet, LINK_ETHERNET);
 	inner(&raw, LINK_RAW);
-	udp(&b, 4789, vxlan, sizeof(vxlan), &ethernet);
+	synth_udp(&b, 4789, vxlan, sizeof(vxlan), &ethernet);
 	check_tunnel(17, &b);
 	buf_release(&b);
-	udp(&b, 8472, vxlan, sizeof(vxlan), &ethernet);
+	synth_udp(&b, 8472, vxlan, sizeof(vxlan), &ethernet);
 	check_tunnel(17, &b);
 	buf_release(&b);
-	udp(&b, 6081, geneve, sizeof(geneve), &ethernet);
+	synth_udp(&b, 6081, geneve, sizeof(geneve), &ethernet);
 	check_tunnel(17, &b);
 	buf_release(&b);
-	udp(&b, 6081, geneve_ip, sizeof(geneve_ip), &raw);
+	synth_udp(&b, 6081, geneve_ip, sizeof(geneve_ip), &raw);
 	check_tunnel(17, &b);
 	buf_release(&b);
 	check_tunnel(4, &raw);
@@ -119,7 +89,7 @@ TEST(tunnels_in_tunnels_end_somewhere)
 
 	inner(&b[0], LINK_RAW);
 	for (int i = 1; i < 6; i++)
-		wrap(&b[i], 4, 1, 0, b[i - 1].data, b[i - 1].len);
+		synth_ipv4(&b[i], 4, 1, 0, b[i - 1].data, b[i - 1].len);
 	packet_parse(LINK_RAW, b[3].data, (uint32_t)b[3].len, (uint32_t)b[3].len, &p);
 	check_inside(&p);
 	packet_parse(LINK_RAW, b[4].data, (uint32_t)b[4].len, (uint32_t)b[4].len, &p);
@@ -139,7 +109,7 @@ static bool feed_part(struct fragments *f, const struct buf *whole, uint16_t id,
 	struct buf b;
 	bool done;
 
-	wrap(&b, 6, id, field, whole->data + 20 + from, to - from);
+	synth_ipv4(&b, 6, id, field, whole->data + 20 + from, to - from);
 	packet_parse(LINK_RAW, b.data, (uint32_t)b.len, (uint32_t)b.len, p);
 	CHECK_EQ(p->kind, PACKET_FRAGMENT);
 	done = fragments_feed(f, p, id);
