@@ -177,22 +177,6 @@ struct fetch {
 	int64_t ask_us;	    /* earliest moment at which something may have changed */
 };
 
-/* The recorded batch that holds an offset, or the first behind it. */
-static size_t batch_from(const struct seen_partition *s, int64_t offset)
-{
-	size_t low = 0, high = s->batches_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->batches[middle].last_offset < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* Up to which offset live records were taken for a batch that a Produce of the recording wrote. */
 static int64_t taken_until(const struct place *place, const struct seen_batch *b)
 {
@@ -226,7 +210,7 @@ static bool awaits(struct fetch *f, const struct place *place, int64_t from, int
 {
 	const struct seen_partition *s = place->seen;
 
-	for (size_t i = s ? batch_from(s, from) : 0;
+	for (size_t i = s ? seen_batch_from(s, from) : 0;
 	     s && i < s->batches_count && s->batches[i].base_offset <= to; i++)
 		if (awaits_batch(f, place, &s->batches[i], to))
 			return true;
@@ -292,7 +276,7 @@ static bool is_stale(const struct place *place, const struct reading *r)
 {
 	const struct seen_partition *s = place->seen;
 	const struct seen_batch *b;
-	size_t i = s ? batch_from(s, r->offset) : 0;
+	size_t i = s ? seen_batch_from(s, r->offset) : 0;
 
 	if (is_news(r) || !s || i == s->batches_count)
 		return false;
@@ -423,7 +407,7 @@ static bool read_log(struct fetch *f, struct piece *piece)
 	if (max >= 0 && max < LOG_CHUNK_MAX)
 		c.max = (size_t)max;
 	buf_reset(c.out);
-	for (size_t i = s ? batch_from(s, piece->part->offset) : 0;
+	for (size_t i = s ? seen_batch_from(s, piece->part->offset) : 0;
 	     s && i < s->batches_count && !c.full; i++)
 		chunk_batch(f, piece->place, &s->batches[i], piece->part->offset, &c);
 	if (c.out->bad || !c.out->len)
@@ -650,7 +634,7 @@ static void put_records(struct fetch *f, const struct piece *piece, struct recor
 /* Where the abort of a transaction stands, or -1. */
 static int64_t marker_of(const struct seen_partition *s, const aborted_transaction *a)
 {
-	for (size_t i = s ? batch_from(s, a->first_offset) : 0; s && i < s->batches_count; i++)
+	for (size_t i = s ? seen_batch_from(s, a->first_offset) : 0; s && i < s->batches_count; i++)
 		if (s->batches[i].control && s->batches[i].producer_id == a->producer_id)
 			return s->batches[i].base_offset;
 	return -1;

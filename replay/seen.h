@@ -112,6 +112,9 @@ const struct seen_group *seen_group(const struct seen *s, struct str name);
 /* Whether the batch was there before the capture's own first Produce to that partition. */
 bool seen_before(const struct seen_partition *p, const struct seen_batch *b);
 
+/* Index of the batch that holds an offset or is the first behind it; batches_count: none is. */
+size_t seen_batch_from(const struct seen_partition *p, int64_t offset);
+
 /* The batch that holds an offset, or NULL. */
 const struct seen_batch *seen_batch_at(const struct seen_partition *p, int64_t offset);
 

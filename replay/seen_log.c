@@ -10,8 +10,7 @@
 
 #define OFFSET_MAX (INT64_MAX / 2) /* no log comes so far; what is beyond is no offset */
 
-/* The first batch that ends at or behind an offset. */
-static size_t first_reaching(const struct seen_partition *p, int64_t offset)
+size_t seen_batch_from(const struct seen_partition *p, int64_t offset)
 {
 	size_t low = 0, high = p->batches_count;
 
@@ -28,7 +27,7 @@ static size_t first_reaching(const struct seen_partition *p, int64_t offset)
 
 const struct seen_batch *seen_batch_at(const struct seen_partition *p, int64_t offset)
 {
-	size_t i = first_reaching(p, offset);
+	size_t i = seen_batch_from(p, offset);
 
 	return i < p->batches_count && p->batches[i].base_offset <= offset ? &p->batches[i] : NULL;
 }
@@ -58,7 +57,7 @@ static void insert(struct seen_partition *p, size_t at, const struct seen_batch 
 
 static void add(struct seen_partition *p, const struct seen_batch *b)
 {
-	size_t at = first_reaching(p, b->base_offset), end = at;
+	size_t at = seen_batch_from(p, b->base_offset), end = at;
 	struct seen_batch *there = at < p->batches_count ? &p->batches[at] : NULL;
 
 	while (end < p->batches_count && p->batches[end].base_offset <= b->last_offset)
