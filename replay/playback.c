@@ -25,7 +25,7 @@
 #define LOOK_BACK	32  /* candidates given already */
 #define UNFIT		INT_MIN
 #define AGAIN_COSTS	12 /* less than another member, more than another offset */
-#define AMISS_COSTS 20 /* before or after a change of the client itself: more than again */
+#define AMISS_COSTS	20 /* before or after a change of the client itself: more than again */
 #define NAMES_KNOWN_MAX 100000
 #define NOTED_VERSIONS	32
 
@@ -237,6 +237,11 @@ static bool changes_topics(int api_key)
 {
 	return api_key == API_CREATE_TOPICS || api_key == API_DELETE_TOPICS ||
 	       api_key == API_CREATE_PARTITIONS;
+}
+
+static bool tells_topics(int api_key)
+{
+	return api_key == API_METADATA || api_key == API_DESCRIBE_TOPIC_PARTITIONS;
 }
 
 static struct changer *changer_of(struct playback *p, struct str id, bool make)
@@ -541,7 +546,7 @@ static bool is_amiss(const struct choosing *c, const struct session_exchange *x)
 
 	if (x->request_us < c->conn->changed_us)
 		return true;
-	if (c->q->header->api_key != API_METADATA ||
+	if (!tells_topics(c->q->header->api_key) ||
 	    !(r = changer_of(c->p, c->q->header->client_id, false)))
 		return false;
 	next = next_change(c, r);
