@@ -1,12 +1,15 @@
 /* `ktrial scenario`: a capture becomes a scenario. Reads the options; what went wrong is
  * harness/incident's to find, and harness/retell's to tell. */
 #include "cli/replay.h"
+#include "harness/marks.h"
 #include "harness/retell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MEMORY_MAX ((size_t)1 << 30) /* a frame of any size is read whole */
+#define MEMORY_MAX   ((size_t)1 << 30) /* a frame of any size is read whole */
+#define TEXTS_MAX    ((size_t)1 << 20)
+#define OPTIONAL_MAX 256
 
 static const char help[] =
 	"usage: ktrial scenario FILE [--group GROUP] [-Y FILTER] [--port PORT]... > x.lua\n"
@@ -49,7 +52,10 @@ struct scenario_job {
 	struct replay_choice choice;
 	struct decode_options decode;
 	int64_t delay_us;
-	bool told; /* evidence */
+	bool told;			   /* evidence */
+	struct str optional[OPTIONAL_MAX]; /* its rules that need not act */
+	size_t optional_count;
+	struct arena texts;
 };
 
 static int add_port(struct scenario_job *j, const char *value)
@@ -118,12 +124,23 @@ static int fail(const char *text)
 
 /* ---- the whole ---- */
 
+static void take_mark(struct scenario_job *j, struct str text)
+{
+	struct mark m;
+
+	mark_read(text, &j->texts, &m);
+	if (m.kind == MARK_RULE && m.rule.optional)
+		j->optional[j->optional_count++] = m.rule.text;
+}
+
 /* Only evidence says what was done, and what the brokers did. */
 static void on_inside(void *ctx, const struct event *ev)
 {
 	struct scenario_job *j = ctx;
 
 	j->told |= ev->kind == EVENT_RULE || ev->kind == EVENT_LOG || ev->kind == EVENT_CLUSTER;
+	if (ev->kind == EVENT_MARK && j->optional_count < OPTIONAL_MAX)
+		take_mark(j, ev->mark);
 }
 
 static void add_checks(struct checks *checks)
@@ -149,8 +166,12 @@ static bool has_group(void *ctx, struct str group)
 static int write_text(struct scenario_job *j, const struct session *s, struct checks *checks)
 {
 	struct seen *seen = seen_new(s);
-	struct incident_config config = {
-		.session = s, .seen = seen, .told = j->told, .delay_us = j->delay_us};
+	struct incident_config config = {.session = s,
+					 .seen = seen,
+					 .told = j->told,
+					 .optional = j->optional,
+					 .optional_count = j->optional_count,
+					 .delay_us = j->delay_us};
 	struct incident *in = incident_new(&config);
 	struct cast cast;
 	struct buf out;
@@ -205,7 +226,9 @@ static int run(int argc, char **argv)
 	struct scenario_job j = {.decode.memory_max = MEMORY_MAX, .delay_us = INCIDENT_DELAY_US};
 	int status = read_options(&j, argc, argv);
 
+	arena_init(&j.texts, TEXTS_MAX);
 	status = status ? status : retell(&j);
+	arena_release(&j.texts);
 	return status < 0 ? EXIT_FINE : status;
 }
 

@@ -143,6 +143,8 @@ static void take_produce(struct casting *c)
 		p->most = open > p->most ? open : p->most;
 		p->in_flight = p->crowded * CROWDED_LEAST > p->calm_requests ? p->most : 1;
 	}
+	if (p->idempotent && open > 1)
+		p->in_flight = open; /* which is right for it in any case */
 	p->hurt |= c->a->fault != NULL;
 	if (!p->wrote_us)
 		p->wrote_us = c->a->x->request_us;
@@ -428,6 +430,21 @@ static void find_topics(struct cast *c, const struct incident *in)
 				c->list[i].topic = in->seen->topics[k].name;
 }
 
+/* Who left was gone while others went on, or before they began. */
+static void find_early(struct cast *c)
+{
+	for (int32_t i = 0; i < c->count; i++) {
+		struct part *p = &c->list[i];
+		bool others = false;
+
+		for (int32_t k = 0; k < c->count; k++)
+			others |= c->list[k].played &&
+				  (c->list[k].last_us - p->last_us > CAST_GAP_US ||
+				   c->list[k].first_us >= p->last_us);
+		p->early = p->left && others && p->speaks == SPEAKS_CONSUMER;
+	}
+}
+
 void cast_find(struct cast *c, const struct incident *in)
 {
 	struct casting w = {.cast = c, .in = in};
@@ -448,7 +465,7 @@ void cast_find(struct cast *c, const struct incident *in)
 		struct part *p = &c->list[i];
 
 		p->records = landed(in, p);
-		p->records = p->records ? p->records : sent(in, p);
+		p->records = p->acks ? p->records : sent(in, p);
 	}
 	find_topics(c, in);
 	name_parts(c);
@@ -459,6 +476,8 @@ void cast_find(struct cast *c, const struct incident *in)
 			    (p->speaks != SPEAKS_TRANSACTIONAL || p->txn.data);
 		c->played += p->played;
 	}
+	find_early(c);
+	cast_find_ends(c, in);
 }
 
 bool cast_has_client(const struct cast *c, struct str id)

@@ -21,6 +21,7 @@
 #define USUAL_MAX	4096   /* latencies that the usual one is taken from */
 #define RATE_LEAST	1
 #define TWICE_BYTES	4 /* of the length before a frame */
+#define CLIENTS_MAX	1000
 
 int32_t incident_brokers(const struct incident *in)
 {
@@ -299,6 +300,7 @@ static void put_in_order(struct incident *in)
 	if (in->count > 1)
 		qsort(in->list, in->count, sizeof(*in->list), by_work);
 	for (size_t i = 0; i < in->count; i++) {
+		in->list[i].served_us = in->list[i].work_us;
 		in->by_index[in->list[i].x->index] = &in->list[i];
 		describe(in, &in->list[i], sessions);
 	}
@@ -324,13 +326,61 @@ static bool is_in_log(const struct incident *in, const struct about *a, struct s
 	return false;
 }
 
-static bool is_idempotent(const struct records *r)
+/* The producer, and where in its sequence; -1: it has none. */
+struct sequel {
+	int64_t producer_id;
+	int32_t sequence;
+};
+
+static struct sequel sequel_of(const struct records *r)
 {
 	struct records_reader reader;
 	struct batch b;
 
 	records_reader_init(&reader, r->data, r->data ? (size_t)r->len : 0);
-	return records_next(&reader, &b, NULL) <= 0 || b.producer_id >= 0;
+	if (records_next(&reader, &b, NULL) <= 0)
+		return (struct sequel){-1, -1};
+	return (struct sequel){b.producer_id, b.base_sequence};
+}
+
+/* Sequences of a partition that one request has; -1 none. */
+static struct sequel sequel_in(const struct incident *in, const struct about *a, struct str topic,
+			       int32_t partition)
+{
+	const struct produce_request *q = a->x->request_body;
+
+	for (int32_t i = 0; q && i < q->topic_data_count; i++) {
+		struct str name = q->topic_data[i].name.len
+					  ? q->topic_data[i].name
+					  : names_find(in->names, q->topic_data[i].topic_id);
+
+		for (int32_t k = 0; k < q->topic_data[i].partition_data_count; k++)
+			if (q->topic_data[i].partition_data[k].index == partition && name.data &&
+			    str_eq(name, topic))
+				return sequel_of(&q->topic_data[i].partition_data[k].records);
+	}
+	return (struct sequel){-1, -1};
+}
+
+/* What followed it stood out of sequence before it was sent again with success. */
+static bool left_a_gap(const struct incident *in, const struct about *a, struct str topic,
+		       int32_t partition)
+{
+	struct sequel own = sequel_in(in, a, topic, partition), other;
+
+	for (const struct about *b = a + 1; own.producer_id >= 0 && b < in->list + in->count; b++) {
+		if (b->x->header.api_key != API_PRODUCE || !b->x->response_body)
+			continue;
+		other = sequel_in(in, b, topic, partition);
+		if (other.producer_id != own.producer_id)
+			continue;
+		if (other.sequence == own.sequence && !b->errors_count)
+			return false;
+		if (other.sequence > own.sequence && b->errors_count &&
+		    b->errors[0].code == ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER)
+			return true;
+	}
+	return false;
 }
 
 /* What a Produce without an answer did is in the log, or it is not; where nobody can tell (a repeat
@@ -347,9 +397,12 @@ bool incident_was_done(const struct incident *in, const struct about *a)
 		struct str topic = t->name.len ? t->name : names_find(in->names, t->topic_id);
 
 		for (int32_t k = 0; topic.data && k < t->partition_data_count; k++) {
-			if (is_in_log(in, a, topic, t->partition_data[k].index))
+			int32_t index = t->partition_data[k].index;
+
+			if (is_in_log(in, a, topic, index))
 				return true;
-			told &= is_idempotent(&t->partition_data[k].records);
+			told &= sequel_of(&t->partition_data[k].records).producer_id >= 0 &&
+				!left_a_gap(in, a, topic, index);
 		}
 	}
 	return told;
@@ -442,9 +495,9 @@ static void judge_connections(struct incident *in)
 		}
 		if (in->conns[i].torn)
 			continue;
-		if (broke(c))
-			judge_end(in, c, hurt);
-		else
+		if (broke(c)) /* a run's own end is no fault */
+			judge_end(in, c, hurt && !in->told);
+		if (!broke(c) || incident_is_down(in, node, c->closed_us))
 			judge_silence(in, c);
 	}
 }
@@ -458,7 +511,7 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int64_t latency(const struct about *a)
+int64_t incident_latency(const struct about *a)
 {
 	return a->x->response_first_us - a->work_us;
 }
@@ -472,7 +525,7 @@ static int64_t usual(const struct incident *in, int api_key)
 	for (size_t i = 0; i < in->count && n < USUAL_MAX; i++)
 		if (in->list[i].x->header.api_key == api_key &&
 		    in->list[i].x->state == EXCHANGE_ANSWERED)
-			list[n++] = latency(&in->list[i]);
+			list[n++] = incident_latency(&in->list[i]);
 	if (!n)
 		return 0;
 	qsort(list, n, sizeof(*list), by_number);
@@ -534,7 +587,7 @@ static int64_t allowed(const struct incident *in, const struct about *a)
 static void judge_latency(struct incident *in, struct about *a, const int64_t *limits)
 {
 	int64_t spread = a->x->response_us - a->x->response_first_us;
-	int64_t late = latency(a) - allowed(in, a);
+	int64_t late = incident_latency(a) - allowed(in, a);
 	struct fault *f = NULL;
 
 	if (a->fault || a->x->state != EXCHANGE_ANSWERED)
@@ -548,8 +601,8 @@ static void judge_latency(struct incident *in, struct about *a, const int64_t *l
 	} else if (late >= limits[a->x->header.api_key & API_KEY_MAX]) {
 		f = incident_add_fault(in, a);
 		if (f)
-			snprintf(f->action, sizeof(f->action), "delay %lldms",
-				 (long long)(late / 1000));
+			snprintf(f->action, sizeof(f->action), "delay %lldms%s",
+				 (long long)(late / 1000), a->kept ? " before" : "");
 	}
 }
 
@@ -574,6 +627,72 @@ static void judge_answers(struct incident *in)
 		}
 		judge_latency(in, a, limits);
 	}
+}
+
+/* ---- answers that waited for something ---- */
+
+/* Not every client asks where an epoch ended. */
+static bool is_optional(const struct incident *in, const struct session_exchange *x)
+{
+	for (size_t i = 0; i < in->optional_count; i++)
+		if (x->rule.data && str_eq(in->optional[i], x->rule))
+			return true;
+	return x->header.api_key == API_OFFSET_FOR_LEADER_EPOCH;
+}
+
+/* When each client was first heard. */
+struct first {
+	struct str client_id;
+	int64_t time_us;
+};
+
+static size_t find_firsts(const struct incident *in, struct first *list)
+{
+	size_t n = 0, i;
+
+	for (size_t k = 0; k < in->count; k++) {
+		struct str id = in->list[k].x->header.client_id;
+
+		for (i = 0; i < n && !str_eq(list[i].client_id, id); i++)
+			;
+		if (i == n && n < CLIENTS_MAX)
+			list[n++] = (struct first){id, in->list[k].work_us};
+	}
+	return n;
+}
+
+/* Another client came, and did its work, while it waited: how long that takes is no matter. */
+static bool waited_for_client(const struct about *a, const struct first *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].time_us > a->work_us && list[i].time_us < a->x->response_first_us &&
+		    !str_eq(list[i].client_id, a->x->header.client_id))
+			return true;
+	return false;
+}
+
+static void judge_holds(struct incident *in)
+{
+	struct first *list = calloc(CLIENTS_MAX, sizeof(*list));
+	size_t n, number = 0;
+
+	if (!list)
+		abort();
+	n = find_firsts(in, list);
+	for (size_t i = 0; i < in->count; i++) {
+		struct about *a = &in->list[i];
+		bool late = a->fault ? !strncmp(a->fault->action, "delay ", 6) : a->kept;
+		struct fault *f = late && !is_optional(in, a->x) && waited_for_client(a, list, n)
+					  ? incident_add_fault(in, a)
+					  : NULL;
+
+		if (!f)
+			continue;
+		f->held = true;
+		snprintf(f->action, sizeof(f->action), "hold gate%zu %s", ++number,
+			 a->kept ? "request" : "answer");
+	}
+	free(list);
 }
 
 /* ---- answers that were damaged on their way ---- */
@@ -679,9 +798,10 @@ static void take_told_errors(struct incident *in, struct fault *f)
 	}
 }
 
-/* The action of a rule's text: what stands behind the arrow. What a timeline held and let go was
- * late by so much. False: it did nothing that shows. */
-static bool told_action(const struct session_exchange *x, char *ret_action, size_t size)
+/* The action of a rule's text: what stands behind the arrow. What a timeline held, and need not
+ * have, was late by so much. False: it did nothing that shows. */
+static bool told_action(const struct incident *in, const struct session_exchange *x,
+			char *ret_action, size_t size)
 {
 	const char *end = x->rule.data + x->rule.len;
 	const char *arrow =
@@ -691,7 +811,7 @@ static bool told_action(const struct session_exchange *x, char *ret_action, size
 	if (!arrow || !strncmp(arrow + 3, "observe", 7))
 		return false;
 	snprintf(ret_action, size, "%.*s", (int)(end - arrow - 3), arrow + 3);
-	if (strncmp(ret_action, "hold ", 5) != 0)
+	if (strncmp(ret_action, "hold ", 5) != 0 || !is_optional(in, x))
 		return true;
 	snprintf(ret_action, size, "delay %lldms %s", (long long)ms,
 		 memmem(arrow, (size_t)(end - arrow), " answer", 7) ? "after" : "before");
@@ -705,14 +825,18 @@ static void take_told(struct incident *in)
 		char action[sizeof(((struct fault *)0)->action)];
 		struct fault *f;
 
-		if (!told_action(a->x, action, sizeof(action)))
+		if (!told_action(in, a->x, action, sizeof(action)))
 			continue;
 		f = incident_add_fault(in, a);
 		if (!f)
 			return;
 		snprintf(f->action, sizeof(f->action), "%s", action);
 		f->silent = !strncmp(f->action, "silence", 7);
-		f->after = strstr(f->action, " after") != NULL;
+		f->held = !strncmp(f->action, "hold ", 5);
+		f->after = strstr(f->action, " after") || strstr(f->action, " answer");
+		a->kept = f->held && !f->after && a->x->state == EXCHANGE_ANSWERED;
+		if (a->kept)
+			a->served_us = a->x->response_first_us - 1;
 		if (!strncmp(f->action, "error ", 6))
 			take_told_errors(in, f);
 	}
@@ -746,6 +870,8 @@ struct incident *incident_new(const struct incident_config *config)
 	in->session = config->session;
 	in->seen = config->seen;
 	in->told = config->told;
+	in->optional = config->optional;
+	in->optional_count = config->optional_count;
 	in->delay_us = config->delay_us;
 	in->names = names_new();
 	arena_init(&in->arena, ARENA_MAX);
@@ -754,7 +880,6 @@ struct incident *incident_new(const struct incident_config *config)
 		names_learn(in->names, in->seen->topics[i].id, in->seen->topics[i].name);
 	put_in_order(in);
 	incident_find_events(in);
-	incident_find_anchors(in);
 	if (in->told)
 		take_told(in);
 	incident_retrace(in);
@@ -765,7 +890,12 @@ struct incident *incident_new(const struct incident_config *config)
 		judge_damage(in);
 		judge_orphans(in);
 		judge_answers(in);
+		judge_holds(in);
 	}
+	for (size_t i = 0; i < in->faults_count; i++)
+		in->faults[i].optional = is_optional(in, in->faults[i].at->x);
+	incident_find_holds(in);
+	incident_find_anchors(in);
 	return in;
 }
 

@@ -29,9 +29,11 @@ struct told_error {
 /* What one exchange of the session is about, as rules see it. */
 struct about {
 	const struct session_exchange *x;
-	int64_t work_us; /* when its work began: not before the connection's answer before it */
-	bool counted;	 /* it came to a broker's work: rules count it */
-	bool lost;	 /* it has no answer although one was due */
+	int64_t work_us;   /* when its work began: not before the connection's answer before it */
+	int64_t served_us; /* when the stand-in is asked: later where it was kept from its work */
+	bool kept;	   /* it was: by the time of its answer that answer is a cluster's own */
+	bool counted;	   /* it came to a broker's work: rules count it */
+	bool lost;	   /* it has no answer although one was due */
 	const struct topic_partition *partitions;
 	int32_t partitions_count;
 	struct str group, txn; /* null: none */
@@ -54,6 +56,9 @@ struct fault {
 	bool silent;			   /* the connection answers nothing more */
 	const struct topic_partition *hit; /* of an error: the partitions that have it */
 	int32_t hit_count;
+	bool held;		    /* until something else had happened */
+	bool optional;		    /* a right client may never ask for what it hurts */
+	struct incident_rule *rule; /* that does it again; NULL: none */
 };
 
 enum incident_event_kind {
@@ -65,13 +70,16 @@ enum incident_event_kind {
 	HAPPENED_GROWTH,
 	HAPPENED_START,
 	HAPPENED_HIDDEN,
-	HAPPENED_SHOWN
+	HAPPENED_SHOWN,
+	HAPPENED_HELD,	  /* no event of the cluster: an exchange waits */
+	HAPPENED_RELEASED /* ... and goes on */
 };
 
 struct incident_event {
 	enum incident_event_kind kind;
 	int64_t time_us;
-	char text[INCIDENT_TEXT_MAX]; /* as in event "..." */
+	char text[INCIDENT_TEXT_MAX]; /* as in event "..."; empty of HELD and RELEASED */
+	const struct fault *held;     /* of those */
 	/* By what progress its moment is known again, the best that there was. */
 	struct str topic;	    /* null: by none */
 	int64_t has;		    /* offsets that the topic's logs had; 0: nobody was writing */
@@ -87,6 +95,7 @@ struct incident_rule {
 	int64_t first_us, last_us; /* of what it hit */
 	uint64_t hits;
 	bool told;			    /* as evidence has it */
+	bool optional;			    /* a right client may never come to it */
 	const struct incident_event *event; /* it only shows when that event is due; else NULL */
 };
 
@@ -100,7 +109,9 @@ struct about_conn {
 struct incident {
 	const struct session *session;
 	const struct seen *seen;
-	bool told; /* evidence: exchanges say what was done to them */
+	bool told;		    /* evidence: exchanges say what was done to them */
+	const struct str *optional; /* as configured */
+	size_t optional_count;
 	int64_t delay_us;
 	struct arena arena;
 	struct about_conn *conns; /* by the session's index */
@@ -127,6 +138,8 @@ struct incident_config {
 	const struct session *session;
 	const struct seen *seen;
 	bool told;
+	const struct str *optional; /* texts of evidence's rules that need not act */
+	size_t optional_count;
 	int64_t delay_us; /* an answer that comes so much later than a cluster would give it, and
 			     ten times later than is usual in the capture, is delayed */
 };
@@ -168,8 +181,12 @@ int32_t incident_errors(const struct summary *s, int api_key, const void *respon
 struct fault *incident_add_fault(struct incident *in, struct about *at);
 void incident_find_events(struct incident *in); /* incident_events.c */
 bool incident_is_down(const struct incident *in, int32_t node, int64_t time_us);
-void incident_find_anchors(struct incident *in); /* incident_anchors.c */
-void incident_retrace(struct incident *in);	 /* incident_retrace.c */
+bool incident_is_event(const struct incident_event *e); /* of the cluster */
+void incident_find_holds(struct incident *in);		/* once the faults are known */
+void incident_find_anchors(struct incident *in);	/* incident_anchors.c */
+/* How long until the answer. */
+int64_t incident_latency(const struct about *a);
+void incident_retrace(struct incident *in); /* incident_retrace.c */
 /* Whether a request without a good answer was worked all the same, as far as the logs tell. */
 bool incident_was_done(const struct incident *in, const struct about *a);
 

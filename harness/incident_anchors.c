@@ -80,6 +80,8 @@ void incident_find_anchors(struct incident *in)
 	for (size_t i = 0; i < in->events_count; i++) {
 		struct incident_event *e = &in->events[i];
 
+		if (e->kind == HAPPENED_HELD)
+			continue; /* it shows by itself */
 		for (size_t k = 0; k < in->seen->topics_count && !e->has; k++)
 			if (count_written(&in->seen->topics[k], e))
 				e->topic = in->seen->topics[k].name;

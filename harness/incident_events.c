@@ -12,6 +12,7 @@
 #define DOWN_MAX    200
 #define GONE_FOR_US (30 * (int64_t)1000000) /* metadata may be told so much later */
 #define KEYS_MAX    1000
+#define AT_ONCE_US  50000
 
 static struct incident_event *add_event(struct incident *in, enum incident_event_kind kind,
 					int64_t time_us)
@@ -111,26 +112,30 @@ static int64_t went_at(const struct incident *in, int32_t broker, int64_t sign_u
 	return first;
 }
 
+static bool add_broker_event(struct incident *in, enum incident_event_kind kind, int32_t broker,
+			     int64_t time_us)
+{
+	struct incident_event *e = add_event(in, kind, time_us);
+
+	if (e)
+		snprintf(e->text, sizeof(e->text), "broker-%s broker=%d",
+			 kind == HAPPENED_DOWN ? "down" : "up", incident_node(in, broker));
+	return e != NULL;
+}
+
 static void find_downs(struct incident *in, int32_t broker)
 {
 	int64_t at = INT64_MIN;
 
 	for (int i = 0; i < DOWN_MAX; i++) {
 		int64_t sign = first_absence(in, broker, at), up;
-		struct incident_event *e =
-			sign == INT64_MAX ? NULL
-					  : add_event(in, HAPPENED_DOWN, went_at(in, broker, sign));
 
-		if (!e)
+		if (sign == INT64_MAX ||
+		    !add_broker_event(in, HAPPENED_DOWN, broker, went_at(in, broker, sign)))
 			return;
-		snprintf(e->text, sizeof(e->text), "broker-down broker=%d",
-			 incident_node(in, broker));
 		up = first_presence(in, broker, sign);
-		e = up == INT64_MAX ? NULL : add_event(in, HAPPENED_UP, up - 1);
-		if (!e)
+		if (up == INT64_MAX || !add_broker_event(in, HAPPENED_UP, broker, up - 1))
 			return;
-		snprintf(e->text, sizeof(e->text), "broker-up broker=%d",
-			 incident_node(in, broker));
 		at = up;
 	}
 }
@@ -149,6 +154,70 @@ bool incident_is_down(const struct incident *in, int32_t node, int64_t time_us)
 			down = false;
 	}
 	return down;
+}
+
+/* ---- brokers that came back at once ---- */
+
+/* It led the partition until just then, or led it under another epoch. */
+static bool moved_then(const struct seen_partition *p, int32_t broker, int64_t time_us)
+{
+	for (size_t i = 1; i < p->leaders_count; i++)
+		if (p->leaders[i - 1].leader == broker && p->leaders[i - 1].time_us < time_us &&
+		    p->leaders[i].time_us >= time_us)
+			return true;
+	return false;
+}
+
+static bool epochs_moved(const struct incident *in, int32_t broker, int64_t time_us)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < in->seen->topics_count; i++)
+		for (int32_t k = 0; k < in->seen->topics[i].partitions_count; k++)
+			moved |= moved_then(&in->seen->topics[i].partitions[k], broker, time_us);
+	return moved;
+}
+
+/* When the last of the connections was closed that a broker closed from then on; 0: some of those
+ * that were open lived on. */
+static int64_t all_closed_us(const struct incident *in, int32_t broker, int64_t time_us)
+{
+	int64_t last = time_us;
+
+	for (size_t i = 0; i < in->session->conns_count; i++) {
+		const struct session_conn *c = in->session->conns[i];
+
+		if (never_served(c) || broker_of(in, c) != broker || c->opened_us >= time_us ||
+		    (c->closed && c->closed_us < time_us))
+			continue;
+		if (!c->closed || c->closed_us > time_us + AT_ONCE_US)
+			return 0;
+		last = c->closed_us > last ? c->closed_us : last;
+	}
+	return last;
+}
+
+static void find_restarts(struct incident *in, int32_t broker)
+{
+	const struct session *s = in->session;
+	int64_t done_us = 0;
+
+	for (size_t i = 0; i < s->conns_count; i++) {
+		const struct session_conn *c = s->conns[i];
+		bool ended = c->closed && !never_served(c) && broker_of(in, c) == broker &&
+			     (c->how == CLOSE_BY_BROKER || c->how == CLOSE_RESET_BY_BROKER);
+		int64_t last = ended && c->closed_us > done_us &&
+					       !incident_is_down(in, incident_node(in, broker),
+								 c->closed_us)
+				       ? all_closed_us(in, broker, c->closed_us)
+				       : 0;
+
+		if (!last || !epochs_moved(in, broker, c->closed_us))
+			continue;
+		add_broker_event(in, HAPPENED_DOWN, broker, c->closed_us);
+		add_broker_event(in, HAPPENED_UP, broker, last + 1);
+		done_us = last;
+	}
 }
 
 /* ---- leaders and coordinators ---- */
@@ -182,6 +251,18 @@ static int64_t noticed(const struct incident *in, struct str topic, int32_t part
 	return to_us;
 }
 
+static bool went_between(const struct incident *in, int32_t broker, int64_t from_us, int64_t to_us)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "broker-down broker=%d", incident_node(in, broker));
+	for (size_t i = 0; i < in->events_count; i++)
+		if (in->events[i].time_us > from_us && in->events[i].time_us <= to_us &&
+		    !strcmp(in->events[i].text, text))
+			return true;
+	return false;
+}
+
 static void leader_changed(struct incident *in, const struct seen_topic *t,
 			   const struct seen_partition *p, size_t i)
 {
@@ -193,6 +274,7 @@ static void leader_changed(struct incident *in, const struct seen_topic *t,
 	 * nobody leads for a moment. */
 	if (incident_node(in, is->leader) < 0 || incident_node(in, was->leader) < 0 ||
 	    incident_is_down(in, incident_node(in, was->leader), is->time_us) ||
+	    went_between(in, was->leader, was->time_us, is->time_us) ||
 	    (was->leader != is->leader &&
 	     incident_is_down(in, incident_node(in, is->leader), was->time_us)))
 		return;
@@ -349,6 +431,11 @@ static void find_hidden(struct incident *in)
 	}
 }
 
+bool incident_is_event(const struct incident_event *e)
+{
+	return e->kind != HAPPENED_HELD && e->kind != HAPPENED_RELEASED;
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const struct incident_event *x = a, *y = b;
@@ -364,6 +451,25 @@ static void sort(struct incident *in)
 		qsort(in->events, in->events_count, sizeof(*in->events), by_time);
 }
 
+void incident_find_holds(struct incident *in)
+{
+	for (size_t i = 0; i < in->faults_count; i++) {
+		const struct fault *f = &in->faults[i];
+		struct incident_event *e =
+			f->held ? add_event(in, HAPPENED_HELD, f->at->work_us) : NULL;
+
+		if (!e)
+			continue;
+		e->held = f;
+		if (f->at->x->state != EXCHANGE_ANSWERED)
+			continue; /* to the end */
+		e = add_event(in, HAPPENED_RELEASED, f->at->x->response_first_us - 1);
+		if (e)
+			e->held = f;
+	}
+	sort(in);
+}
+
 void incident_find_events(struct incident *in)
 {
 	in->events = arena_zalloc(&in->arena, EVENTS_MAX * sizeof(*in->events));
@@ -371,6 +477,9 @@ void incident_find_events(struct incident *in)
 		return;
 	for (size_t i = 0; i < in->seen->brokers_count; i++)
 		find_downs(in, in->seen->brokers[i].node_id);
+	sort(in);
+	for (size_t i = 0; i < in->seen->brokers_count; i++)
+		find_restarts(in, in->seen->brokers[i].node_id);
 	sort(in);
 	find_leaders(in);
 	find_coordinators(in);

@@ -14,9 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAINTS_MAX 4096
-#define STRAYS_MAX 1000
-#define COLD_US	   (5 * (int64_t)1000000)
+#define TAINTS_MAX    4096
+#define STRAYS_MAX    1000
+#define COLD_US	      (5 * (int64_t)1000000)
+#define KEPT_LEAST_US 20000 /* what answers late for no reason is faster */
 
 struct pass {
 	struct incident *in;
@@ -130,7 +131,9 @@ static void before_work(void *ctx, struct asked *k)
 		keep_facts(p->in, a, &k->facts);
 	if (a->fault && a->fault->code)
 		plan_fault(a, k);
-	if (a->lost)
+	if (a->lost && a->fault && p->in->told)
+		k->passed_over = !a->fault->after;
+	else if (a->lost)
 		k->passed_over = a->x->header.api_key == API_PRODUCE ? !incident_was_done(p->in, a)
 								     : !first_lost(p->in, a);
 }
@@ -250,6 +253,16 @@ static void note_fault(struct pass *p, struct about *a, const struct told_error 
 	p->found = true;
 }
 
+/* Its answer came late, and not since it waited for records or members: it may have come to its
+ * work only then. */
+static bool may_be_kept(const struct pass *p, const struct about *a)
+{
+	int key = a->x->header.api_key;
+
+	return !p->last && !p->in->told && !a->kept && key != API_FETCH && key != API_JOIN_GROUP &&
+	       key != API_SYNC_GROUP && incident_latency(a) >= KEPT_LEAST_US;
+}
+
 static void judge(struct pass *p, struct about *a, const struct asked *k)
 {
 	struct told_error *stood = NULL;
@@ -268,6 +281,12 @@ static void judge(struct pass *p, struct about *a, const struct asked *k)
 			p->found = true; /* to be looked at again */
 			continue;
 		}
+		if (may_be_kept(p, a)) {
+			a->kept = p->found = true;
+			a->served_us = a->x->response_first_us - 1;
+			taint(p, a, e);
+			return; /* to be asked again, later */
+		}
 		note_fault(p, a, e);
 		taint(p, a, e);
 	}
@@ -283,7 +302,7 @@ static void on_done(void *ctx, struct asked *k)
 	if (k->passed_over)
 		return;
 	a->stood_close = k->result == CALL_CLOSE;
-	a->stood_us = k->answered_us > a->work_us ? k->answered_us - a->work_us : 0;
+	a->stood_us = k->answered_us > a->served_us ? k->answered_us - a->served_us : 0;
 	a->stood_wait = k->result == CALL_WAIT || k->answered_us > end;
 	if (!a->lost && k->result != CALL_NO_ANSWER)
 		judge(p, a, k);
@@ -316,6 +335,29 @@ static void make_topics(struct pass *p, bool *made, int64_t time_us)
 	}
 }
 
+static int by_service(const void *a, const void *b)
+{
+	const struct about *x = *(struct about *const *)a, *y = *(struct about *const *)b;
+
+	if (x->served_us != y->served_us)
+		return x->served_us < y->served_us ? -1 : 1;
+	return x < y ? -1 : x > y; /* the list is in the order of work */
+}
+
+/* To be freed. */
+static struct about **in_order(const struct incident *in)
+{
+	struct about **order = calloc(in->count + 1, sizeof(*order));
+
+	if (!order)
+		abort();
+	for (size_t i = 0; i < in->count; i++)
+		order[i] = &in->list[i];
+	if (in->count > 1)
+		qsort(order, in->count, sizeof(*order), by_service);
+	return order;
+}
+
 static void run_pass(struct pass *p)
 {
 	struct incident *in = p->in;
@@ -325,26 +367,28 @@ static void run_pass(struct pass *p)
 					 .on_done = on_done,
 					 .ctx = p};
 	bool *made = calloc(in->seen->topics_count + 1, sizeof(*made));
+	struct about **order = in_order(in);
 	size_t event = 0;
 
 	if (!made)
 		abort();
 	p->stand = stand_in_new(&config);
 	for (size_t i = 0; i < in->count; i++) {
-		struct about *a = &in->list[i];
+		struct about *a = order[i];
 
-		for (; event < in->events_count && in->events[event].time_us < a->work_us;
+		for (; event < in->events_count && in->events[event].time_us < a->served_us;
 		     event++) {
 			stand_in_time(p->stand, in->events[event].time_us);
 			stand_in_happen(p->stand, in->events[event].text);
 		}
-		stand_in_time(p->stand, a->work_us);
-		make_topics(p, made, a->work_us);
+		stand_in_time(p->stand, a->served_us);
+		make_topics(p, made, a->served_us);
 		if (a->x->request_body)
 			stand_in_ask(p->stand, a->x, before_work);
 	}
 	stand_in_time(p->stand, in->session->last_us + 1);
 	stand_in_free(p->stand);
+	free(order);
 	free(made);
 }
 

@@ -12,6 +12,7 @@
 #define ASKED_MAX   200
 #define OFTEN	    3  /* errors of one partition that are no chance */
 #define NUMBERS_MAX 60 /* of one rule's nth; more are one range */
+#define ENDLESS	    1000000000
 
 /* Faults that one rule may cover. */
 struct bundle {
@@ -265,6 +266,7 @@ static void make_bundles(struct making *m)
 
 		if (told) {
 			told->last_us = order[i]->at->work_us;
+			order[i]->rule = told;
 			continue;
 		}
 		buf_reset(&match);
@@ -350,10 +352,10 @@ static bool hits_the_same(struct incident *in, struct str text, uint64_t *ret_hi
 	return same && *ret_hits;
 }
 
-/* Numbers of connections are others in any run, and chance is; what was held, a timeline let go. */
+/* Numbers of connections are others in any run, and chance is. */
 static bool means_the_same(struct str text)
 {
-	static const char *const keys[] = {" conn=", " prob=", "-> hold "};
+	static const char *const keys[] = {" conn=", " prob="};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (memmem(text.data, (size_t)text.len, keys[i], strlen(keys[i])))
@@ -397,7 +399,10 @@ static void take_told_rules(const struct making *m)
 		if (!a->fault || !text.data || known || in->rules_count == INCIDENT_RULES_MAX ||
 		    !means_the_same(text) || !is_there(m, text) || !hits_the_same(in, text, &hits))
 			continue;
-		*r = (struct incident_rule){.first_us = a->work_us, .hits = hits, .told = true};
+		*r = (struct incident_rule){.first_us = a->work_us,
+					    .hits = hits,
+					    .told = true,
+					    .optional = a->fault->optional};
 		snprintf(r->text, sizeof(r->text), STR_FMT, STR_ARG(text));
 		in->rules_count++;
 		name_rule(in, r, a->fault->action, r->text);
@@ -450,10 +455,29 @@ static void write_numbers(const struct bundle *b, struct buf *out)
 	}
 }
 
+/* Errors to the last Produce that there was: nobody saw them end. From which number on; 0. */
+static uint64_t endless_from(const struct bundle *b)
+{
+	size_t first = b->count - 1;
+
+	while (first && b->numbers[first - 1] + 1 == b->numbers[first])
+		first--;
+	if (strncmp(b->match, "Produce ", 8) != 0 || strncmp(b->action, "error ", 6) != 0 ||
+	    b->numbers[b->count - 1] != b->matched || b->count - first < OFTEN)
+		return 0;
+	return first ? 0 : b->numbers[0];
+}
+
 static void write_rule(const struct bundle *b, struct buf *out)
 {
+	uint64_t endless = endless_from(b);
+
 	buf_text(out, b->match);
-	if (step_of(b))
+	if (endless > 1)
+		buf_printf(out, " nth=%llu..%d", (unsigned long long)endless, ENDLESS);
+	else if (endless)
+		; /* each of them */
+	else if (step_of(b))
 		buf_printf(out, " every=%llu", (unsigned long long)step_of(b));
 	else
 		write_numbers(b, out);
@@ -508,6 +532,10 @@ static void add_rule(struct incident *in, const struct bundle *b)
 		snprintf(r->text, sizeof(r->text), "%s", buf_cstr(&text));
 		in->rules_count++;
 		name_rule(in, r, b->action, b->match);
+		for (size_t i = 0; i < b->count; i++) {
+			b->faults[i]->rule = r;
+			r->optional |= b->faults[i]->optional;
+		}
 	} else {
 		in->too_many++;
 	}
@@ -554,6 +582,8 @@ static void watch_events(struct making *m)
 	for (size_t i = 0; i < in->events_count; i++) {
 		struct incident_event *e = &in->events[i];
 
+		if (e->held)
+			continue;
 		if (e->before && e->before != before && !e->before->fault &&
 		    in->rules_count < INCIDENT_RULES_MAX)
 			add_watch(m, e);

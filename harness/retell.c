@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GAP_US	      300000 /* between two moments, from which on the timeline waits */
 #define GAP_MAX_US    (10 * (int64_t)1000000)
 #define MOMENTS_MAX   1300
 #define SETTLE_MAX_US (10 * (int64_t)1000000)
@@ -22,7 +21,9 @@
 #define PACED_US      1000000 /* who took longer than that wrote at a pace */
 #define SMALL_BATCH   16384   /* batch.size as clients have it */
 #define TIMEOUT_LEAST 30
+#define BEAT_MS	      5000 /* group.consumer.heartbeat.interval.ms as brokers have it */
 #define TIMEOUT_MOST  600
+#define PATIENT_MS    15000 /* half of what the timeline waits for anything */
 
 void retell_quote(struct buf *out, struct str text)
 {
@@ -248,6 +249,21 @@ static void write_advertise(const struct retell *r, const struct profile *p, str
 		buf_text(out, " }");
 }
 
+/* How often a member of a KIP-848 group is told to be heard from; 0: nobody was told, or only what
+ * is usual, or a rule of evidence told it. */
+static int32_t heartbeat_ms(const struct incident *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		const struct session_exchange *x = in->list[i].x;
+		const struct consumer_group_heartbeat_response *m = x->response_body;
+
+		if (x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT && m && !m->error_code &&
+		    !x->rule.data)
+			return m->heartbeat_interval_ms == BEAT_MS ? 0 : m->heartbeat_interval_ms;
+	}
+	return 0;
+}
+
 static bool makes_topics(const struct retell *r)
 {
 	for (size_t i = 0; i < r->in->seen->topics_count; i++)
@@ -266,6 +282,9 @@ static void write_cluster(const struct retell *r, struct buf *out)
 	if (makes_topics(r))
 		buf_text(out, ", auto_create = true");
 	write_advertise(r, p, out);
+	if (heartbeat_ms(r->in) > 0)
+		buf_printf(out, ", config = { [\"group.consumer.heartbeat.interval.ms\"] = %d }",
+			   heartbeat_ms(r->in));
 	buf_text(out, " }\n");
 	retell_topics(r, out);
 	buf_byte(out, '\n');
@@ -304,13 +323,16 @@ static void write_producer(const struct part *p, struct buf *args, struct buf *c
 			   p->batch_bytes > 64 ? p->batch_bytes : 64);
 	if (p->timeout_ms > 0)
 		buf_printf(config, ", [\"request.timeout.ms\"] = %d", p->timeout_ms);
+	if (p->gave_up_ms)
+		buf_printf(config, ",\n      [\"delivery.timeout.ms\"] = %d",
+			   p->gave_up_ms > p->timeout_ms ? p->gave_up_ms : p->timeout_ms);
 	if (p->codec)
 		buf_printf(config, ", [\"compression.type\"] = \"%s\"", codec_name(p->codec));
 }
 
 static void write_transactional(const struct part *p, struct buf *args, struct buf *config)
 {
-	int64_t size = p->ends ? p->records / p->ends : p->records;
+	int64_t size = p->records / (p->ends + p->unfinished ? p->ends + p->unfinished : 1);
 
 	buf_text(args, ", transactional_id = ");
 	retell_quote(args, p->txn);
@@ -332,6 +354,8 @@ static void write_consumer(const struct part *p, struct buf *args, struct buf *c
 		buf_text(args, ", group_instance_id = ");
 		retell_quote(args, p->instance);
 	}
+	if (p->wanted)
+		buf_printf(args, ", max_messages = %lld", (long long)p->wanted);
 	if (p->kip848)
 		buf_text(args, ", group_protocol = \"consumer\"");
 	else if (p->session_ms > 0)
@@ -341,6 +365,8 @@ static void write_consumer(const struct part *p, struct buf *args, struct buf *c
 			   (long long)((p->beat_us / 1000 + 50) / 100 * 100 + 1) / 100 * 100 > 0
 				   ? (long long)((p->beat_us / 1000 + 50) / 100 * 100)
 				   : 100);
+	if (p->poll_records)
+		buf_printf(config, "[\"max.poll.records\"] = %lld, ", (long long)p->poll_records);
 	if (p->max_wait_ms > 0)
 		buf_printf(config, "[\"fetch.max.wait.ms\"] = %d, ", p->max_wait_ms);
 	if (p->partition_bytes > 0 && p->partition_bytes < 65536 &&
@@ -438,7 +464,7 @@ static void rule_word(const struct incident_rule *rule, char *ret_word, size_t s
 /* What a client does when it ends comes after all that is waited for. */
 static bool is_awaited(const struct incident_rule *rule)
 {
-	return !rule->event && strncmp(rule->text, "LeaveGroup", 10) != 0 &&
+	return !rule->event && !rule->optional && strncmp(rule->text, "LeaveGroup", 10) != 0 &&
 	       strncmp(rule->text, "any ", 4) != 0;
 }
 
@@ -455,6 +481,9 @@ static void write_rules(const struct retell *r, struct buf *out)
 		retell_quote(out, str_of(rule->text));
 		if (rule->event)
 			buf_printf(out, ", { optional = true }) -- by then it was %s\n", at);
+		else if (rule->optional)
+			buf_printf(out, ", { optional = true }) -- from %s on, %llu times\n", at,
+				   (unsigned long long)rule->hits);
 		else if (rule->hits > 1)
 			buf_printf(out, ") -- from %s on, %llu times\n", at,
 				   (unsigned long long)rule->hits);
@@ -485,20 +514,6 @@ static int by_moment(const void *a, const void *b)
 	return (x->part > y->part) - (x->part < y->part);
 }
 
-/* It was gone while others went on, or before they began. */
-static bool left_early(const struct retell *r, const struct part *p)
-{
-	bool others = false;
-
-	for (int32_t i = 0; i < r->cast->count; i++) {
-		const struct part *other = &r->cast->list[i];
-
-		others |= other->played && (other->last_us - p->last_us > GAP_US ||
-					    other->first_us >= p->last_us);
-	}
-	return p->left && others && p->speaks == SPEAKS_CONSUMER;
-}
-
 static size_t collect(const struct retell *r, struct moment *list)
 {
 	size_t n = 0;
@@ -509,7 +524,7 @@ static size_t collect(const struct retell *r, struct moment *list)
 		if (!p->played)
 			continue;
 		list[n++] = (struct moment){MOMENT_START, p->first_us, p, NULL};
-		if (left_early(r, p))
+		if (p->early)
 			list[n++] = (struct moment){MOMENT_STOP, p->last_us, p, NULL};
 	}
 	for (size_t i = 0; i < r->in->events_count && n < MOMENTS_MAX; i++)
@@ -522,7 +537,7 @@ static size_t collect(const struct retell *r, struct moment *list)
 
 static void write_sleep(const char *indent, int64_t us, struct buf *out)
 {
-	if (us >= GAP_US)
+	if (us >= CAST_GAP_US)
 		buf_printf(out, "%ssleep(\"%lldms\")\n", indent,
 			   (long long)((us < GAP_MAX_US ? us : GAP_MAX_US) / 1000));
 }
@@ -558,10 +573,10 @@ static void write_start(const struct moment *list, size_t i, struct buf *out)
 	for (size_t k = 0; k < i; k++)
 		if (list[k].kind == MOMENT_START)
 			before = list[k].part;
-	if (before && before->speaks != SPEAKS_CONSUMER && before->last_us <= p->first_us)
+	if (before && before->speaks != SPEAKS_CONSUMER && before->ended_us <= p->first_us)
 		buf_printf(out, "  await(%s:exited(0))\n", before->word);
 	else if (before && before->speaks == SPEAKS_CONSUMER &&
-		 p->first_us - before->first_us > GAP_US && before->group.data)
+		 p->first_us - before->first_us > CAST_GAP_US && before->group.data)
 		write_members(list, i, before->group, out);
 	for (size_t k = i; k > 0 && list[k - 1].kind == MOMENT_STOP; k--)
 		buf_printf(out, "  await(%s:exited())\n", list[k - 1].part->word);
@@ -603,6 +618,75 @@ static void write_settled(const struct retell *r, const struct moment *list, siz
 		    out);
 }
 
+/* Of a writer. Who was told an error that no time mends, or failed last, must tell it, and may end
+ * with another status. */
+static void write_exit(const struct part *p, struct buf *out)
+{
+	buf_printf(out, "  await(%s:exited(%s)", p->word, p->hopeless ? "" : "0");
+	if (p->gave_up_ms > PATIENT_MS)
+		buf_printf(out, ", \"%dms\"", p->gave_up_ms * 2);
+	buf_text(out, ")\n");
+}
+
+/* Writers that had ended by then. */
+static void write_ended(const struct moment *list, size_t i, struct buf *out)
+{
+	for (size_t k = 0; k < i; k++)
+		if (list[k].kind == MOMENT_START && list[k].part->speaks != SPEAKS_CONSUMER &&
+		    list[k].part->ended_us < list[i].time_us)
+			write_exit(list[k].part, out);
+}
+
+/* An exchange that waits is waited for, and goes on when as much has happened as had then. */
+static void write_held(const struct retell *r, const struct moment *list, size_t i, bool played,
+		       struct buf *out)
+{
+	const char *indent = played ? "  " : "    ";
+	const struct incident_event *e = list[i].event;
+	const struct incident_rule *rule = e->held->rule;
+	char word[100], topic[60];
+
+	if (!rule || !strstr(rule->text, "-> hold "))
+		return;
+	rule_word(rule, word, sizeof(word));
+	if (e->kind == HAPPENED_HELD) {
+		buf_printf(out, "%sawait(%s:held())\n", indent, word);
+		return;
+	}
+	if (played)
+		write_ended(list, i, out);
+	if (played && e->has && topic_word(r, e->topic, topic, sizeof(topic)))
+		buf_printf(out, "%sawait(%s:has(%lld))\n", indent, topic, (long long)e->has);
+	else if (played && e->read && topic_word(r, e->topic, topic, sizeof(topic)))
+		buf_printf(out, "%sawait(%s:read(%lld))\n", indent, topic, (long long)e->read);
+	write_sleep(indent,
+		    e->time_us - (i && list[i - 1].time_us > e->since_us ? list[i - 1].time_us
+									 : e->since_us),
+		    out);
+	buf_printf(out, "%s%s:release()\n", indent, word);
+}
+
+/* What went wrong between the progress by which an event is known and the event itself; when, or 0.
+ */
+static int64_t write_hurt(const struct retell *r, const struct incident_event *e,
+			  const char *indent, struct buf *out)
+{
+	int64_t last_us = 0;
+	char word[100];
+
+	for (size_t i = 0; i < r->in->rules_count && e->since_us; i++) {
+		const struct incident_rule *rule = &r->in->rules[i];
+
+		if (!is_awaited(rule) || rule->first_us <= e->since_us ||
+		    rule->first_us >= e->time_us)
+			continue;
+		rule_word(rule, word, sizeof(word));
+		buf_printf(out, "%sawait(%s:fired())\n", indent, word);
+		last_us = rule->first_us > last_us ? rule->first_us : last_us;
+	}
+	return last_us;
+}
+
 static void write_event(const struct retell *r, const struct moment *list, size_t i, bool played,
 			struct buf *out)
 {
@@ -610,9 +694,14 @@ static void write_event(const struct retell *r, const struct moment *list, size_
 	const struct incident_event *e = list[i].event;
 	const struct incident_rule *watch = NULL;
 	bool first = !i || list[i - 1].kind != MOMENT_EVENT;
+	int64_t hurt_us;
 	char word[100];
 	const char *topic = topic_word(r, e->topic, word, sizeof(word));
 
+	if (e->held) {
+		write_held(r, list, i, played, out);
+		return;
+	}
 	for (size_t k = 0; k < r->in->rules_count; k++)
 		if (r->in->rules[k].event == e)
 			watch = &r->in->rules[k];
@@ -624,8 +713,11 @@ static void write_event(const struct retell *r, const struct moment *list, size_
 	} else if (e->read && topic && played) {
 		buf_printf(out, "%sawait(%s:read(%lld))\n", indent, topic, (long long)e->read);
 	}
+	hurt_us = write_hurt(r, e, indent, out);
 	if (!first)
 		write_sleep(indent, e->time_us - list[i - 1].time_us, out);
+	else if (hurt_us)
+		write_sleep(indent, e->time_us - hurt_us, out);
 	else if (!e->since_us)
 		write_settled(r, list, i, indent, played, out);
 	buf_printf(out, "%sevent ", indent);
@@ -664,35 +756,9 @@ static void write_assigned(const struct retell *r, struct buf *out)
 	for (int32_t i = 0; i < r->cast->count && members > 1; i++) {
 		const struct part *p = &r->cast->list[i];
 
-		if (p->played && p->group.data && p->speaks == SPEAKS_CONSUMER && !left_early(r, p))
+		if (p->played && p->group.data && p->speaks == SPEAKS_CONSUMER && !p->early)
 			buf_printf(out, "  await(%s:reported(\"partitions_assigned\"))\n", p->word);
 	}
-}
-
-static bool writes(int key)
-{
-	return key == API_PRODUCE || key == API_INIT_PRODUCER_ID || key == API_END_TXN ||
-	       key == API_ADD_PARTITIONS_TO_TXN || key == API_ADD_OFFSETS_TO_TXN ||
-	       key == API_TXN_OFFSET_COMMIT;
-}
-
-/* An error that no time mends, or one that was the last word: the client must tell it, and may
- * stop. */
-static bool hurt_for_good(const struct incident *in)
-{
-	const struct about *last = NULL;
-
-	for (size_t i = 0; i < in->count; i++) {
-		const struct about *a = &in->list[i];
-
-		for (int32_t k = 0; k < a->errors_count && writes(a->x->header.api_key); k++)
-			if (!kafka_error_retriable(a->errors[k].code) &&
-			    a->errors[k].code != ERROR_DUPLICATE_SEQUENCE_NUMBER &&
-			    a->errors[k].code != ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER)
-				return true;
-		last = a->x->header.api_key == API_PRODUCE ? a : last;
-	}
-	return last && (last->errors_count || last->lost);
 }
 
 /* What it was given can't be trusted: it need not go on. */
@@ -706,13 +772,20 @@ static bool is_damage(const char *action)
 	return false;
 }
 
-static bool damaged(const struct incident *in)
+static bool is_damaged(const struct retell *r)
 {
+	const struct incident *in = r->in;
+	bool stuck = false;
+
 	for (size_t i = 0; i < in->faults_count; i++)
 		if (in->faults[i].at->x->header.api_key == API_FETCH &&
 		    is_damage(in->faults[i].action))
 			return true;
-	return false;
+	for (size_t i = 0; i < in->seen->topics_count; i++)
+		for (int32_t k = 0; k < in->seen->topics[i].partitions_count; k++)
+			stuck |= retell_has_topic(r, i) &&
+				 retell_is_stuck(&in->seen->topics[i].partitions[k]);
+	return stuck;
 }
 
 /* What is waited for in the end: faults, then that all is written and read. */
@@ -731,8 +804,7 @@ static void write_end(const struct retell *r, struct buf *out)
 		const struct part *p = &r->cast->list[i];
 
 		if (p->played && p->speaks != SPEAKS_CONSUMER)
-			buf_printf(out, "  await(%s:exited(%s))\n", p->word,
-				   hurt_for_good(r->in) ? "" : "0");
+			write_exit(p, out);
 	}
 	write_assigned(r, out);
 	for (int32_t i = 0; i < r->cast->count; i++) {
@@ -742,7 +814,7 @@ static void write_end(const struct retell *r, struct buf *out)
 		if (!p->played || p->speaks != SPEAKS_CONSUMER)
 			continue;
 		n = retell_readable(r, p->topic, p, &before);
-		if (n && damaged(r->in))
+		if (n && r->damaged)
 			buf_printf(out,
 				   "  await(any(%s:read(%lld), %s:exited(), "
 				   "%s:reported(\"records_consumed\", 3)), \"15s\")\n"
@@ -821,6 +893,10 @@ static void write_stop(const struct retell *r, const struct moment *list, size_t
 			buf_printf(out, "  await(%s:fired())\n", word);
 	}
 	buf_printf(out, "  await(%s:reported(\"partitions_assigned\"))\n", p->word);
+	if (p->wanted) { /* it ends by itself */
+		buf_printf(out, "  await(%s:exited())\n", p->word);
+		return;
+	}
 	if (n)
 		buf_printf(out, "  await(%s:read(%lld))\n",
 			   topic_word(r, p->topic, word, sizeof(word)), (long long)n);
@@ -876,7 +952,7 @@ static const struct finding *finding_of(const struct retell *r, const char *name
 }
 
 static void write_check(const struct retell *r, const char *severity, const char *name,
-			const char *args, struct buf *out)
+			const char *args, bool quiet, struct buf *out)
 {
 	static const char *const seen_as[][2] = {{"order.per_partition", "wire.order"},
 						 {"delivery.no_duplicates", "wire.stored_once"}};
@@ -885,8 +961,7 @@ static void write_check(const struct retell *r, const char *severity, const char
 	for (int i = 0; i < 2; i++)
 		if (!strcmp(name, seen_as[i][0]) && (!f || f->result != FINDING_FAIL))
 			f = finding_of(r, seen_as[i][1]);
-	buf_printf(out, "  %s(%s(%s)%s)%s\n", severity, name, args,
-		   damaged(r->in) && !strncmp(name, "read.", 5) ? ", quiet" : "",
+	buf_printf(out, "  %s(%s(%s)%s)%s\n", severity, name, args, quiet ? ", quiet" : "",
 		   f && f->result == FINDING_FAIL && !f->documented
 			   ? " -- failed in the capture: this is the incident"
 			   : "");
@@ -900,12 +975,13 @@ static void check_producer(const struct retell *r, const struct part *p, const c
 
 	snprintf(args, sizeof(args), "%s, %s", p->word, topic);
 	if (p->acks != 0)
-		write_check(r, "must", "delivery.no_loss", args, out);
-	if (!hurt_for_good(r->in) && p->acks != 0)
-		write_check(r, "must", "delivery.no_error", args, out);
-	write_check(r, "must", "delivery.all_answered", args, out);
-	write_check(r, ordered, "order.per_partition", args, out);
-	write_check(r, p->idempotent ? "must" : "info", "delivery.no_duplicates", args, out);
+		write_check(r, "must", "delivery.no_loss", args, p->hopeless, out);
+	if (!p->hopeless && p->acks != 0)
+		write_check(r, "must", "delivery.no_error", args, p->hopeless, out);
+	write_check(r, "must", "delivery.all_answered", args, p->hopeless, out);
+	write_check(r, ordered, "order.per_partition", args, p->hopeless, out);
+	write_check(r, p->idempotent ? "must" : "info", "delivery.no_duplicates", args, p->hopeless,
+		    out);
 }
 
 /* Whoever of the members reads a record, it counts for all. */
@@ -920,15 +996,16 @@ static void check_consumer(const struct retell *r, const struct part *p, const c
 		moved |= r->in->faults[i].code == ERROR_OFFSET_OUT_OF_RANGE;
 	for (size_t i = 0; i < r->in->events_count; i++)
 		moved |= r->in->events[i].kind == HAPPENED_START;
-	moved |= damaged(r->in);
+	moved |= r->damaged;
 	all = moved ? "info" : "must"; /* what is gone before it is read is nobody's fault */
 	if (!retell_readable(r, p->topic, p, &before))
 		return;
-	write_check(r, "must", "read.consistent", topic, out);
-	write_check(r, damaged(r->in) ? "must" : all, "read.nothing_passed_over", topic, out);
-	write_check(r, all, "read.no_step_back", topic, out);
-	write_check(r, "must", "read.no_control_records", topic, out);
-	write_check(r, all, "read.everything", topic, out);
+	write_check(r, "must", "read.consistent", topic, r->damaged, out);
+	write_check(r, r->damaged ? "must" : all, "read.nothing_passed_over", topic, r->damaged,
+		    out);
+	write_check(r, all, "read.no_step_back", topic, r->damaged, out);
+	write_check(r, "must", "read.no_control_records", topic, r->damaged, out);
+	write_check(r, all, "read.everything", topic, r->damaged, out);
 }
 
 static bool is_once(const struct retell *r, int32_t i)
@@ -959,7 +1036,7 @@ static void write_told_checks(const struct retell *r, struct buf *out)
 			check_consumer(r, p, topic, out);
 		snprintf(args, sizeof(args), "%s", p->word);
 		if (p->speaks == SPEAKS_TRANSACTIONAL)
-			write_check(r, "must", "txn.ended_as_told", args, out);
+			write_check(r, "must", "txn.ended_as_told", args, p->hopeless, out);
 	}
 }
 
@@ -1031,10 +1108,13 @@ static void write_wire_checks(const struct retell *r, struct buf *out)
 	}
 }
 
-void retell_write(const struct retell *r, struct buf *out)
+void retell_write(const struct retell *what, struct buf *out)
 {
+	struct retell whole = *what;
+	const struct retell *r = &whole;
 	struct buf told;
 
+	whole.damaged = is_damaged(r);
 	write_head(r, out);
 	write_cluster(r, out);
 	write_clients(r, out);

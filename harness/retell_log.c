@@ -12,7 +12,6 @@
 #define HEX_MAX	      65536 /* bytes of batches that are given as such, of a topic */
 #define BATCH_HEX_MAX 16384 /* of one */
 #define BATCH_MANY    20    /* records of a batch from which on its size is no matter */
-#define UNREAD_MAX    10000 /* records of a run that nobody read */
 #define GAP_MAX	      1000000000000000
 #define RECORDS_MAX   100000
 #define COUNT_MAX     1000000
@@ -58,7 +57,7 @@ static bool matters(const struct seen_batch *b)
 {
 	if (b->magic < 2)
 		return false; /* logs of today hold no such bytes */
-	return b->crc_wrong || b->control || b->transactional || b->codec ||
+	return b->crc_wrong || b->control || b->transactional || b->codec || !retell_opens(b) ||
 	       (b->records > 0 && b->records != b->last_offset - b->base_offset + 1 &&
 		!is_dense(b));
 }
@@ -122,12 +121,11 @@ static void add_unread(struct entries *e, int32_t partition, int64_t count, int6
 		add_entry(e, &n);
 }
 
-/* How many offsets behind the last batch that was seen are told to be there. */
-static int64_t unread_at_end(const struct seen_partition *p, int64_t end)
+int64_t retell_unread_at_end(const struct seen_partition *p, int64_t end)
 {
 	int64_t told = p->own_first != SEEN_UNKNOWN ? p->own_first : p->end_first;
 
-	return told > end ? (told - end < UNREAD_MAX ? told - end : UNREAD_MAX) : 0;
+	return told > end ? (told - end < RETELL_UNREAD_MAX ? told - end : RETELL_UNREAD_MAX) : 0;
 }
 
 static void add_partition(struct entries *e, const struct seen_partition *p)
@@ -141,7 +139,7 @@ static void add_partition(struct entries *e, const struct seen_partition *p)
 		if (!seen_before(p, b))
 			continue;
 		unread = end ? b->empty_from - end : 0;
-		if (unread > 0 && unread <= UNREAD_MAX) {
+		if (unread > 0 && unread <= RETELL_UNREAD_MAX) {
 			add_unread(e, p->index, unread, like);
 			end = b->empty_from;
 		}
@@ -153,7 +151,7 @@ static void add_partition(struct entries *e, const struct seen_partition *p)
 		end = b->last_offset + 1;
 		like = b->records ? b->records : like;
 	}
-	unread = unread_at_end(p, end);
+	unread = retell_unread_at_end(p, end);
 	if (unread)
 		add_unread(e, p->index, unread, like);
 }
@@ -221,6 +219,8 @@ static const char *what_of(const struct seen_batch *b)
 		return "its CRC is wrong";
 	if (b->control)
 		return "control records";
+	if (!retell_opens(b))
+		return "nobody can read its records";
 	if (b->transactional)
 		return "of a transaction";
 	return b->codec ? "compressed" : "some of its offsets have no record";
@@ -379,75 +379,4 @@ void retell_topic_word(const struct retell *r, size_t topic, char *ret_word, siz
 		snprintf(ret_word, size, "t%zu", topic + 1);
 	else
 		snprintf(ret_word, size, "t");
-}
-
-/* ---- counting ---- */
-
-static int64_t from_of(const struct retell *r, const struct part *reader, struct str topic,
-		       int32_t partition)
-{
-	const struct seen_group *g =
-		reader->group.data ? seen_group(r->in->seen, reader->group) : NULL;
-
-	for (size_t i = 0; g && i < g->offsets_count; i++)
-		if (g->offsets[i].partition == partition && str_eq(g->offsets[i].topic, topic) &&
-		    g->offsets[i].first > 0)
-			return g->offsets[i].first;
-	return 0;
-}
-
-/* Those of the records that nobody read which stand behind an offset. */
-static int64_t unread_in(const struct seen_partition *p, int64_t from)
-{
-	int64_t end = 0, n = 0;
-
-	for (size_t k = 0; k < p->batches_count; k++) {
-		const struct seen_batch *b = &p->batches[k];
-		int64_t unread = end ? b->empty_from - end : 0;
-
-		if (p->start_moved_us && end && end < p->start_last) /* it was gone */
-			unread = b->empty_from - p->start_last;
-		if (!seen_before(p, b))
-			continue;
-		if (unread > 0 && unread <= UNREAD_MAX && end >= from)
-			n += unread;
-		end = b->last_offset + 1;
-	}
-	return end >= from ? n + unread_at_end(p, end) : n;
-}
-
-/* The log's start moved past it, and nobody had read it by then. */
-static bool is_gone(const struct seen_partition *p, const struct seen_batch *b)
-{
-	return p->start_moved_us && b->base_offset < p->start_last &&
-	       !(b->fetched && b->fetched->response_us < p->start_moved_us);
-}
-
-/* Producers whose transaction was aborted leave records that only read_uncommitted sees; which
- * those are, markers tell, and nobody counts here: a transaction's records are left out. */
-int64_t retell_readable(const struct retell *r, struct str topic, const struct part *reader,
-			int64_t *ret_before)
-{
-	const struct seen_topic *t = seen_topic(r->in->seen, topic);
-	int64_t n = 0;
-
-	*ret_before = 0;
-	for (int32_t i = 0; t && i < t->partitions_count; i++) {
-		const struct seen_partition *p = &t->partitions[i];
-		int64_t from = from_of(r, reader, topic, i);
-
-		for (size_t k = 0; k < p->batches_count; k++) {
-			const struct seen_batch *b = &p->batches[k];
-			bool before = seen_before(p, b);
-
-			if (b->control || b->crc_wrong || b->base_offset < from || is_gone(p, b) ||
-			    (b->transactional && reader->committed_only) ||
-			    (before && reader->from_latest))
-				continue;
-			n += b->records;
-			*ret_before += before ? b->records : 0;
-		}
-		n += reader->from_latest ? 0 : unread_in(p, from);
-	}
-	return n;
 }
