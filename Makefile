@@ -101,11 +101,11 @@ unit: deps
 corpus: $(FUZZ:%=$(B)/%)
 	$(Q)tests/tools/corpus $(FUZZ:%=$(B)/%)
 
-# Everything that needs no registry. Logs of each step in build/logs.
+# Everything that needs no registry. Logs of each step in build/logs. The tutorial waits most of the time.
 check: deps
 	$(Q)$(MAKE) --no-print-directory all $(B)/unit-tests $(FUZZ:%=$(B)/%)
 	$(Q)tests/tools/steps check build/logs "style: tests/style" "unit: $(B)/unit-tests" \
-		"corpus: tests/tools/corpus $(FUZZ:%=$(B)/%)" $(foreach t,$(wildcard tests/check/*),"$(notdir $t): KTRIAL=$(B)/ktrial $t")
+		"corpus: tests/tools/corpus $(FUZZ:%=$(B)/%)" $(foreach t,$(wildcard tests/check/*),"$(notdir $t)$(if $(filter %/tutorial,$t),&): KTRIAL=$(B)/ktrial $t")
 
 # The unit tests and corpora in this MODE (asan in CI), and what a sanitizer build is for.
 sanitized: deps
