@@ -77,6 +77,13 @@ static void grow(struct rate *k)
 	k->cap = cap;
 }
 
+/* What is told late is early, and a clock that was set back leaves times in the future: they are as
+ * far away as those of long ago. */
+static bool is_near(int64_t time_us, int64_t then_us)
+{
+	return time_us - then_us < SECOND_US && then_us - time_us < SECOND_US;
+}
+
 static void leave_first(struct rate *k)
 {
 	k->first = (k->first + 1) % k->cap;
@@ -102,7 +109,7 @@ int32_t rates_note(struct rates *r, const void *key, size_t size, int32_t tag, i
 	k->times_us[(k->first + k->count++) % k->cap] = time_us;
 	k->newest_us = time_us > k->newest_us ? time_us : k->newest_us;
 	for (int32_t i = 0; i < k->count; i++)
-		n += time_us - k->times_us[(k->first + i) % k->cap] < SECOND_US;
+		n += is_near(time_us, k->times_us[(k->first + i) % k->cap]);
 	return n;
 }
 

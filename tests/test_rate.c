@@ -20,8 +20,21 @@ TEST(late_news_does_not_count_twice)
 	struct rates r = {0};
 
 	CHECK_EQ(rates_note(&r, "a", 1, 0, 5000000), 1);
-	CHECK_EQ(rates_note(&r, "a", 1, 0, 2000000), 2);
+	CHECK_EQ(rates_note(&r, "a", 1, 0, 2000000), 1);
 	CHECK_EQ(rates_note(&r, "a", 1, 0, 5500000), 2);
+	rates_release(&r);
+}
+
+TEST(a_clock_that_is_set_back_makes_no_storm)
+{
+	struct rates r = {0};
+	int64_t begin_us = 1000000000;
+
+	for (int i = 0; i < 20; i++)
+		rates_note(&r, "a", 1, 0, begin_us + i * 100000);
+	for (int i = 0; i < 100; i++)
+		CHECK_EQ(rates_note(&r, "a", 1, 0, begin_us - 60000000 + i * 100000),
+			 i < 10 ? i + 1 : 10);
 	rates_release(&r);
 }
 
