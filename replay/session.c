@@ -578,7 +578,7 @@ int session_end(struct session *s, struct error *e)
 {
 	list_exchanges(s);
 	list_conns(s);
-	for (size_t i = 0; i < s->conns_count; i++)
+	for (size_t i = 0; i < s->conns_count && !s->inside->full; i++)
 		s->conns[i]->of_broker = is_of_broker(s->conns[i]);
 	list_topics(s);
 	free(s->inside->placed);

@@ -110,6 +110,33 @@ TEST(a_capture_beyond_the_bound_is_refused)
 		read_session("fixtures/pcap/kafka44-java-produce-consume.pcap", &o, ERR_LIMIT));
 }
 
+/* Wherever it is that memory ends: in the exchanges, or in the lists that are made of them. */
+TEST(a_capture_is_refused_at_any_bound_that_is_too_small)
+{
+	const char *path = "fixtures/pcap/kafka44-java-produce-consume.pcap";
+	struct session_options o = {.memory_max = 1 << 20};
+	size_t enough, used;
+	struct session *s = read_session(path, &o, 0);
+
+	used = s->arena.size;
+	session_free(s);
+	for (enough = used; enough > used - 4096; enough -= 16) {
+		struct error e = ERROR_INIT;
+		struct decode_options d_options = {.show_secrets = true};
+		struct event_bus bus = {NULL};
+		struct decode *d;
+
+		o.memory_max = enough;
+		s = session_new(&o);
+		event_bus_add(&bus, session_sink(s));
+		d = decode_new(&d_options, &bus);
+		CHECK_EQ(decode_files(d, &path, 1, &e), 0);
+		CHECK(session_end(s, &e) == 0 || e.code == ERR_LIMIT);
+		decode_free(d);
+		session_free(s);
+	}
+}
+
 TEST(a_session_without_events_is_empty)
 {
 	struct session *s = session_new(NULL);
