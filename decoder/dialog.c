@@ -17,6 +17,7 @@
 #include "protocol/wire.h"
 
 #include <stdlib.h>
+#include <uthash.h>
 #include <utlist.h>
 
 #define SHORT_MAX      ((size_t)8 << 10)  /* a frame for which room is made */
@@ -28,6 +29,7 @@
 #define SEARCH_MAX     ((uint64_t)8 << 20) /* bytes without a frame: it is not Kafka */
 #define TLS_SIGNS      4     /* packets that begin like TLS where the beginning is missing */
 #define WAITING_MAX    10000 /* requests of a connection without an answer */
+#define INDEXED_FROM   32    /* of them: more are found by their correlation id */
 #define ORPHANS_MAX    3     /* in a row: then the frames are not believed any more */
 #define CLIENT_ID_MAX  249   /* believed when searching */
 #define CLIENT_ID_LOOK 64    /* bytes of it that are looked at */
@@ -59,6 +61,8 @@ struct waiting {
 	struct waiting *prev, *next;	     /* of its conversation */
 	struct waiting *all_prev, *all_next; /* of all */
 	struct waiting *large_prev, *large_next;
+	struct waiting *same_prev, *same_next; /* with its correlation id, the oldest first */
+	UT_hash_handle hh;		       /* of the oldest of these, by that id */
 	struct frame_header header;
 	struct part part;
 	struct str rule;
@@ -89,8 +93,9 @@ struct dialog {
 	struct event_conn info;
 	struct side sides[2];
 	struct waiting *waiting; /* the oldest first */
+	struct waiting *by_id;	 /* the oldest of each correlation id, once they are many */
 	uint32_t waiting_count;
-	bool unordered; /* their correlation ids do not always grow */
+	bool indexed; /* all that wait stand in by_id */
 	int64_t opened_us;
 	int client; /* direction of requests; -1: not known */
 	bool trusted, opened, gave_up, sasl_raw;
@@ -434,8 +439,59 @@ static void not_large(struct waiting *w)
 	w->large = false;
 }
 
+/* The oldest of that id; NULL if there is none. A broker answers what came first, and few requests
+ * are looked through; where they are many, bytes that are no answers must not cost a walk each. */
+static struct waiting *waiting_find(const struct dialog *c, int32_t correlation_id)
+{
+	struct waiting *w = c->waiting;
+
+	if (!w || w->header.correlation_id == correlation_id)
+		return w;
+	if (c->indexed) {
+		HASH_FIND_INT(c->by_id, &correlation_id, w);
+		return w;
+	}
+	while (w && w->header.correlation_id != correlation_id)
+		w = w->next;
+	return w;
+}
+
+static void index_add(struct dialog *c, struct waiting *w)
+{
+	struct waiting *oldest, *list;
+
+	HASH_FIND_INT(c->by_id, &w->header.correlation_id, oldest);
+	list = oldest;
+	DL_APPEND2(list, w, same_prev, same_next);
+	if (!oldest)
+		HASH_ADD_INT(c->by_id, header.correlation_id, w);
+}
+
+static void index_all(struct dialog *c)
+{
+	c->indexed = true;
+	for (struct waiting *w = c->waiting; w; w = w->next)
+		index_add(c, w);
+}
+
+static void index_remove(struct dialog *c, struct waiting *w)
+{
+	struct waiting *oldest, *list;
+
+	HASH_FIND_INT(c->by_id, &w->header.correlation_id, oldest);
+	list = oldest;
+	DL_DELETE2(list, w, same_prev, same_next);
+	if (w == oldest)
+		HASH_DELETE(hh, c->by_id, w);
+	if (w == oldest && list)
+		HASH_ADD_INT(c->by_id, header.correlation_id, list);
+	c->indexed = c->by_id != NULL;
+}
+
 static void waiting_free(struct dialog *c, struct waiting *w)
 {
+	if (c->indexed)
+		index_remove(c, w);
 	DL_DELETE(c->waiting, w);
 	DL_DELETE2(c->env->waiting, w, all_prev, all_next);
 	not_large(w);
@@ -446,32 +502,16 @@ static void waiting_free(struct dialog *c, struct waiting *w)
 	free(w);
 }
 
-static struct waiting *waiting_find(struct dialog *c, int32_t correlation_id)
-{
-	struct waiting *w = c->waiting;
-
-	/* Where ids grow, as every client has them, most that are none need no search. */
-	if (w && !c->unordered &&
-	    ((int32_t)((uint32_t)correlation_id - (uint32_t)w->header.correlation_id) < 0 ||
-	     (int32_t)((uint32_t)w->prev->header.correlation_id - (uint32_t)correlation_id) < 0))
-		return NULL;
-	DL_FOREACH(c->waiting, w)
-	if (w->header.correlation_id == correlation_id)
-		return w;
-	return NULL;
-}
-
 static void waiting_add(struct dialog *c, struct waiting *w)
 {
-	struct waiting *last = c->waiting ? c->waiting->prev : NULL;
-
-	if (last && (int32_t)((uint32_t)w->header.correlation_id -
-			      (uint32_t)last->header.correlation_id) <= 0)
-		c->unordered = true;
 	make_room(c->env, sizeof(*w));
 	c->env->memory += sizeof(*w);
 	DL_APPEND(c->waiting, w);
 	DL_APPEND2(c->env->waiting, w, all_prev, all_next);
+	if (c->indexed)
+		index_add(c, w);
+	else if (c->waiting_count > INDEXED_FROM)
+		index_all(c);
 	w->large = c->env->squeeze && w->part.cap > SHORT_MAX && !w->part.left_out &&
 		   part_whole(&w->part) && thin_worth(w->header.api_key, false) &&
 		   frame_known(w->header.api_key, w->header.api_version);
