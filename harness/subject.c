@@ -22,7 +22,7 @@
 	    */
 #define KILL_ROUNDS_MAX 2000 /* of KILL_WAIT_MS each */
 #define KILL_WAIT_MS	2
-#define PIDS_MAX	4096
+#define PIDS_FIRST	1024
 
 extern char **environ;
 
@@ -263,17 +263,36 @@ static bool read_process(const char *name, struct process *ret_process)
 	return end && sscanf(end, ") %*c %d", &ret_process->parent) == 1;
 }
 
-static size_t read_processes(struct process *list)
+static int by_pid(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* In the order of their numbers; *ret_list is to be freed. */
+static size_t read_processes(struct process **ret_list)
 {
 	DIR *dir = opendir("/proc");
+	struct process *list = NULL;
 	struct dirent *d;
-	size_t n = 0;
+	size_t n = 0, cap = 0;
 
-	while (dir && (d = readdir(dir)) && n < PIDS_MAX)
+	while (dir && (d = readdir(dir))) {
+		if (n == cap) {
+			cap = cap ? cap * 2 : PIDS_FIRST;
+			list = realloc(list, cap * sizeof(*list));
+			if (!list)
+				abort();
+		}
 		if (isdigit((unsigned char)d->d_name[0]) && read_process(d->d_name, &list[n]))
 			n++;
+	}
 	if (dir)
 		closedir(dir);
+	if (n)
+		qsort(list, n, sizeof(*list), by_pid);
+	*ret_list = list;
 	return n;
 }
 
@@ -285,14 +304,13 @@ static int mark_descendants(struct process *list, size_t n)
 	while (found != before) {
 		before = found;
 		for (size_t i = 0; i < n; i++) {
-			bool child = list[i].parent == getpid();
+			const struct process like = {.pid = list[i].parent}, *parent;
 
-			for (size_t k = 0; k < n && !child; k++)
-				child = list[k].ours && list[k].pid == list[i].parent;
-			if (child && !list[i].ours) {
-				list[i].ours = true;
-				found++;
-			}
+			parent = bsearch(&like, list, n, sizeof(*list), by_pid);
+			if (list[i].ours || !(like.pid == getpid() || (parent && parent->ours)))
+				continue;
+			list[i].ours = true;
+			found++;
 		}
 	}
 	return found;
@@ -300,14 +318,10 @@ static int mark_descendants(struct process *list, size_t n)
 
 static int kill_descendants(void)
 {
-	struct process *list = calloc(PIDS_MAX, sizeof(*list));
-	size_t n;
-	int found;
+	struct process *list;
+	size_t n = read_processes(&list);
+	int found = mark_descendants(list, n);
 
-	if (!list)
-		abort();
-	n = read_processes(list);
-	found = mark_descendants(list, n);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].ours)
 			kill(list[i].pid, SIGKILL);
