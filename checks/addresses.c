@@ -7,6 +7,7 @@
 #include "protocol/messages.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <uthash.h>
 
 #define GRACE_US	 1000000 /* to read the answer, and for a connection that is on its way */
@@ -206,13 +207,24 @@ static void judge_attempt(struct check *c, const struct event *ev)
 static void note_opened(struct check *c, const struct event *ev)
 {
 	struct addresses *s = c->state;
-	struct opened *o = arena_zalloc(c->arena, sizeof(*o));
+	struct opened *o = calloc(1, sizeof(*o));
 
 	if (!o)
-		return;
+		abort();
 	o->conn = ev->conn.conn;
 	o->time_us = ev->time_us;
 	HASH_ADD(hh, s->opened, conn, sizeof(o->conn), o);
+}
+
+static void forget_opened(struct check *c, int64_t conn)
+{
+	struct addresses *s = c->state;
+	struct opened *o;
+
+	HASH_FIND(hh, s->opened, &conn, sizeof(conn), o);
+	if (o)
+		HASH_DELETE(hh, s->opened, o);
+	free(o);
 }
 
 static void feed_addresses(struct check *c, const struct event *ev)
@@ -221,6 +233,8 @@ static void feed_addresses(struct check *c, const struct event *ev)
 
 	if (ev->kind == EVENT_CONN_OPENED)
 		note_opened(c, ev);
+	if (ev->kind == EVENT_CONN_CLOSED)
+		forget_opened(c, ev->conn.conn);
 	if (ev->kind == EVENT_CONN_REFUSED)
 		judge_attempt(c, ev);
 	if (ev->kind != EVENT_EXCHANGE || x->state == EXCHANGE_ORPHAN)
@@ -256,7 +270,8 @@ static void release_addresses(struct check *c)
 {
 	struct addresses *s = c->state;
 
-	HASH_CLEAR(hh, s->opened);
+	while (s->opened)
+		forget_opened(c, s->opened->conn);
 }
 
 const struct check_type check_addresses = {

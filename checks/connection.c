@@ -32,7 +32,8 @@ struct throttle {
 };
 
 /* The first versions whose throttle time is the client's to keep; of older ones the broker has kept
- * it before it answers. APIs that came after KIP-219 are not here: all of theirs are. */
+ * it before it answers. APIs that came after KIP-219 are not here, all of theirs are, but for those
+ * at the end: in their older versions not even Java's client looked at it before Kafka 4. */
 static const struct {
 	int16_t api_key, version;
 } client_keeps[] = {
@@ -58,10 +59,32 @@ static const struct {
 	{API_ADD_OFFSETS_TO_TXN, 1},
 	{API_END_TXN, 1},
 	{API_TXN_OFFSET_COMMIT, 1},
+	{API_DESCRIBE_ACLS, 1},
+	{API_CREATE_ACLS, 1},
+	{API_DELETE_ACLS, 1},
 	{API_DESCRIBE_CONFIGS, 2},
 	{API_ALTER_CONFIGS, 1},
+	{API_ALTER_REPLICA_LOG_DIRS, 1},
+	{API_DESCRIBE_LOG_DIRS, 1},
 	{API_CREATE_PARTITIONS, 1},
+	{API_CREATE_DELEGATION_TOKEN, 1},
+	{API_RENEW_DELEGATION_TOKEN, 1},
+	{API_EXPIRE_DELEGATION_TOKEN, 1},
+	{API_DESCRIBE_DELEGATION_TOKEN, 1},
 	{API_DELETE_GROUPS, 1},
+	{API_OFFSET_FOR_LEADER_EPOCH, 5},
+	{API_DESCRIBE_CLIENT_QUOTAS, 2},
+	{API_ALTER_CLIENT_QUOTAS, 2},
+	{API_UPDATE_FEATURES, 2},
+	{API_DESCRIBE_CLUSTER, 2},
+	{API_DESCRIBE_PRODUCERS, 1},
+	{API_DESCRIBE_TRANSACTIONS, 1},
+	{API_LIST_TRANSACTIONS, 2},
+	{API_CONSUMER_GROUP_HEARTBEAT, 1},
+	{API_CONSUMER_GROUP_DESCRIBE, 1},
+	{API_GET_TELEMETRY_SUBSCRIPTIONS, 1},
+	{API_PUSH_TELEMETRY, 1},
+	{API_LIST_CONFIG_RESOURCES, 1},
 };
 
 static bool is_for_client(const struct exchange *x)
@@ -283,7 +306,7 @@ const struct check_type check_mismatch = {
 #define ATTEMPTS_DEFAULT 20
 
 /* Who connects to what: one client on trial to a broker, by its number; in a capture an address to
- * an address. */
+ * an address, whose broker's number may become known on the way. */
 struct path {
 	int32_t broker;
 	uint8_t family, from[16], to[16];
@@ -313,9 +336,10 @@ static struct path path_of(const struct check *c, const struct event_conn *conn)
 	struct path p;
 
 	memset(&p, 0, sizeof(p)); /* padding: it is a key */
-	p.broker = conn->broker;
-	if (c->history->of_a_run)
+	if (c->history->of_a_run) {
+		p.broker = conn->broker;
 		return p;
+	}
 	p.family = conn->client.family;
 	p.port = conn->server.port;
 	memcpy(p.from, conn->client.addr, sizeof(p.from));
@@ -618,16 +642,19 @@ struct rate_state {
 };
 
 /* One client on trial is told by its id. In a capture many may have it: there the same question,
- * asked on the same connection; who describes many topics asks for others each time. */
+ * asked on the same connection; who describes many topics asks for others each time. 0: what was
+ * asked is not in the capture. */
 static size_t rate_key(const struct check *c, const struct exchange *x, char *ret_key, size_t size)
 {
 	unsigned hash = 0;
 	int len;
 
 	if (c->history->of_a_run) {
-		len = snprintf(ret_key, size, STR_FMT, STR_ARG(x->header.client_id));
+		len = snprintf(ret_key, size, "of " STR_FMT, STR_ARG(x->header.client_id));
 	} else {
-		if (x->request.data && x->request.len > x->header.body)
+		if (!x->request.data)
+			return 0;
+		if (x->request.len > x->header.body)
 			HASH_JEN(x->request.data + x->header.body,
 				 (unsigned)(x->request.len - x->header.body), hash);
 		len = snprintf(ret_key, size, "%lld %u", (long long)x->conn.conn, hash);
@@ -640,13 +667,17 @@ static void feed_rate(struct check *c, const struct event *ev)
 	struct rate_state *s = c->state;
 	const struct exchange *x = ev->exchange;
 	char key[400];
+	size_t size;
 	int32_t n;
 
 	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_METADATA ||
 	    x->state == EXCHANGE_ORPHAN || !scope_has(c->scope.client, x->header.client_id))
 		return;
+	size = rate_key(c, x, key, sizeof(key));
+	if (!size)
+		return;
 	s->all++;
-	n = rates_note(&s->rates, key, rate_key(c, x, key, sizeof(key)), 0, x->request_us);
+	n = rates_note(&s->rates, key, size, 0, x->request_us);
 	if (n <= s->worst)
 		return;
 	s->worst = n;

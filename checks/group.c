@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#define OWNERS_KEY_MAX 600
+#define OWNERS_KEY_MAX	 600
+#define FIRST_GENERATION 1
 
-/* Who owns a partition in a generation; the key is "group\0topic\0", generation, partition. */
+/* Who owns a partition in a generation; the key is cluster, "group\0topic\0", generation,
+ * partition.
+ */
 struct owner {
+	uint64_t cluster;
 	struct str group, member, instance; /* instance: null of a dynamic member */
 	int64_t time_us;
 	UT_hash_handle hh;
@@ -65,14 +69,14 @@ static bool same_member(const struct owner *o, const struct sync_group_request *
 		str_eq(o->instance, request->group_instance_id));
 }
 
-static void own(struct check *c, const struct sync_group_request *request, struct str topic,
-		int32_t partition, int64_t time_us)
+static void own(struct check *c, uint64_t cluster, const struct sync_group_request *request,
+		struct str topic, int32_t partition, int64_t time_us)
 {
 	struct one_owner *s = c->state;
 	char key[OWNERS_KEY_MAX];
-	int len = snprintf(key, sizeof(key), STR_FMT "%c" STR_FMT "%c%d %d",
-			   STR_ARG(request->group_id), 0, STR_ARG(topic), 0, request->generation_id,
-			   partition);
+	int len = snprintf(key, sizeof(key), "%llx " STR_FMT "%c" STR_FMT "%c%d %d",
+			   (unsigned long long)cluster, STR_ARG(request->group_id), 0,
+			   STR_ARG(topic), 0, request->generation_id, partition);
 	struct owner *o;
 
 	if (len < 0 || len >= (int)sizeof(key))
@@ -82,6 +86,7 @@ static void own(struct check *c, const struct sync_group_request *request, struc
 		o = arena_zalloc(c->arena, sizeof(*o));
 		if (!o)
 			return;
+		o->cluster = cluster;
 		o->group = arena_str(c->arena, request->group_id);
 		o->member = arena_str(c->arena, request->member_id);
 		if (request->group_instance_id.data)
@@ -95,7 +100,7 @@ static void own(struct check *c, const struct sync_group_request *request, struc
 	}
 }
 
-/* Who has left owns nothing. A group that all have left may begin again at its first generation. */
+/* Who has left owns nothing. */
 static void left(struct check *c, struct str group, struct str member)
 {
 	struct one_owner *s = c->state;
@@ -117,15 +122,36 @@ static void feed_left(struct check *c, struct exchange *x)
 		left(c, q->group_id, q->members[i].member_id);
 }
 
+/* A group that all have left, or that went in silence, may have been forgotten, and begins again at
+ * its first generation: its leader is told so before anybody is given a partition. */
+static void feed_joined(struct check *c, struct exchange *x)
+{
+	const struct join_group_request *q = exchange_request(x);
+	const struct join_group_response *r = exchange_response(x);
+	uint64_t cluster = history_cluster(c->history, &x->conn);
+	struct one_owner *s = c->state;
+	struct owner *o, *next;
+
+	if (!q || !r || r->error_code || r->generation_id != FIRST_GENERATION ||
+	    !str_eq(r->leader, r->member_id))
+		return;
+	HASH_ITER (hh, s->owners, o, next)
+		if (o->cluster == cluster && str_eq(o->group, q->group_id))
+			HASH_DELETE(hh, s->owners, o);
+}
+
 static void feed_one_owner(struct check *c, const struct event *ev)
 {
 	const struct sync_group_request *request;
 	const struct sync_group_response *response;
 	struct consumer_protocol_assignment assignment;
 	struct exchange *x = ev->exchange;
+	uint64_t cluster;
 
 	if (ev->kind == EVENT_EXCHANGE && x->header.api_key == API_LEAVE_GROUP)
 		feed_left(c, x);
+	if (ev->kind == EVENT_EXCHANGE && x->header.api_key == API_JOIN_GROUP)
+		feed_joined(c, x);
 	if (ev->kind != EVENT_EXCHANGE || x->header.api_key != API_SYNC_GROUP)
 		return;
 	request = exchange_request(x);
@@ -133,6 +159,7 @@ static void feed_one_owner(struct check *c, const struct event *ev)
 	if (!request || !response || response->error_code || response->assignment.len < 2 ||
 	    !scope_has(c->scope.group, request->group_id))
 		return;
+	cluster = history_cluster(c->history, &x->conn);
 	if (codec_decode(
 		    &consumer_protocol_assignment_schema, 0,
 		    (struct bytes){response->assignment.data + 2, response->assignment.len - 2},
@@ -140,7 +167,7 @@ static void feed_one_owner(struct check *c, const struct event *ev)
 		return;
 	for (int32_t i = 0; i < assignment.assigned_partitions_count; i++)
 		for (int32_t k = 0; k < assignment.assigned_partitions[i].partitions_count; k++)
-			own(c, request, assignment.assigned_partitions[i].topic,
+			own(c, cluster, request, assignment.assigned_partitions[i].topic,
 			    assignment.assigned_partitions[i].partitions[k], ev->time_us);
 }
 

@@ -75,6 +75,7 @@ void history_free(struct history *h)
 	free(h->batches);
 	free(h->faults);
 	free(h->resets);
+	clusters_release(&h->clusters);
 	buf_release(&h->scratch);
 	arena_release(&h->arena);
 	free(h);
@@ -701,6 +702,11 @@ const struct history_reset *history_reset_next(struct history *h, struct str cli
 	return NULL;
 }
 
+uint64_t history_cluster(const struct history *h, const struct event_conn *conn)
+{
+	return h->of_a_run ? 0 : clusters_of(&h->clusters, conn);
+}
+
 /* ---- faults ---- */
 
 static void add_fault(struct history *h, int64_t time_us, const char *text)
@@ -741,6 +747,8 @@ void history_feed(struct history *h, const struct event *ev)
 {
 	h->last_us = ev->time_us > h->last_us ? ev->time_us : h->last_us;
 	h->of_a_run |= ev->kind == EVENT_MARK || ev->kind == EVENT_LOG || ev->kind == EVENT_REPORT;
+	if (ev->kind == EVENT_EXCHANGE && !h->of_a_run)
+		clusters_feed(&h->clusters, ev->exchange);
 	if (h->batches)
 		batches_feed(h->batches, ev);
 	if (h->full)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "checks/batches.h"
+#include "checks/clusters.h"
 #include "checks/report.h"
 #include "trace/event.h"
 
@@ -155,13 +156,14 @@ struct history {
 	struct history_reset *resets; /* in the order of their answers; the first ones */
 	size_t resets_count, resets_cap;
 	uint64_t log_events, report_events,
-		unreadable;	 /* unreadable: batches whose records do not parse */
-	int64_t last_us;	 /* time of the last event */
-	bool unacknowledged;	 /* somebody produced with acks=0 */
-	bool of_a_run;		 /* a mark, a log or a report was seen: not any capture */
-	bool full;		 /* HISTORY_SIZE_MAX was passed: what follows is missing */
-	struct batches *batches; /* NULL: nobody asked for them */
-	struct buf scratch;	 /* expanded records, and keys of the hashes */
+		unreadable;	  /* unreadable: batches whose records do not parse */
+	int64_t last_us;	  /* time of the last event */
+	bool unacknowledged;	  /* somebody produced with acks=0 */
+	bool of_a_run;		  /* a mark, a log or a report was seen: not any capture */
+	bool full;		  /* HISTORY_SIZE_MAX was passed: what follows is missing */
+	struct batches *batches;  /* NULL: nobody asked for them */
+	struct clusters clusters; /* of a capture */
+	struct buf scratch;	  /* expanded records, and keys of the hashes */
 };
 
 struct history *history_new(void);
@@ -194,6 +196,11 @@ bool history_held(const struct history_partition *p, int64_t offset, struct str 
 const struct history_reset *history_reset_next(struct history *h, struct str client,
 					       struct str topic, int32_t partition,
 					       int64_t until_us, size_t *at);
+
+/* Which cluster a connection leads to, as a part of keys: a run has one, a capture may have
+ * several.
+ */
+uint64_t history_cluster(const struct history *h, const struct event_conn *conn);
 
 /* How many records of a topic somebody was given, each counted once. */
 int64_t history_records_given(const struct history *h, struct str topic);

@@ -20,12 +20,14 @@
 /* One member id of one group. */
 struct member {
 	int64_t crossing_us; /* as far as answers and requests may cross */
+	uint64_t who;	     /* hash of the client id and host that speak for it; 0: not heard */
 	struct str group, id, instance;
 	int32_t session_ms, fenced_generation; /* -1: not told to be over */
 	int64_t fenced_us;
 	int64_t contact_us, longest_us,
 		longest_at_us; /* last request; longest pause, and where it ended */
 	int64_t left_us, after_leave_us;
+	bool let_go;	       /* the broker said yes to that */
 	int64_t stale_told_us; /* when it had been told, before */
 	int64_t stale_us; /* first request with the fenced generation, too late to be a crossing */
 	int16_t stale_api, fenced_code;
@@ -82,17 +84,30 @@ static struct member *member_of(struct check *c, struct str group, struct str id
 	return m;
 }
 
+static uint64_t who_of(const struct exchange *x)
+{
+	const struct str *id = &x->header.client_id;
+	uint64_t h = 14695981039346656037ULL;
+
+	for (int32_t i = 0; id->data && i < id->len; i++)
+		h = (h ^ (uint8_t)id->data[i]) * 1099511628211ULL;
+	for (size_t i = 0; i < sizeof(x->conn.client.addr); i++)
+		h = (h ^ x->conn.client.addr[i]) * 1099511628211ULL;
+	return h | 1;
+}
+
 /* A sign of life of a member. */
 static void contact(struct member *m, const struct exchange *x, int32_t generation, int16_t code)
 {
 	int64_t pause_us = m->contact_us ? x->request_us - m->contact_us : 0;
 
+	m->who = who_of(x);
 	if (m->owned && !m->left_us && pause_us > m->longest_us) {
 		m->longest_us = pause_us;
 		m->longest_at_us = x->request_us;
 	}
 	m->contact_us = x->request_us;
-	if (m->left_us && x->request_us > m->left_us + m->crossing_us && !m->after_leave_us)
+	if (m->let_go && x->request_us > m->left_us + m->crossing_us && !m->after_leave_us)
 		m->after_leave_us = x->request_us;
 	if (m->fenced_generation >= 0 && generation == m->fenced_generation &&
 	    x->request_us > m->fenced_us + m->crossing_us && !m->stale_us) {
@@ -210,9 +225,11 @@ static void feed_join(struct check *c, struct exchange *x)
 		return;
 	m->session_ms = q->session_timeout_ms;
 	m->contact_us = x->response_us; /* joining is contact for as long as it takes */
+	m->who = who_of(x);
 	m->owned = true;
 	m->fenced_generation = -1;
 	m->left_us = 0;
+	m->let_go = false;
 	if (q->group_instance_id.data)
 		m->instance = arena_str(c->arena, q->group_instance_id);
 }
@@ -246,23 +263,40 @@ static void feed_commit(struct check *c, struct exchange *x)
 		contact(m, x, q->generation_id_or_member_epoch, exchange_error(x));
 }
 
-static void leave(struct check *c, struct str group, struct str id, const struct exchange *x)
+/* Who leaves before it has joined with the id that it was told need not join with it any more. */
+static void forget_told(struct members *s, struct str group, struct str id)
+{
+	struct pending **at = &s->pending;
+
+	while (*at && !(str_eq((*at)->group, group) && str_eq((*at)->told, id)))
+		at = &(*at)->next;
+	if (*at)
+		*at = (*at)->next;
+}
+
+/* An administrator may send somebody else away (KIP-345), who learns of it by its next request. */
+static void leave(struct check *c, struct str group, struct str id, const struct exchange *x,
+		  bool yes)
 {
 	struct member *m = member_of(c, group, id);
 
-	if (m)
-		m->left_us = x->response_us ? x->response_us : x->request_us;
+	forget_told(c->state, group, id);
+	if (!m || (m->who && m->who != who_of(x)))
+		return;
+	m->left_us = x->response_us ? x->response_us : x->request_us;
+	m->let_go = yes;
 }
 
 static void feed_leave(struct check *c, struct exchange *x)
 {
 	const struct leave_group_request *q = exchange_request(x);
+	bool yes = x->state != EXCHANGE_ANSWERED || !exchange_error(x);
 
 	if (!q)
 		return;
-	leave(c, q->group_id, q->member_id, x);
+	leave(c, q->group_id, q->member_id, x, yes);
 	for (int32_t i = 0; i < q->members_count; i++)
-		leave(c, q->group_id, q->members[i].member_id, x);
+		leave(c, q->group_id, q->members[i].member_id, x, yes);
 }
 
 static void feed_members(struct check *c, const struct event *ev)
@@ -454,7 +488,7 @@ static void end_quiet(struct check *c, struct finding *f)
 	uint64_t left = 0;
 
 	for (const struct member *m = s->by_key; m; m = m->hh.next)
-		left += m->left_us != 0;
+		left += m->let_go;
 	pass_or_nothing(f, left, "members that left", "nobody left the group");
 	for (const struct member *m = s->by_key; m; m = m->hh.next)
 		if (m->after_leave_us) {

@@ -1,6 +1,9 @@
 /* What a capture alone shows of reading on and of being answered: after a rebalance a partition is
- * fetched from where the last reader got to, and a request is not left without its answer. Judged
- * as the exchanges come; a capture may begin anywhere.
+ * fetched from where it was committed, and a request is not left without its answer. Judged as the
+ * exchanges come; a capture may begin anywhere.
+ *
+ * What was fetched need not have been read: clients fetch ahead, and what still waits in them at a
+ * rebalance is rightly fetched again. Only what lies below the last commit surely was read.
  *
  * Fetch does not say for which group it reads: that is known by the client id and host of who
  * speaks for a group. Topics of Fetch are ids, those of commits mostly names: what Metadata tells
@@ -47,9 +50,10 @@ struct reader {
 
 /* A partition that a group reads. */
 struct place {
-	uint64_t key; /* hash of group, topic and partition */
+	uint64_t key; /* hash of cluster, group, topic and partition */
 	struct str text;
-	uint64_t who; /* read it last, */
+	struct uuid id; /* of its topic, as far as known: made anew, its offsets begin anew */
+	uint64_t who;	/* read it last, */
 	int32_t generation;
 	int64_t next, read_us; /* up to there; -1: not known */
 	int64_t committed, commit_us;
@@ -59,17 +63,24 @@ struct place {
 struct topic_name {
 	struct uuid id;
 	struct str name;
-	UT_hash_handle hh;
+	uint64_t place; /* hash of cluster and name; of several, the newest is in the hash */
+	UT_hash_handle hh, hh_place;
+};
+
+/* What was fetched again. */
+struct again {
+	uint64_t times, offsets;
+	struct str first;
+	struct finding_moment moments[3];
+	int32_t moments_count;
 };
 
 struct reading {
 	struct reader *readers;
 	struct place *places;
-	struct topic_name *names;
-	uint64_t judged, again, offsets;
-	struct str first;
-	struct finding_moment moments[3];
-	int32_t moments_count;
+	struct topic_name *names, *names_by_place;
+	uint64_t judged;
+	struct again below, above; /* the last commit */
 };
 
 static uint64_t who_of(const struct exchange *x)
@@ -95,12 +106,19 @@ static struct reader *reader_of(struct check *c, const struct exchange *x, bool 
 	return r;
 }
 
+static uint64_t hash_in_cluster(struct check *c, const struct exchange *x, struct str text)
+{
+	uint64_t cluster = history_cluster(c->history, &x->conn);
+
+	return hash_str(hash(HASH_SEED, &cluster, sizeof(cluster)), text);
+}
+
 /* x speaks for a member of that generation. */
 static void take_member(struct check *c, const struct exchange *x, struct str group,
 			int32_t generation)
 {
 	struct reader *r = group.len ? reader_of(c, x, true) : NULL;
-	uint64_t h = hash_str(HASH_SEED, group);
+	uint64_t h = hash_in_cluster(c, x, group);
 
 	if (!r || generation < 0)
 		return;
@@ -125,7 +143,7 @@ static void take_metadata(struct check *c, struct exchange *x)
 {
 	const struct metadata_response *m = exchange_response(x);
 	struct reading *s = c->state;
-	struct topic_name *t;
+	struct topic_name *t, *older;
 
 	for (int32_t i = 0; m && i < m->topics_count; i++) {
 		if (!m->topics[i].name.len || uuid_is_zero(m->topics[i].topic_id))
@@ -136,19 +154,45 @@ static void take_metadata(struct check *c, struct exchange *x)
 			continue;
 		t->id = m->topics[i].topic_id;
 		t->name = arena_str(c->arena, m->topics[i].name);
+		t->place = hash_in_cluster(c, x, t->name);
 		HASH_ADD(hh, s->names, id, sizeof(t->id), t);
+		HASH_FIND(hh_place, s->names_by_place, &t->place, sizeof(t->place), older);
+		if (older)
+			HASH_DELETE(hh_place, s->names_by_place, older);
+		HASH_ADD(hh_place, s->names_by_place, place, sizeof(t->place), t);
 	}
 }
 
-static struct place *place_of(struct check *c, uint64_t group, struct str topic, int32_t partition)
+/* A topic of that name was made anew: where its older one was read to tells nothing. */
+static void renew(struct check *c, const struct exchange *x, struct place *p, struct str name,
+		  struct uuid id)
 {
 	struct reading *s = c->state;
+	uint64_t key = hash_in_cluster(c, x, name);
+	struct topic_name *t = NULL;
+
+	if (uuid_is_zero(id)) {
+		HASH_FIND(hh_place, s->names_by_place, &key, sizeof(key), t);
+		id = t ? t->id : id;
+	}
+	if (!uuid_is_zero(id) && !uuid_is_zero(p->id) && !uuid_eq(p->id, id))
+		p->next = p->committed = -1;
+	p->id = uuid_is_zero(id) ? p->id : id;
+}
+
+static struct place *place_of(struct check *c, const struct exchange *x, uint64_t group,
+			      struct str name, struct uuid id, int32_t partition)
+{
+	struct reading *s = c->state;
+	struct str topic = name_of(s, name, id);
 	uint64_t key = hash(hash_str(group, topic), &partition, sizeof(partition));
 	struct place *p;
 
 	if (!topic.len)
 		return NULL;
 	HASH_FIND(hh, s->places, &key, sizeof(key), p);
+	if (p)
+		renew(c, x, p, topic, id);
 	if (p || HASH_COUNT(s->places) >= PLACES_MAX)
 		return p;
 	p = arena_zalloc(c->arena, sizeof(*p));
@@ -157,6 +201,7 @@ static struct place *place_of(struct check *c, uint64_t group, struct str topic,
 	p->key = key;
 	p->text = str_of(arena_printf(c->arena, STR_FMT "-%d", STR_ARG(topic), partition));
 	p->next = p->committed = -1;
+	renew(c, x, p, topic, id);
 	HASH_ADD(hh, s->places, key, sizeof(p->key), p);
 	return p;
 }
@@ -165,7 +210,6 @@ static void take_commit(struct check *c, struct exchange *x)
 {
 	const struct offset_commit_request *q = exchange_request(x);
 	const struct offset_commit_response *r = exchange_response(x);
-	struct reading *s = c->state;
 
 	if (!q || !r)
 		return;
@@ -176,9 +220,8 @@ static void take_commit(struct check *c, struct exchange *x)
 			struct place *p =
 				r->topics[i].partitions[k].error_code
 					? NULL
-					: place_of(c, hash_str(HASH_SEED, q->group_id),
-						   name_of(s, q->topics[i].name,
-							   q->topics[i].topic_id),
+					: place_of(c, x, hash_in_cluster(c, x, q->group_id),
+						   q->topics[i].name, q->topics[i].topic_id,
 						   q->topics[i].partitions[k].partition_index);
 
 			if (!p)
@@ -192,32 +235,39 @@ static void read_again(struct check *c, const struct exchange *x, const struct p
 		       int64_t offset, int32_t generation)
 {
 	struct reading *s = c->state;
+	struct again *a = offset < p->committed ? &s->below : &s->above;
 	char commit[80] = "nothing was seen to be committed before";
 
-	s->offsets += (uint64_t)(p->next - offset);
-	if (s->again++)
+	a->offsets += (uint64_t)(p->next - offset);
+	if (a->times++)
 		return;
 	if (p->committed >= 0)
 		snprintf(commit, sizeof(commit), "the last commit before was %lld",
 			 (long long)p->committed);
-	s->first = str_of(arena_printf(c->arena,
+	a->first = str_of(arena_printf(c->arena,
 				       STR_FMT ": offsets %lld to %lld are fetched again in "
 					       "generation %d; %s",
 				       STR_ARG(p->text), (long long)offset, (long long)p->next - 1,
 				       generation, commit));
-	s->moments[s->moments_count++] = (struct finding_moment){
+	a->moments[a->moments_count++] = (struct finding_moment){
 		.time_us = p->read_us,
 		.text = str_of(arena_printf(c->arena, "Fetch answer with " STR_FMT " up to %lld",
 					    STR_ARG(p->text), (long long)p->next - 1))};
 	if (p->committed >= 0)
-		s->moments[s->moments_count++] = (struct finding_moment){
+		a->moments[a->moments_count++] = (struct finding_moment){
 			.time_us = p->commit_us,
 			.text = str_of(arena_printf(c->arena, "OffsetCommit of " STR_FMT " at %lld",
 						    STR_ARG(p->text), (long long)p->committed))};
-	s->moments[s->moments_count++] = (struct finding_moment){
+	a->moments[a->moments_count++] = (struct finding_moment){
 		.time_us = x->request_us,
 		.text = str_of(arena_printf(c->arena, "Fetch of " STR_FMT " from %lld",
 					    STR_ARG(p->text), (long long)offset))};
+}
+
+/* Whether x was on its way when somebody else read there: it tells nothing of who goes on. */
+static bool is_late(const struct exchange *x, const struct reader *who, const struct place *p)
+{
+	return p->who && p->who != who->who && x->request_us <= p->read_us;
 }
 
 static void take_asked(struct check *c, const struct exchange *x, const struct reader *who,
@@ -226,7 +276,8 @@ static void take_asked(struct check *c, const struct exchange *x, const struct r
 	struct reading *s = c->state;
 
 	/* Another generation, or another reader: the last one's place is what counts. */
-	if (p->next < 0 || (p->generation == who->generation && p->who == who->who))
+	if (p->next < 0 || (p->generation == who->generation && p->who == who->who) ||
+	    is_late(x, who, p))
 		return;
 	s->judged++;
 	if (offset >= 0 && offset < p->next)
@@ -255,29 +306,26 @@ static void take_fetch(struct check *c, struct exchange *x)
 	const struct fetch_request *q = exchange_request(x);
 	const struct fetch_response *r = exchange_response(x);
 	const struct reader *who = reader_of(c, x, false);
-	struct reading *s = c->state;
 
 	if (!q || !r || !who || who->several || !who->group)
 		return;
 	for (int32_t i = 0; i < q->topics_count; i++)
 		for (int32_t k = 0; k < q->topics[i].partitions_count; k++) {
-			struct place *p =
-				place_of(c, who->group,
-					 name_of(s, q->topics[i].topic, q->topics[i].topic_id),
-					 q->topics[i].partitions[k].partition);
+			struct place *p = place_of(c, x, who->group, q->topics[i].topic,
+						   q->topics[i].topic_id,
+						   q->topics[i].partitions[k].partition);
 
 			if (p)
 				take_asked(c, x, who, p, q->topics[i].partitions[k].fetch_offset);
 		}
 	for (int32_t i = 0; i < r->responses_count; i++)
 		for (int32_t k = 0; k < r->responses[i].partitions_count; k++) {
-			struct place *p = place_of(
-				c, who->group,
-				name_of(s, r->responses[i].topic, r->responses[i].topic_id),
-				r->responses[i].partitions[k].partition_index);
+			struct place *p = place_of(c, x, who->group, r->responses[i].topic,
+						   r->responses[i].topic_id,
+						   r->responses[i].partitions[k].partition_index);
 			int64_t end = end_of(&r->responses[i].partitions[k].records);
 
-			if (!p || end < 0)
+			if (!p || end < 0 || is_late(x, who, p))
 				continue;
 			p->next = end > p->next ? end : p->next;
 			p->read_us = x->response_us;
@@ -340,14 +388,19 @@ static void feed_read_on(struct check *c, const struct event *ev)
 static void end_read_on(struct check *c, struct finding *f)
 {
 	struct reading *s = c->state;
+	const struct again *a = s->below.times ? &s->below : &s->above;
 
 	f->judged = s->judged;
-	for (int32_t i = 0; i < s->moments_count; i++)
-		finding_moment(f, s->moments[i].time_us, STR_FMT, STR_ARG(s->moments[i].text));
-	if (s->again)
-		finding_set(f, FINDING_FAIL, STR_FMT " (%llu offsets of %llu partitions in all)",
-			    STR_ARG(s->first), (unsigned long long)s->offsets,
-			    (unsigned long long)s->again);
+	for (int32_t i = 0; i < a->moments_count; i++)
+		finding_moment(f, a->moments[i].time_us, STR_FMT, STR_ARG(a->moments[i].text));
+	if (a->times)
+		finding_set(f, a == &s->below ? FINDING_FAIL : FINDING_INCONCLUSIVE,
+			    STR_FMT " (%llu offsets of %llu partitions in all)%s",
+			    STR_ARG(a->first), (unsigned long long)a->offsets,
+			    (unsigned long long)a->times,
+			    a == &s->below ? ""
+					   : "; they were read and not committed, or fetched ahead "
+					     "and not read yet");
 	else if (!s->judged)
 		finding_set(f, FINDING_NOT_APPLICABLE,
 			    "no partition was seen to go on to another reader or generation");
@@ -362,12 +415,13 @@ static void release_read_on(struct check *c)
 
 	HASH_CLEAR(hh, s->readers);
 	HASH_CLEAR(hh, s->places);
+	HASH_CLEAR(hh_place, s->names_by_place);
 	HASH_CLEAR(hh, s->names);
 }
 
 const struct check_type check_wire_read_on = {
 	.name = "wire.read_on",
-	.claim = "after a rebalance nothing is fetched that had been fetched before",
+	.claim = "after a rebalance nothing is fetched again that had been committed before",
 	.see = "a commit before partitions are given up; at-least-once delivery",
 	.needs = NEEDS_WIRE,
 	.capture = true,

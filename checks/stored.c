@@ -8,6 +8,10 @@
  * makes its batch anew for a retry, with another time or for another partition, is known by keys
  * and values alone: those of a batch whose fate is open are looked for in what it sends next.
  *
+ * Without a producer id a program that writes the same twice within a millisecond makes two batches
+ * that are alike: they are no batch that stands twice, unless something speaks for a second
+ * sending.
+ *
  * Memory is bounded: of each producer and of each partition the last batches are remembered, of so
  * many of them. */
 #include "checks/types.h"
@@ -19,9 +23,11 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define LANES_MAX  20000
-#define REMEMBERED 24 /* batches */
-#define PLACE_MAX  300
+#define LANES_MAX    20000
+#define REMEMBERED   24 /* batches */
+#define PLACE_MAX    300
+
+#define WHAT_IS_READ (-2) /* in place of a producer id */
 
 /* A batch as it is known again. */
 struct print {
@@ -33,6 +39,7 @@ struct print {
 struct sent {
 	struct print print;
 	int64_t first_us, first_conn, offset; /* offset: -1 not known */
+	int64_t stored_us;		      /* when that was told */
 	int32_t first_correlation, sequence;
 	uint32_t times;
 	bool uncertain; /* some sending has no answer, or one that does not say whether it is stored
@@ -44,7 +51,7 @@ struct sent {
 struct lane {
 	struct {
 		uint64_t place, who; /* who: hash of client id and host; 0 with a producer id */
-		int64_t producer_id; /* -2: what is read */
+		int64_t producer_id; /* or WHAT_IS_READ */
 		int64_t producer_epoch;
 	} key;
 	struct str text; /* "orders-3" */
@@ -52,6 +59,7 @@ struct lane {
 	uint32_t count;
 	int64_t last_us; /* when the newest batch was sent */
 	int32_t next;	 /* the sequence that must come; -1: not known */
+	uint32_t holes;	 /* that it was known behind */
 	int64_t end;	 /* behind the last offset that is known to be taken; -1: not known */
 	UT_hash_handle hh;
 };
@@ -66,6 +74,8 @@ struct open_batch {
 #define OPEN_MAX    64
 #define CONTENT_MAX ((size_t)16 << 20) /* of a batch once expanded */
 #define OPEN_FOR_US ((int64_t)120000000)
+#define RESENT_MAX  64	  /* batches that were sent again while nobody knew if they were stored */
+#define PROMPT_US   50000 /* what was written at once is sent at once, too: a retry pauses */
 
 struct finds {
 	uint64_t judged, wrong, unclear;
@@ -78,9 +88,16 @@ struct stored {
 	struct lane *lanes;
 	struct finds sequences, order, twice;
 	int64_t hole_us; /* when bytes were missing last; what was sent till then tells nothing */
-	uint64_t full;	 /* batches of lanes past LANES_MAX */
+	uint32_t holes;
+	uint64_t full; /* batches of lanes past LANES_MAX */
 	struct open_batch open[OPEN_MAX];
 	uint32_t open_count;
+	struct resent {
+		uint64_t place;
+		struct print print;
+	} resent[RESENT_MAX];
+	uint32_t resent_count;
+	bool produced; /* by somebody without a producer id */
 	struct buf scratch;
 };
 
@@ -95,12 +112,14 @@ static uint64_t hash(uint64_t h, const void *data, size_t n)
 	return h;
 }
 
-static uint64_t place_of(struct str topic, struct uuid id, int32_t partition)
+static uint64_t place_of(struct check *c, const struct exchange *x, struct str topic,
+			 struct uuid id, int32_t partition)
 {
 	uint64_t h = topic.len ? hash(14695981039346656037ULL, topic.data, (size_t)topic.len)
 			       : hash(1, id.b, sizeof(id.b));
+	uint64_t cluster = history_cluster(c->history, &x->conn);
 
-	return hash(h, &partition, sizeof(partition));
+	return hash(hash(h, &partition, sizeof(partition)), &cluster, sizeof(cluster));
 }
 
 static struct str place_text(struct arena *a, struct str topic, struct uuid id, int32_t partition)
@@ -121,6 +140,10 @@ static struct lane *lane_of(struct check *c, const struct lane *like, struct str
 	struct lane *l;
 
 	HASH_FIND(hh, s->lanes, &like->key, sizeof(like->key), l);
+	if (l && l->holes != s->holes)
+		l->next = -1;
+	if (l)
+		l->holes = s->holes;
 	if (l)
 		return l;
 	l = HASH_COUNT(s->lanes) < LANES_MAX ? arena_zalloc(c->arena, sizeof(*l)) : NULL;
@@ -128,6 +151,7 @@ static struct lane *lane_of(struct check *c, const struct lane *like, struct str
 	if (!l)
 		return NULL;
 	l->key = like->key;
+	l->holes = s->holes;
 	l->next = -1;
 	l->end = -1;
 	l->text = place_text(c->arena, topic, id, partition);
@@ -184,8 +208,9 @@ static struct str sent_text(struct check *c, const struct lane *l, const struct 
 			    int64_t conn, int32_t correlation_id)
 {
 	return str_of(arena_printf(
-		c->arena, "Produce of " STR_FMT ", %d records (connection %lld correlation %d)",
-		STR_ARG(l->text), e->print.records, (long long)conn, correlation_id));
+		c->arena, "%s of " STR_FMT ", %d records (connection %lld correlation %d)",
+		l->key.producer_id == WHAT_IS_READ ? "Fetch" : "Produce", STR_ARG(l->text),
+		e->print.records, (long long)conn, correlation_id));
 }
 
 static struct str first_text(struct check *c, const struct lane *l, const struct sent *e)
@@ -226,7 +251,9 @@ static bool sent_before(const struct sent *a, const struct sent *b)
 					  : a->first_correlation - b->first_correlation < 0;
 }
 
-/* e is stored now: all that was sent before it on its connection and is stored, is before it. */
+/* e is stored now: all that was sent before it on its connection and is stored, is before it. What
+ * was sent when the other was known to be stored can't have overtaken it: then the log began anew.
+ */
 static void judge_order(struct check *c, struct lane *l, const struct sent *e)
 {
 	struct finds *f = &((struct stored *)c->state)->order;
@@ -237,7 +264,7 @@ static void judge_order(struct check *c, struct lane *l, const struct sent *e)
 		const struct sent *first = sent_before(o, e) ? o : e, *second = first == o ? e : o;
 
 		if (o == e || o->offset < 0 || o->first_conn != e->first_conn ||
-		    first->offset < second->offset)
+		    first->offset < second->offset || second->first_us > first->stored_us)
 			continue;
 		if (f->wrong++)
 			return;
@@ -254,7 +281,7 @@ static void judge_order(struct check *c, struct lane *l, const struct sent *e)
 
 /* ---- twice ---- */
 
-static void twice(struct check *c, struct lane *l, const struct sent *e, int64_t offset,
+static void twice(struct check *c, const struct lane *l, const struct sent *e, int64_t offset,
 		  int64_t time_us, const char *how)
 {
 	struct finds *f = &((struct stored *)c->state)->twice;
@@ -269,18 +296,17 @@ static void twice(struct check *c, struct lane *l, const struct sent *e, int64_t
 	     str_of(arena_printf(c->arena, "the same batch at offset %lld", (long long)offset)));
 }
 
+/* It came again, without idempotence; how: what is known of it. */
 static void maybe_twice(struct check *c, const struct lane *l, const struct sent *e,
-			int64_t first_us, struct str first, const struct exchange *x)
+			int64_t first_us, struct str first, const struct exchange *x,
+			const char *how)
 {
 	struct finds *f = &((struct stored *)c->state)->twice;
 
 	if (f->unclear++)
 		return;
-	f->first_unclear = str_of(arena_printf(
-		c->arena,
-		STR_FMT ": a batch of %d records was sent again, without idempotence, when nothing "
-			"told whether the first one was stored",
-		STR_ARG(l->text), e->print.records));
+	f->first_unclear = str_of(arena_printf(c->arena, STR_FMT ": a batch of %d records %s",
+					       STR_ARG(l->text), e->print.records, how));
 	if (f->wrong)
 		return;
 	note(f, first_us, first);
@@ -290,27 +316,44 @@ static void maybe_twice(struct check *c, const struct lane *l, const struct sent
 		     STR_ARG(sent_text(c, l, e, x->conn.conn, x->header.correlation_id)))));
 }
 
+#define SENT_AGAIN                                                                          \
+	"was sent again, without idempotence, when nothing told whether the first one was " \
+	"stored"
+
+/* Acknowledged at two offsets. */
+static void take_another(struct check *c, struct lane *l, struct sent *e, int64_t offset,
+			 const struct exchange *x)
+{
+	if (l->key.producer_id >= 0 || e->uncertain)
+		twice(c, l, e, offset, x->response_us, "");
+	else if (x->request_us > e->stored_us + PROMPT_US)
+		maybe_twice(c, l, e, e->first_us, first_text(c, l, e), x,
+			    "was sent again after it had been acknowledged, or a program wrote the "
+			    "same with the same time");
+	e->offset = offset;
+	e->stored_us = x->response_us;
+}
+
 /* It is stored at offset, as an answer says. */
 static void take_stored(struct check *c, struct lane *l, struct sent *e, int64_t offset,
 			const struct exchange *x)
 {
-	int64_t before = l->end;
 	bool again = e->times > 1 && e->uncertain && l->key.producer_id < 0;
+	bool room = l->end >= 0 && offset - l->end == e->print.records;
 
 	if (e->offset >= 0 && e->offset != offset) {
-		twice(c, l, e, offset, x->response_us, "");
-		return;
-	}
-	if (again && before >= 0 && offset - before == e->print.records && e->offset < 0) {
-		e->offset = before;
-		twice(c, l, e, offset, x->response_us,
-		      ", unless another producer wrote just so many records there");
+		take_another(c, l, e, offset, x);
 		return;
 	}
 	if (again && e->offset < 0)
-		maybe_twice(c, l, e, e->first_us, first_text(c, l, e), x);
+		maybe_twice(c, l, e, e->first_us, first_text(c, l, e), x,
+			    room ? SENT_AGAIN "; just before the second one there are as many "
+					      "records, its own or another producer's"
+				 : SENT_AGAIN);
 	e->offset = offset;
-	if (offset + e->print.records > l->end)
+	e->stored_us = x->response_us;
+	if (offset >= 0 && offset <= INT64_MAX - e->print.records &&
+	    offset + e->print.records > l->end)
 		l->end = offset + e->print.records;
 	judge_order(c, l, e);
 }
@@ -345,9 +388,10 @@ static uint64_t content_of(struct stored *s, const struct batch *b)
 	return h | 1;
 }
 
-static uint64_t sender_of(const struct exchange *x, const struct produce_request_topic_data *t)
+static uint64_t sender_of(struct check *c, const struct exchange *x,
+			  const struct produce_request_topic_data *t)
 {
-	return who_of(x) ^ place_of(t->name, t->topic_id, -1);
+	return who_of(x) ^ place_of(c, x, t->name, t->topic_id, -1);
 }
 
 static void remember_open(struct check *c, const struct exchange *x,
@@ -357,7 +401,7 @@ static void remember_open(struct check *c, const struct exchange *x,
 	struct stored *s = c->state;
 
 	s->open[s->open_count++ % OPEN_MAX] = (struct open_batch){.content = content_of(s, b),
-								  .who = sender_of(x, t),
+								  .who = sender_of(c, x, t),
 								  .first_us = e->first_us,
 								  .text = first_text(c, l, e)};
 }
@@ -368,7 +412,7 @@ static void look_for_open(struct check *c, const struct exchange *x,
 {
 	struct stored *s = c->state;
 	uint32_t n = s->open_count < OPEN_MAX ? s->open_count : OPEN_MAX;
-	uint64_t who = sender_of(x, t), content = 0;
+	uint64_t who = sender_of(c, x, t), content = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct open_batch *o = &s->open[i];
@@ -379,7 +423,7 @@ static void look_for_open(struct check *c, const struct exchange *x,
 		content = content ? content : content_of(s, b);
 		if (!content || o->content != content)
 			continue;
-		maybe_twice(c, l, e, o->first_us, o->text, x);
+		maybe_twice(c, l, e, o->first_us, o->text, x, SENT_AGAIN);
 		o->who = 0;
 		return;
 	}
@@ -409,12 +453,35 @@ answer_of(const struct produce_response *r, const struct produce_request_topic_d
 	return NULL;
 }
 
+/* What an answer means for the sequences to come: one that was refused for good leaves its own to
+ * the next batch, and who is not known any more begins anew (KIP-360). */
+static void take_refused(struct lane *l, int16_t code)
+{
+	if (code && code != ERROR_DUPLICATE_SEQUENCE_NUMBER && !kafka_error_retriable(code))
+		l->next = -1;
+}
+
+static void note_resent(struct stored *s, const struct lane *l, const struct sent *e)
+{
+	s->resent[s->resent_count++ % RESENT_MAX] = (struct resent){l->key.place, e->print};
+}
+
+/* A batch that was not seen before. */
+static void take_new(struct check *c, struct lane *l, struct sent *e, const struct exchange *x)
+{
+	/* Behind what is due: sequences are used again, for whatever reason. Not judged. */
+	if (l->next >= 0 && e->sequence && (int32_t)((uint32_t)e->sequence - (uint32_t)l->next) < 0)
+		l->next = -1;
+	else
+		judge_sequence(c, l, e, x);
+}
+
 static void take_batch(struct check *c, const struct exchange *x,
 		       const struct produce_request_topic_data *t, int32_t partition,
 		       const struct batch *b,
 		       const struct produce_response_responses_partition_responses *answer)
 {
-	struct lane like = {.key = {.place = place_of(t->name, t->topic_id, partition),
+	struct lane like = {.key = {.place = place_of(c, x, t->name, t->topic_id, partition),
 				    .who = b->producer_id < 0 ? who_of(x) : 0,
 				    .producer_id = b->producer_id < 0 ? -1 : b->producer_id,
 				    .producer_epoch = b->producer_id < 0 ? -1 : b->producer_epoch}};
@@ -429,14 +496,16 @@ static void take_batch(struct check *c, const struct exchange *x,
 	if (!e) {
 		e = remember(l, &print, x);
 		e->sequence = b->base_sequence;
-		/* Sent again from before what is remembered, perhaps: not judged. */
-		if (l->next < 0 || (int32_t)((uint32_t)e->sequence - (uint32_t)l->next) >= 0 ||
-		    e->sequence == 0)
-			judge_sequence(c, l, e, x);
+		take_new(c, l, e, x);
 		if (b->producer_id < 0 && s->open_count)
 			look_for_open(c, x, t, l, e, b);
+	} else if (l->next == e->sequence) {
+		l->next = sequence_add(e->sequence, e->print.records);
 	}
-	e->times++;
+	if (e->times++ && e->uncertain)
+		note_resent(s, l, e);
+	take_refused(l, answer ? answer->error_code : 0);
+	s->produced |= b->producer_id < 0;
 	if (answer && !answer->error_code && answer->base_offset >= 0) {
 		take_stored(c, l, e, answer->base_offset, x);
 	} else if (is_uncertain(x, answer ? answer->error_code : 0) && !e->uncertain) {
@@ -473,10 +542,35 @@ static void feed_produce(struct check *c, struct exchange *x)
 
 /* ---- Fetch ---- */
 
+static bool was_resent(const struct stored *s, const struct lane *l, const struct sent *e)
+{
+	for (uint32_t i = 0; i < s->resent_count && i < RESENT_MAX; i++)
+		if (s->resent[i].place == l->key.place &&
+		    same_print(&s->resent[i].print, &e->print))
+			return true;
+	return false;
+}
+
+/* Two offsets have that batch. What took longer than a millisecond to come together, or was sent
+ * again, is the same; of the rest, who sees all that is produced knows that it is not. */
+static void read_another(struct check *c, const struct lane *l, const struct sent *e,
+			 const struct batch *b, const struct exchange *x)
+{
+	struct stored *s = c->state;
+
+	if (b->producer_id >= 0 || b->max_timestamp > b->base_timestamp || was_resent(s, l, e))
+		twice(c, l, e, b->base_offset, x->response_us, ", as they were read");
+	else if (!s->produced)
+		maybe_twice(c, l, e, e->first_us, first_text(c, l, e), x,
+			    "stands twice, as it was read, or a program wrote the same twice in "
+			    "one millisecond");
+}
+
 static void take_read(struct check *c, const struct exchange *x, struct str topic, struct uuid id,
 		      int32_t partition, const struct batch *b)
 {
-	struct lane like = {.key = {.place = place_of(topic, id, partition), .producer_id = -2}};
+	struct lane like = {.key = {.place = place_of(c, x, topic, id, partition),
+				    .producer_id = WHAT_IS_READ}};
 	struct lane *l = lane_of(c, &like, topic, id, partition);
 	struct print print = print_of(b);
 	struct sent *e = l ? find(l, &print) : NULL;
@@ -487,7 +581,7 @@ static void take_read(struct check *c, const struct exchange *x, struct str topi
 		e = remember(l, &print, x);
 		e->offset = b->base_offset;
 	} else if (e->offset != b->base_offset && b->records_count > 0) {
-		twice(c, l, e, b->base_offset, x->response_us, ", as they were read");
+		read_another(c, l, e, b, x);
 		e->offset = b->base_offset;
 	}
 }
@@ -522,8 +616,7 @@ static void feed_fetch(struct check *c, struct exchange *x)
 static void forget_sequences(struct stored *s, int64_t time_us)
 {
 	s->hole_us = time_us > s->hole_us ? time_us : s->hole_us;
-	for (struct lane *l = s->lanes; l; l = l->hh.next)
-		l->next = -1;
+	s->holes++;
 }
 
 static void feed(struct check *c, const struct event *ev)

@@ -206,32 +206,30 @@ struct storm {
 };
 
 /* Who asks: a client by its id, where one client is on trial. In a capture many may have that id,
- * and a connection is the most that is surely one program's. */
-static size_t streak_key(const struct check *c, const struct exchange *x, char *ret_key,
-			 size_t size)
+ * and a connection is the most that is surely one program's; and who writes to hundreds of
+ * partitions may well try each of them ten times a second. place: of the partition; 0 of others. */
+static size_t streak_key(const struct check *c, const struct exchange *x, uint64_t place,
+			 char *ret_key, size_t size)
 {
 	int len = c->history->of_a_run
 			  ? snprintf(ret_key, size, "%d %d " STR_FMT, x->header.api_key,
 				     x->conn.broker, STR_ARG(x->header.client_id))
-			  : snprintf(ret_key, size, "%d %lld", x->header.api_key,
-				     (long long)x->conn.conn);
+			  : snprintf(ret_key, size, "%d %lld %llx", x->header.api_key,
+				     (long long)x->conn.conn, (unsigned long long)place);
 
 	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
 }
 
-static void feed_u6(struct check *c, const struct event *ev)
+static void judge_streak(struct check *c, const struct exchange *x, uint64_t place, int16_t code)
 {
 	struct storm *s = c->state;
-	struct exchange *x = ev->exchange;
 	char key[400];
 	size_t size;
 	int32_t n;
-	int16_t code;
 
-	if (ev->kind != EVENT_EXCHANGE || x->state != EXCHANGE_ANSWERED || !x->request_us)
+	if (!kafka_error_retriable(code) && !s->streaks.by_key)
 		return;
-	code = exchange_error(x);
-	size = streak_key(c, x, key, sizeof(key));
+	size = streak_key(c, x, place, key, sizeof(key));
 	if (!kafka_error_retriable(code)) {
 		rates_forget(&s->streaks, key, size);
 		return;
@@ -248,6 +246,57 @@ static void feed_u6(struct check *c, const struct event *ev)
 				      n, n == RATE_MAX ? " or more" : "",
 				      api_text(x->header.api_key), STR_ARG(x->header.client_id),
 				      x->conn.broker, kafka_error_name(code)));
+}
+
+static uint64_t place_of(struct str topic, struct uuid id, int32_t partition)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (int32_t i = 0; i < topic.len; i++)
+		h = (h ^ (uint8_t)topic.data[i]) * 1099511628211ULL;
+	for (size_t i = 0; i < sizeof(id.b); i++)
+		h = (h ^ id.b[i]) * 1099511628211ULL;
+	return (h ^ (uint32_t)partition) * 1099511628211ULL;
+}
+
+static void judge_produced(struct check *c, struct exchange *x)
+{
+	const struct produce_response *r = exchange_response(x);
+
+	for (int32_t i = 0; r && i < r->responses_count; i++)
+		for (int32_t k = 0; k < r->responses[i].partition_responses_count; k++)
+			judge_streak(c, x,
+				     place_of(r->responses[i].name, r->responses[i].topic_id,
+					      r->responses[i].partition_responses[k].index),
+				     r->responses[i].partition_responses[k].error_code);
+}
+
+static void judge_fetched(struct check *c, struct exchange *x)
+{
+	const struct fetch_response *r = exchange_response(x);
+
+	if (r && !r->responses_count)
+		judge_streak(c, x, 0, r->error_code);
+	for (int32_t i = 0; r && i < r->responses_count; i++)
+		for (int32_t k = 0; k < r->responses[i].partitions_count; k++)
+			judge_streak(c, x,
+				     place_of(r->responses[i].topic, r->responses[i].topic_id,
+					      r->responses[i].partitions[k].partition_index),
+				     r->responses[i].partitions[k].error_code);
+}
+
+static void feed_u6(struct check *c, const struct event *ev)
+{
+	struct exchange *x = ev->exchange;
+
+	if (ev->kind != EVENT_EXCHANGE || x->state != EXCHANGE_ANSWERED || !x->request_us)
+		return;
+	if (!c->history->of_a_run && x->header.api_key == API_PRODUCE)
+		judge_produced(c, x);
+	else if (!c->history->of_a_run && x->header.api_key == API_FETCH)
+		judge_fetched(c, x);
+	else
+		judge_streak(c, x, 0, exchange_error(x));
 }
 
 static void end_u6(struct check *c, struct finding *f)
@@ -510,7 +559,8 @@ static void learn(struct check *c, struct exchange *x)
 	t = told_of(c, x->conn.conn, true);
 	if (response->error_code || !(offer = offer_of(c, response)))
 		return;
-	t->at_us = x->response_us;
+	if (!t->at_us) /* who asks again may go on in the meantime */
+		t->at_us = x->response_us;
 	t->offer = offer;
 }
 

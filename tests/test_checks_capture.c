@@ -13,6 +13,9 @@ static struct {
 	struct checks set;
 	struct arena arena;
 	int64_t now_us, conn, timestamp;
+	bool told_broker; /* its number is known by now */
+	bool spread;	  /* the records of a batch have times of their own */
+	struct endpoint server;
 	int32_t correlation_id;
 	const char *client;
 	enum exchange_state state;
@@ -50,7 +53,7 @@ static void check_verdict(enum finding_result want, const char *part)
 
 static void exchange(int api_key, const void *request, const void *response)
 {
-	struct exchange x = {.conn = {.conn = run.conn, .broker = 1},
+	struct exchange x = {.conn = {.conn = run.conn, .broker = 1, .server = run.server},
 			     .state = run.state,
 			     .unheard = run.unheard,
 			     .request = run.request,
@@ -87,7 +90,7 @@ static void connection(enum event_kind kind, uint8_t host, bool midway)
 	checks_feed(&run.set, &(struct event){.kind = kind,
 					      .time_us = run.now_us,
 					      .conn = {.conn = run.conn,
-						       .broker = -1,
+						       .broker = run.told_broker ? 1 : -1,
 						       .client = client,
 						       .server = server,
 						       .midway = midway}});
@@ -115,7 +118,8 @@ static void make_batch(struct buf *out, int64_t producer_id, int32_t sequence, c
 	buf_init(out, 100000);
 	batch_builder_init(&b, &options, out);
 	for (int i = 0; i < 2; i++)
-		batch_builder_add(&b, 1000 + run.timestamp, (struct bytes){0}, v, NULL, 0);
+		batch_builder_add(&b, 1000 + run.timestamp + (run.spread ? i : 0),
+				  (struct bytes){0}, v, NULL, 0);
 	CHECK_EQ(batch_builder_end(&b, NULL), 0);
 	batch_builder_release(&b);
 }
@@ -243,16 +247,16 @@ TEST(a_batch_that_stands_twice_is_found_by_answers_and_by_reading)
 	check_verdict(FINDING_PASS, NULL);
 
 	begin("wire.stored_once");
-	produce(-1, -1, "a", 0, 0);
-	produce(-1, -1, "a", 0, 2);
+	produce(7, 0, "a", 0, 0);
+	produce(7, 0, "a", 0, 2);
 	check_verdict(FINDING_FAIL, "t-0: a batch of 2 records stands at offset 0 and at 2");
 
-	/* The first one had no answer; what came next tells that it was stored. */
+	/* The first one had no answer; what came next tells that something was stored. */
 	begin("wire.stored_once");
 	produce(-1, -1, "a", 0, 0);
 	produce(-1, -1, "b", -1, 0);
 	produce(-1, -1, "b", 0, 4);
-	check_verdict(FINDING_FAIL, "stands at offset 2 and at 4");
+	check_verdict(FINDING_INCONCLUSIVE, "just before the second one there are as many records");
 
 	begin("wire.stored_once");
 	fetch(0, "a");
@@ -262,9 +266,119 @@ TEST(a_batch_that_stands_twice_is_found_by_answers_and_by_reading)
 
 	begin("wire.stored_once");
 	produce(-1, -1, "c", 0, 9);
+	run.spread = true;
 	fetch(0, "a");
 	fetch(2, "a");
 	check_verdict(FINDING_FAIL, "stands at offset 0 and at 2, as they were read");
+
+	begin("wire.stored_once");
+	produce(-1, -1, "a", -1, 0);
+	produce(-1, -1, "a", 0, 2);
+	fetch(0, "a");
+	fetch(2, "a");
+	check_verdict(FINDING_FAIL, "stands at offset 0 and at 2, as they were read");
+}
+
+TEST(a_program_may_write_the_same_twice_in_a_millisecond)
+{
+	begin("wire.stored_once");
+	for (int i = 0; i < 10; i++)
+		produce(-1, -1, "a", 0, 2 * i);
+	for (int i = 0; i < 10; i++)
+		fetch(2 * i, "a");
+	check_verdict(FINDING_PASS, NULL);
+
+	/* Who sees the reading alone can't tell. */
+	begin("wire.stored_once");
+	fetch(0, "a");
+	fetch(2, "a");
+	check_verdict(FINDING_INCONCLUSIVE, "or a program wrote the same twice");
+
+	/* Nor where it comes when a retry would come. */
+	begin("wire.stored_once");
+	produce(-1, -1, "a", 0, 0);
+	run.now_us += 100000;
+	produce(-1, -1, "a", 0, 2);
+	check_verdict(FINDING_INCONCLUSIVE, "sent again after it had been acknowledged");
+}
+
+TEST(sequences_that_were_refused_for_good_are_used_again)
+{
+	/* Too large: it comes again in two parts, and what was in flight behind it. */
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0);
+	produce(7, 42, "b", 10, 0); /* MESSAGE_TOO_LARGE */
+	produce(7, 44, "c", 45, 0); /* OUT_OF_ORDER_SEQUENCE_NUMBER */
+	produce(7, 42, "b1", 0, 2);
+	produce(7, 44, "c", 0, 4);
+	produce(7, 46, "d", 0, 6);
+	check_verdict(FINDING_PASS, NULL);
+
+	/* The broker has forgotten the producer. */
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0);
+	produce(7, 42, "b", 59, 0); /* UNKNOWN_PRODUCER_ID */
+	produce(7, 0, "b", 0, 2);
+	produce(7, 2, "c", 0, 4);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("wire.sequences");
+	produce(7, 40, "a", 0, 0);
+	produce(7, 0, "b", 0, 2);
+	check_verdict(FINDING_FAIL, "sends sequence 0 where 42 is due");
+}
+
+TEST(a_topic_that_was_made_anew_has_its_offsets_from_0_on)
+{
+	begin("wire.order");
+	produce(-1, -1, "a", 0, 500);
+	produce(-1, -1, "b", 0, 0);
+	check_verdict(FINDING_PASS, NULL);
+}
+
+/* Of broker 1 at 10.0.1.HOST. */
+static void told_cluster(const char *id, uint8_t host)
+{
+	struct metadata_response_brokers b = {.node_id = 1, .port = 9092};
+	struct metadata_request q = {0};
+	struct metadata_response r = {.cluster_id = str_of(id), .brokers = &b, .brokers_count = 1};
+	char text[20];
+
+	snprintf(text, sizeof(text), "10.0.1.%d", host);
+	b.host = str_of(text);
+	run.server = endpoint_parse(b.host, 9092);
+	exchange(API_METADATA, &q, &r);
+}
+
+TEST(one_producer_id_of_two_clusters_is_two_producers)
+{
+	begin("wire.sequences");
+	told_cluster("A", 1);
+	produce(7, 40, "a", 0, 0);
+	told_cluster("B", 2);
+	produce(7, 10, "a", 0, 0);
+	told_cluster("A", 1);
+	produce(7, 44, "b", 0, 2);
+	told_cluster("B", 2);
+	produce(7, 14, "b", 0, 2);
+	check_verdict(FINDING_FAIL, "(and 1 more)");
+
+	begin("wire.sequences");
+	told_cluster("A", 1);
+	produce(7, 40, "a", 0, 0);
+	told_cluster("B", 2);
+	produce(7, 60, "a", 0, 0);
+	told_cluster("A", 1);
+	produce(7, 42, "b", 0, 2);
+	check_verdict(FINDING_PASS, NULL);
+
+	/* Brokers of one cluster are one. */
+	begin("wire.sequences");
+	told_cluster("A", 1);
+	produce(7, 40, "a", 0, 0);
+	told_cluster("A", 2);
+	produce(7, 44, "b", 0, 2);
+	check_verdict(FINDING_FAIL, "sends sequence 44 where 42 is due");
 }
 
 TEST(a_retry_without_idempotence_may_stand_twice_and_one_with_it_does_not)
@@ -335,9 +449,37 @@ TEST(what_is_fetched_again_after_a_rebalance_is_told_with_the_commit_before_it)
 	two_readers(2);
 	check_verdict(FINDING_PASS, NULL);
 
+	/* What was fetched ahead, and waits in a client that loses the partition, is fetched again.
+	 */
 	two_readers(1);
-	check_verdict(FINDING_FAIL, "t-0: offsets 1 to 1 are fetched again in generation 2; the "
-				    "last commit before was 1");
+	check_verdict(FINDING_INCONCLUSIVE,
+		      "t-0: offsets 1 to 1 are fetched again in generation 2; the last commit "
+		      "before was 1");
+
+	begin("wire.read_on");
+	join(1);
+	fetch(0, "a");
+	commit(1, 2);
+	run.client = "other";
+	join(2);
+	fetch(0, "a");
+	check_verdict(FINDING_FAIL, "t-0: offsets 0 to 1 are fetched again in generation 2; the "
+				    "last commit before was 2");
+
+	/* One that was on its way at the rebalance comes late. */
+	begin("wire.read_on");
+	join(1);
+	fetch(0, "a");
+	commit(1, 2);
+	run.client = "other";
+	join(2);
+	run.now_us += 5000;
+	fetch(2, "b");
+	commit(2, 4);
+	run.client = "c";
+	run.now_us -= 5000;
+	fetch(2, "b");
+	check_verdict(FINDING_PASS, NULL);
 
 	/* Within a generation a reader may go back. */
 	begin("wire.read_on");
@@ -426,6 +568,15 @@ TEST(many_programs_of_one_address_may_connect_at_once)
 		}
 		check_verdict(programs == 1 ? FINDING_FAIL : FINDING_PASS, NULL);
 	}
+
+	/* Whose broker becomes known on the way. */
+	begin("connection.pauses_between_attempts");
+	for (int i = 0; i < 30; i++) {
+		run.told_broker = i >= 15;
+		connection(EVENT_CONN_OPENED, 1, false);
+		connection(EVENT_CONN_CLOSED, 1, false);
+	}
+	check_verdict(FINDING_FAIL, "30 connections to broker 1");
 }
 
 static void metadata(int topics)
@@ -448,5 +599,126 @@ TEST(many_programs_of_one_name_may_ask_for_metadata_and_one_for_many_topics)
 			metadata(kind == 1 ? i : 0);
 		}
 		check_verdict(kind == 2 ? FINDING_FAIL : FINDING_PASS, NULL);
+	}
+
+	/* What was not captured may be another question each time. */
+	begin("metadata.no_storm");
+	for (int i = 0; i < 100; i++)
+		exchange(API_METADATA, &(struct metadata_request){0},
+			 &(struct metadata_response){0});
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+}
+
+TEST(many_partitions_may_fail_at_once)
+{
+	for (int partitions = 1; partitions < 51; partitions += 49) {
+		begin("U6");
+		for (int i = 0; i < 100; i++) {
+			struct produce_response_responses_partition_responses rp = {
+				.index = i % partitions, .error_code = 19};
+			struct produce_response_responses rt = {.name = {"t", 1},
+								.partition_responses = &rp,
+								.partition_responses_count = 1};
+			struct produce_response r = {.responses = &rt, .responses_count = 1};
+
+			run.now_us += 3000;
+			exchange(API_PRODUCE, &(struct produce_request){0}, &r);
+		}
+		check_verdict(partitions == 1 ? FINDING_FAIL : FINDING_PASS, NULL);
+	}
+}
+
+static void left_by(const char *client, int16_t code)
+{
+	struct leave_group_request q = {.group_id = {"g", 1}, .member_id = {"m", 1}};
+	struct leave_group_response r = {.error_code = code};
+
+	run.client = client;
+	exchange(API_LEAVE_GROUP, &q, &r);
+	run.client = "c";
+}
+
+static void beat(void)
+{
+	struct heartbeat_request q = {
+		.group_id = {"g", 1}, .generation_id = 1, .member_id = {"m", 1}};
+	struct heartbeat_response r = {0};
+
+	exchange(API_HEARTBEAT, &q, &r);
+	run.now_us += 3000000;
+}
+
+TEST(a_member_that_an_administrator_sends_away_learns_of_it_by_its_next_request)
+{
+	for (int how = 0; how < 3; how++) {
+		begin("group.quiet_after_leave");
+		beat();
+		left_by(how == 1 ? "admin" : "c", how == 2 ? 16 : 0);
+		run.now_us += 3000000;
+		beat();
+		check_verdict(how ? FINDING_NOT_APPLICABLE : FINDING_FAIL, NULL);
+	}
+}
+
+/* The leader of a generation is told of it, then somebody is given t-0. */
+static void generation(int32_t number, const char *member)
+{
+	static const uint8_t assignment[] = {0, 0, 0, 0, 0, 1, 0,    1,	   't',	 0,   0,
+					     0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+	struct join_group_request q = {.group_id = {"g", 1}};
+	struct join_group_response r = {
+		.generation_id = number, .leader = str_of(member), .member_id = str_of(member)};
+	struct sync_group_request sq = {
+		.group_id = {"g", 1}, .generation_id = number, .member_id = str_of(member)};
+	struct sync_group_response sr = {.assignment = {assignment, sizeof(assignment)}};
+
+	exchange(API_JOIN_GROUP, &q, &r);
+	exchange(API_SYNC_GROUP, &sq, &sr);
+}
+
+TEST(a_partition_has_an_owner_in_each_life_and_each_cluster_of_a_group)
+{
+	begin("group.one_owner");
+	generation(2, "a");
+	generation(2, "b");
+	check_verdict(FINDING_FAIL, "t-0 belongs to a and to b in generation 2");
+
+	/* Forgotten in the meantime: it begins anew. */
+	begin("group.one_owner");
+	generation(1, "a");
+	generation(1, "b");
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("group.one_owner");
+	told_cluster("A", 1);
+	generation(2, "a");
+	told_cluster("B", 2);
+	generation(2, "b");
+	check_verdict(FINDING_PASS, NULL);
+}
+
+/* Metadata tells of t with that id. */
+static void told_topic(uint8_t id)
+{
+	struct metadata_response_topics t = {.name = {"t", 1}, .topic_id = {.b = {id}}};
+	struct metadata_request q = {0};
+	struct metadata_response r = {.topics = &t, .topics_count = 1};
+
+	exchange(API_METADATA, &q, &r);
+}
+
+TEST(a_topic_that_was_made_anew_is_read_from_its_beginning)
+{
+	for (uint8_t id = 1; id < 3; id++) {
+		begin("wire.read_on");
+		told_topic(1);
+		join(1);
+		fetch(6, "a");
+		commit(1, 8);
+		told_topic(id);
+		run.client = "other";
+		join(2);
+		fetch(0, "a");
+		check_verdict(id == 1 ? FINDING_FAIL : FINDING_NOT_APPLICABLE, NULL);
 	}
 }

@@ -770,6 +770,13 @@ TEST(the_told_member_id_is_used)
 	join("", 79, "m-1", 1);
 	join("", 79, "m-2", 1);
 	CHECK_EQ(verdict(), FINDING_FAIL);
+
+	begin("group.member_id", -1);
+	join("", 79, "m-1", 1);
+	leave("m-1");
+	join("", 79, "m-2", 1);
+	join("m-2", 0, "m-2", 1);
+	CHECK_EQ(verdict(), FINDING_PASS);
 }
 
 TEST(a_generation_that_is_over_is_not_used)
