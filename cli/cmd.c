@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 int cmd_usage(const struct command *command, const char *fmt, ...)
 {
@@ -130,4 +131,11 @@ int cmd_next(struct cmd_args *args, const char **ret_value)
 		return CMD_HELP;
 	}
 	return option(args, word, ret_value);
+}
+
+bool cmd_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

@@ -72,4 +72,8 @@ bool cmd_number(const char *text, int64_t min, int64_t max, int64_t *ret_n);
  * apart, each a const char *. */
 const char *cmd_nearest(const char *text, const void *names, size_t count, size_t step);
 
+/* Whether two paths lead to one file that is there: then one must not be read while the other is
+ * written. */
+bool cmd_same_file(const char *a, const char *b);
+
 #endif

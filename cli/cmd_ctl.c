@@ -501,6 +501,28 @@ static const struct form forms[] = {
 
 #define FORM_COUNT (sizeof(forms) / sizeof(*forms))
 
+static bool is_first_word(const char *word)
+{
+	for (size_t i = 0; i < FORM_COUNT; i++)
+		if (!strcmp(forms[i].word, word))
+			return true;
+	return false;
+}
+
+static int missing_second(const struct ctl *c)
+{
+	char all[200] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < FORM_COUNT; i++)
+		if (!strcmp(forms[i].word, c->words[0]) && forms[i].second && n < sizeof(all))
+			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n ? ", " : "",
+					      forms[i].second);
+	return cmd_usage(&cmd_ctl, "%s takes one of: %s%s%s%s", c->words[0], all,
+			 c->count > 1 ? "; not '" : "", c->count > 1 ? c->words[1] : "",
+			 c->count > 1 ? "'" : "");
+}
+
 static int build(struct ctl *c)
 {
 	const char *nearest;
@@ -521,6 +543,8 @@ static int build(struct ctl *c)
 					 f->least == 1 ? "" : "s");
 		return f->build(c, c->words + own, more);
 	}
+	if (is_first_word(c->words[0]))
+		return missing_second(c);
 	nearest = cmd_nearest(c->words[0], &forms[0].word, FORM_COUNT, sizeof(forms[0]));
 	return cmd_usage(&cmd_ctl, "there is no '%s%s%s'%s%s%s", c->words[0],
 			 c->count > 1 ? " " : "", c->count > 1 ? c->words[1] : "",

@@ -637,6 +637,10 @@ static int check_options(struct job *job)
 		return cmd_usage(&cmd_decode, "%s reads its input twice: from files, not from %s",
 				 twice,
 				 job->interface ? "an interface" : "standard input or a pipe");
+	for (size_t i = 0; i < job->files_count && job->slice_path; i++)
+		if (cmd_same_file(job->files[i], job->slice_path))
+			return cmd_usage(&cmd_decode, "%s can't be read and written at once",
+					 job->files[i]);
 	for (size_t i = 0; i < o->by_count; i++) {
 		job->needs_topics |= o->by[i] == STATS_BY_TOPIC || o->by[i] == STATS_BY_PARTITION;
 		job->needs_brokers |= o->by[i] == STATS_BY_BROKER;

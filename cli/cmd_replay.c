@@ -316,6 +316,8 @@ static int check(const struct replay_job *j)
 		return cmd_usage(&cmd_replay, "name the capture, or - for standard input");
 	if (!j->as)
 		return cmd_usage(&cmd_replay, "say which side to play: --as client or --as broker");
+	if (j->capture && cmd_same_file(j->file, j->capture))
+		return cmd_usage(&cmd_replay, "%s can't be read and written at once", j->file);
 	if (strcmp(j->as, "client") == 0)
 		return check_client(j);
 	for (size_t i = 0; i < SIDES; i++)

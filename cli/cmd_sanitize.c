@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define MEMORY_MAX ((size_t)1 << 30) /* a frame of any size is read whole */
 
@@ -113,13 +112,6 @@ static int take_option(struct sanitize_job *j, int id, const char *value)
 	}
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static int read_options(struct sanitize_job *j, int argc, char **argv)
 {
 	struct cmd_args args = {&cmd_sanitize, options, argv, argc, 1, false};
@@ -133,7 +125,7 @@ static int read_options(struct sanitize_job *j, int argc, char **argv)
 	}
 	if (!status && !j->out)
 		return cmd_usage(&cmd_sanitize, "name the capture and the file to write");
-	if (!status && same_file(j->in, j->out))
+	if (!status && cmd_same_file(j->in, j->out))
 		return cmd_usage(&cmd_sanitize, "%s can't be read and written at once", j->in);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "service/properties.h"
 #include "trace/evidence.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,17 +190,27 @@ static int read_properties(struct serve *s, const char *path)
 	FILE *in = fopen(path, "r");
 	size_t n = 1;
 	uint8_t *room;
+	int status;
 
-	if (!in || s->has_properties) {
-		if (in)
-			fclose(in);
-		return cmd_usage(&cmd_serve, in ? "--properties stands twice" : "can't open %s",
-				 path);
+	if (!in)
+		return cmd_usage(&cmd_serve, "can't open %s: %s", path, strerror(errno));
+	if (s->has_properties) {
+		fclose(in);
+		return cmd_usage(&cmd_serve, "--properties stands twice");
 	}
 	buf_init(&text, PROPERTIES_MAX);
 	while (n && (room = buf_room(&text, 4096))) {
 		n = fread(room, 1, 4096, in);
 		text.len += n;
+	}
+	if (ferror(in) || text.bad) {
+		status = text.bad ? cmd_usage(&cmd_serve, "%s is longer than %zu KiB", path,
+					      PROPERTIES_MAX >> 10)
+				  : cmd_usage(&cmd_serve, "can't read %s: %s", path,
+					      strerror(errno));
+		fclose(in);
+		buf_release(&text);
+		return status;
 	}
 	fclose(in);
 	s->has_properties = true;

@@ -448,10 +448,13 @@ static int live_start(struct capture *c, const char *interface,
 	if (options && options->buffer_bytes)
 		pcap_set_buffer_size(c->live, (int)options->buffer_bytes);
 	rc = pcap_activate(c->live);
-	if (rc < 0)
-		return error_set(e, ERR_OS, "can't capture on %s: %s%s%s", interface,
-				 pcap_statustostr(rc), pcap_geterr(c->live)[0] ? ": " : "",
-				 pcap_geterr(c->live));
+	if (rc < 0) {
+		const char *why = pcap_statustostr(rc), *more = pcap_geterr(c->live);
+
+		more = strcmp(why, more) ? more : "";
+		return error_set(e, ERR_OS, "can't capture on %s: %s%s%s", interface, why,
+				 *more ? ": " : "", more);
+	}
 	c->link = (uint16_t)pcap_datalink(c->live);
 	if (!c->bpf)
 		return 0;

@@ -263,14 +263,29 @@ void decode_end(struct decode *d)
 /* One of several captures, with the item that it stands at. */
 struct input {
 	struct capture *capture;
+	const char *path;
 	struct capture_item item;
 	bool over;
 };
 
+/* It must be said which file can't be read. */
+static void name_file(struct error *e, const char *path)
+{
+	char text[sizeof(e->text)];
+
+	if (strstr(e->text, path))
+		return;
+	snprintf(text, sizeof(text), "%s", e->text);
+	snprintf(e->text, sizeof(e->text), "%.100s: %.200s", path, text);
+}
+
 static int advance(struct input *in, struct error *e)
 {
+	bool first = e && !e->code;
 	int rc = capture_next(in->capture, &in->item, e);
 
+	if (rc < 0 && first)
+		name_file(e, in->path);
 	in->over = rc != 1;
 	return rc < 0 ? rc : 0;
 }
@@ -309,17 +324,6 @@ static int merge(struct decode *d, struct input *inputs, size_t count, struct er
 	return rc;
 }
 
-/* Of several files it must be said which one can't be read. */
-static void name_file(struct error *e, const char *path)
-{
-	char text[sizeof(e->text)];
-
-	if (strstr(e->text, path))
-		return;
-	snprintf(text, sizeof(text), "%s", e->text);
-	snprintf(e->text, sizeof(e->text), "%.100s: %.200s", path, text);
-}
-
 int decode_files(struct decode *d, const char *const *paths, size_t count, struct error *e)
 {
 	struct input *inputs;
@@ -331,8 +335,10 @@ int decode_files(struct decode *d, const char *const *paths, size_t count, struc
 	inputs = calloc(count + 1, sizeof(*inputs));
 	if (!inputs)
 		abort();
-	for (; opened < count && !rc; opened++)
+	for (; opened < count && !rc; opened++) {
+		inputs[opened].path = paths[opened];
 		rc = capture_open(paths[opened], &d->options.capture, &inputs[opened].capture, e);
+	}
 	if (rc && e)
 		name_file(e, paths[opened - 1]);
 	if (!rc)
