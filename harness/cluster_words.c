@@ -53,6 +53,10 @@ const struct key batch_keys[] = {
 	{"hex", KEY_TEXT, 0, 0,
 	 "instead: the bytes of a whole batch; its base offset is the log's"},
 	{"codec", KEY_TEXT, 0, 0, "none, gzip, snappy, lz4 or zstd; none"},
+	{"magic", KEY_NUMBER, 0, 2,
+	 "2; with 1 or 0 its records are messages of before there were batches, each for itself "
+	 "or, "
+	 "with a codec, all in one"},
 	{"txn", KEY_TEXT, 0, 0,
 	 "commit, abort or open: it is a transaction, with its marker behind it unless it is open"},
 	{"bad_crc", KEY_FLAG, 0, 0, "its checksum is wrong"},
@@ -292,7 +296,7 @@ static void read_hex(const struct call_site *c, int table, struct plan_batch *b)
 	if (batch_read(bytes, (size_t)b->raw.len, &batch, &e) < 0)
 		wrong(c, "hex", e.text);
 	else if (batch.magic != 2)
-		wrong(c, "hex", "a log holds batches of magic 2");
+		wrong(c, "hex", "hex is a batch of magic 2; records with magic = 1 are older");
 }
 
 /* What only the whole batch shows. */
@@ -306,6 +310,8 @@ static void judge_batch(const struct call_site *c, const struct plan_topic *t,
 	else if (!b->records && (b->txn || b->codec || b->tail))
 		script_complain(c->script, b->at,
 				"txn, codec and tail are for batches with records");
+	else if (b->magic < 2 && (!b->records || b->txn || b->tail || b->codec == CODEC_ZSTD))
+		wrong(c, "magic", "magic 0 and 1 are records, without txn, tail and zstd");
 	if (b->partition >=
 	    (t->partitions > 0 ? t->partitions : c->script->plan->default_partitions))
 		wrong(c, "partition", "the topic has no such partition");
@@ -331,6 +337,7 @@ static void read_batch(const struct call_site *c, struct plan_topic *t)
 	b->empty = call_number(c, table, "empty", 0);
 	b->bad_crc = call_flag(c, table, "bad_crc");
 	b->times = call_number(c, table, "times", 1);
+	b->magic = (int8_t)call_number(c, table, "magic", 2);
 	read_codec(c, table, b);
 	read_txn(c, table, b);
 	read_hex(c, table, b);

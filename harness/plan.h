@@ -56,6 +56,7 @@ struct plan_batch {
 	int64_t empty;	  /* offsets of a batch that compaction left without records */
 	struct bytes raw; /* a whole batch; null: made from the rest */
 	uint8_t codec;	  /* enum codec */
+	int8_t magic;	  /* 2; 0 and 1: its records are messages of before record batches */
 	enum batch_txn txn;
 	bool bad_crc;
 	int64_t times; /* so many such batches, the gap before each; at least 1 */

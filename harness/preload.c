@@ -2,6 +2,7 @@
  * are far from those that the cluster gives. */
 #include "harness/preload.h"
 
+#include "mock/inspect.h"
 #include "protocol/batch_builder.h"
 #include "protocol/compress.h"
 
@@ -29,11 +30,14 @@ static void add_value(struct batch_builder *b, int64_t number)
 			  (struct bytes){(const uint8_t *)value, len}, NULL, 0);
 }
 
+static int put_bytes(struct fill *f, int32_t partition, struct bytes bytes, int64_t gap)
+{
+	return service_put_batch(f->service, f->topic->name, partition, bytes, gap, f->e);
+}
+
 static int put(struct fill *f, int32_t partition, int64_t gap)
 {
-	struct bytes bytes = {f->batch.data, (int32_t)f->batch.len};
-
-	return service_put_batch(f->service, f->topic->name, partition, bytes, gap, f->e);
+	return put_bytes(f, partition, (struct bytes){f->batch.data, (int32_t)f->batch.len}, gap);
 }
 
 /* ---- records in turn ---- */
@@ -72,9 +76,15 @@ static int fill_in_turn(struct fill *f, int32_t partitions)
 static int make_batch(struct fill *f, const struct plan_batch *p, int64_t producer_id)
 {
 	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct partition_view view;
 	struct batch_builder b;
-	int rc;
+	int rc = cluster_partition_view(service_cluster(f->service), f->topic->name, p->partition,
+					&view, f->e);
 
+	if (rc)
+		return rc;
+	options.magic = p->magic;
+	options.base_offset = view.log_end + p->gap; /* in magic 0 it is inside, compressed */
 	options.codec = p->codec;
 	if (p->empty || p->tail)
 		options.last_offset_delta = (int32_t)(p->empty + p->records + p->tail) - 1;
@@ -97,15 +107,39 @@ static int make_batch(struct fill *f, const struct plan_batch *p, int64_t produc
 	return rc;
 }
 
+/* Each message of an old set for itself: the log has no bounds around them. */
+static int put_messages(struct fill *f, const struct plan_batch *p)
+{
+	struct records_reader reader;
+	struct batch message;
+	int rc;
+
+	records_reader_init(&reader, f->batch.data, f->batch.len);
+	while ((rc = records_next(&reader, &message, f->e)) > 0) {
+		if (p->bad_crc)
+			f->batch.data[message.at + MESSAGE_AT_CRC] ^= 0x55;
+		rc = put_bytes(f, p->partition, message.raw, message.index ? 0 : p->gap);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+static int put_planned(struct fill *f, const struct plan_batch *p)
+{
+	if (p->magic < 2)
+		return put_messages(f, p);
+	if (p->bad_crc)
+		f->batch.data[BATCH_AT_CRC] ^= 0x55;
+	return put(f, p->partition, p->gap);
+}
+
 static int fill_planned(struct fill *f, const struct plan_batch *p, int32_t index)
 {
 	int64_t producer_id = PRODUCER_ID_FIRST + index;
 	int rc = make_batch(f, p, producer_id);
 
-	if (!rc && p->bad_crc)
-		f->batch.data[BATCH_AT_CRC] ^= 0x55;
-	if (!rc)
-		rc = put(f, p->partition, p->gap);
+	rc = rc ? rc : put_planned(f, p);
 	if (!rc && (p->txn == BATCH_COMMITTED || p->txn == BATCH_ABORTED))
 		rc = service_put_marker(f->service, f->topic->name, p->partition, producer_id, 0,
 					p->txn == BATCH_COMMITTED, f->e);

@@ -85,15 +85,15 @@ static bool is_aborted(const struct partition *p, int64_t producer_id, int64_t o
 	return false;
 }
 
-/* A batch of the log, its records ready to be read; false for one that can't be or holds a marker.
- */
+/* A batch of the log, its records ready to be read; false for one that can't be, holds a marker, or
+ * is of before record batches: that stays as it is. */
 static bool open_batch(struct compaction *k, const struct log_batch *b, struct batch *ret_batch,
 		       struct record_iter *ret_iter)
 {
 	struct bytes raw = log_flatten(b, &k->c->batch);
 
-	return !batch_read(raw.data, (size_t)raw.len, ret_batch, NULL) && !ret_batch->control &&
-	       !record_iter_init(ret_iter, ret_batch, &k->c->plain, NULL);
+	return !batch_read(raw.data, (size_t)raw.len, ret_batch, NULL) && ret_batch->magic == 2 &&
+	       !ret_batch->control && !record_iter_init(ret_iter, ret_batch, &k->c->plain, NULL);
 }
 
 static void note_key(struct compaction *k, const struct record *r)

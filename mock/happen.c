@@ -185,6 +185,15 @@ static int broker_move(struct cluster *c, const struct happening *h, struct erro
 	return listener_change(c, h, e);
 }
 
+/* Connections are the caller's. */
+static int connections_expire(struct cluster *c, const struct happening *h, struct error *e)
+{
+	if (h->broker >= 0 && !find_broker(c, h->broker, e))
+		return ERR_USAGE;
+	tell(c, "connections-expired", "broker", h->broker);
+	return 0;
+}
+
 static int cold_start(struct cluster *c, const struct happening *h, struct error *e)
 {
 	(void)e;
@@ -463,6 +472,10 @@ static const struct happening_info infos[] = {
 	 "are told; its connections end, and the address that it leaves refuses, or with how=reset "
 	 "accepts and resets, so that attempts are seen, or with how=serve works on",
 	 broker_move},
+	{"connections-expire", "broker?",
+	 "connections on which nothing is under way are closed, as by connections.max.idle.ms: to "
+	 "all brokers or one",
+	 connections_expire},
 	{"cold-start", "for?",
 	 "coordinators answer as right after a start: COORDINATOR_NOT_AVAILABLE to "
 	 "FindCoordinator, "

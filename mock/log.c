@@ -118,12 +118,22 @@ static void note_in_segment(struct log *log, const struct log_append *what)
 	s->size += what->batch.len;
 }
 
-static void write_header(uint8_t *head, const struct log_append *what, int64_t base_offset)
+/* How many bytes lie at head: a message may be shorter than a batch's header. */
+static int32_t head_size(const struct log_batch *b)
+{
+	return b->size < BATCH_AT_RECORDS ? b->size : BATCH_AT_RECORDS;
+}
+
+/* Makes the header, which is the client's, the log's. */
+static void write_header(uint8_t *head, const struct log_append *what, const struct log_batch *b)
 {
 	const uint8_t *from = what->batch.data;
 
-	memcpy(head, from, BATCH_AT_RECORDS);
-	batch_set_base_offset(head, base_offset);
+	if (what->message_offsets) { /* a compressed one has the offset of its last (KIP-31) */
+		batch_set_base_offset(head, b->last_offset);
+		return;
+	}
+	batch_set_base_offset(head, b->base_offset);
 	if (from[BATCH_AT_MAGIC] == 2) /* another, or none, was to be appended as it is */
 		batch_set_leader_epoch(head, what->leader_epoch);
 	if (get_i16(from + BATCH_AT_ATTRIBUTES) == what->attributes &&
@@ -151,7 +161,7 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 	size_t size = (size_t)what->batch.len;
 	uint8_t *head;
 
-	assert(size >= BATCH_AT_RECORDS && what->gap >= 0);
+	assert((size >= BATCH_AT_RECORDS || what->message_offsets) && what->gap >= 0);
 	log->end += what->gap;
 	note_in_segment(log, what);
 	if (log->epochs_count == 0 || log->epochs[log->epochs_count - 1].epoch < what->leader_epoch)
@@ -161,19 +171,22 @@ const struct log_batch *log_append(struct log *log, const struct log_append *wha
 				.size = what->batch.len,
 				.leader_epoch = what->leader_epoch,
 				.attributes = what->attributes};
-	b->last_offset = log->end + get_i32(what->batch.data + BATCH_AT_LAST_OFFSET_DELTA);
+	b->last_offset =
+		log->end + (what->message_offsets
+				    ? what->message_offsets - 1
+				    : get_i32(what->batch.data + BATCH_AT_LAST_OFFSET_DELTA));
 	if (adopts(what)) {
 		head = chunk_room(log, BATCH_AT_RECORDS);
+		memcpy(head, what->batch.data, BATCH_AT_RECORDS);
 		b->frame = shared_keep(what->frame);
 		b->rest =
 			b->frame->data + (what->batch.data - what->frame->data) + BATCH_AT_RECORDS;
 	} else {
 		head = chunk_room(log, size);
-		memcpy(head + BATCH_AT_RECORDS, what->batch.data + BATCH_AT_RECORDS,
-		       size - BATCH_AT_RECORDS);
-		b->rest = head + BATCH_AT_RECORDS;
+		memcpy(head, what->batch.data, size);
+		b->rest = head + head_size(b);
 	}
-	write_header(head, what, log->end);
+	write_header(head, what, b);
 	b->head = shared_ref(log->chunk);
 	b->head_at = (uint32_t)(head - log->chunk->data);
 	log->count++;
@@ -327,8 +340,8 @@ size_t log_seek(const struct log *log, int64_t offset)
 struct bytes log_flatten(const struct log_batch *b, struct buf *out)
 {
 	buf_reset(out);
-	buf_add(out, b->head->data + b->head_at, BATCH_AT_RECORDS);
-	buf_add(out, b->rest, (size_t)b->size - BATCH_AT_RECORDS);
+	buf_add(out, b->head->data + b->head_at, (size_t)head_size(b));
+	buf_add(out, b->rest, (size_t)(b->size - head_size(b)));
 	assert(!out->bad);
 	return (struct bytes){out->data, (int32_t)out->len};
 }
@@ -406,8 +419,8 @@ int64_t log_read(const struct log *log, struct call *call, int64_t offset, int64
 	for (size_t i = first; i < end; i++) {
 		const struct log_batch *b = log_at(log, i);
 
-		put_span(spans, &count, b->head->data + b->head_at, BATCH_AT_RECORDS);
-		put_span(spans, &count, b->rest, b->size - BATCH_AT_RECORDS);
+		put_span(spans, &count, b->head->data + b->head_at, head_size(b));
+		put_span(spans, &count, b->rest, b->size - head_size(b));
 		call_hold(call, b->head);
 		if (b->frame)
 			call_hold(call, b->frame);

@@ -1,7 +1,9 @@
 /* One partition's log: batches of magic 2 as they would stand on disk. A batch is a header of our
  * own, for base offset and leader epoch are the broker's to write, and the rest, which is either
  * copied behind it or left where it arrived, in the request's frame. So what a client sent is never
- * changed and a large batch never copied. */
+ * changed and a large batch never copied. A test may have put messages of magic 0 and 1 there, as
+ * logs have them that are older than record batches: each is an entry, a compressed one with all
+ * that it holds. */
 #ifndef MOCK_LOG_H
 #define MOCK_LOG_H
 
@@ -70,9 +72,11 @@ struct log_append {
 	struct shared *frame; /* that batch.data points into; NULL: always copied */
 	int64_t gap;	      /* offsets that are left out before it */
 	int32_t leader_epoch;
-	int16_t attributes;    /* as they shall stand */
-	int64_t max_timestamp; /* the same; where either differs from the batch's, the CRC is
-				  renewed */
+	int32_t message_offsets; /* that a message of magic 0 or 1 takes; 0: it is a batch, and its
+				    header says how many, and the rest is as follows */
+	int16_t attributes;	 /* as they shall stand */
+	int64_t max_timestamp;	 /* the same; where either differs from the batch's, the CRC is
+				    renewed */
 	int64_t segment_bytes, segment_ms, now_ms; /* when a new segment begins */
 };
 

@@ -80,7 +80,7 @@ int64_t partition_append(struct cluster *c, struct partition *p, const struct lo
 	base_offset = b->base_offset;
 
 	cleaner_arm(c, p->topic);
-	if (get_i64(what->batch.data + BATCH_AT_PRODUCER_ID) >= 0)
+	if (!what->message_offsets && get_i64(what->batch.data + BATCH_AT_PRODUCER_ID) >= 0)
 		expiry_arm_producers(c);
 	emit_appended(c, p, b, call);
 	waitlist_wake(c, &p->waiters);

@@ -93,6 +93,47 @@ int cluster_put_topic(struct cluster *c, const struct put_topic *t, struct insta
 	return 0;
 }
 
+/* The offsets that a message of magic 0 or 1 takes; 0 if it is none. */
+static int32_t message_offsets(struct cluster *c, struct bytes bytes, struct batch *ret)
+{
+	int64_t first = -1, last = -1;
+	struct record_iter records;
+	struct record r;
+
+	if (batch_read(bytes.data, (size_t)bytes.len, ret, NULL) || ret->magic >= 2 ||
+	    record_iter_init(&records, ret, &c->plain, NULL))
+		return 0;
+	while (record_next(&records, &r, NULL) > 0) {
+		first = first < 0 ? r.offset : first;
+		last = r.offset;
+	}
+	return first >= 0 && last >= first && last - first < INT32_MAX ? (int32_t)(last - first) + 1
+								       : 0;
+}
+
+/* What the log shall know of it. */
+static int describe(struct cluster *c, struct log_append *what, struct error *e)
+{
+	const uint8_t *data = what->batch.data;
+	struct batch message;
+
+	what->message_offsets = message_offsets(c, what->batch, &message);
+	if (what->message_offsets) {
+		what->attributes = message.attributes;
+		what->max_timestamp = message.max_timestamp;
+		return 0;
+	}
+	if (what->batch.len < BATCH_AT_RECORDS)
+		return error_set(e, ERR_MALFORMED,
+				 "a batch has at least the %d bytes of its header",
+				 BATCH_AT_RECORDS);
+	if (get_i32(data + BATCH_AT_LAST_OFFSET_DELTA) < 0)
+		return error_set(e, ERR_MALFORMED, "its last offset would lie before its first");
+	what->attributes = get_i16(data + BATCH_AT_ATTRIBUTES);
+	what->max_timestamp = get_i64(data + BATCH_AT_MAX_TIMESTAMP);
+	return 0;
+}
+
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
 		      int64_t gap, struct instant now, struct error *e)
 {
@@ -103,18 +144,12 @@ int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, st
 
 	if (!p)
 		return ERR_USAGE;
-	if (batch.len < BATCH_AT_RECORDS)
-		return error_set(e, ERR_MALFORMED,
-				 "a batch has at least the %d bytes of its header",
-				 BATCH_AT_RECORDS);
-	if (get_i32(batch.data + BATCH_AT_LAST_OFFSET_DELTA) < 0)
-		return error_set(e, ERR_MALFORMED, "its last offset would lie before its first");
+	if (describe(c, &what, e))
+		return ERR_MALFORMED;
 	if (!log_has_room(&p->log, (size_t)batch.len))
 		return error_set(e, ERR_LIMIT, "no memory for logs is left");
 	c->now = now;
 	what.leader_epoch = p->leader_epoch;
-	what.attributes = get_i16(batch.data + BATCH_AT_ATTRIBUTES);
-	what.max_timestamp = get_i64(batch.data + BATCH_AT_MAX_TIMESTAMP);
 	base_offset = partition_append(c, p, &what, NULL);
 	if (batch_read(batch.data, (size_t)batch.len, &b, NULL) || b.magic != 2)
 		return 0;

@@ -1,6 +1,6 @@
 /* Logs made from outside, as a replica takes them over from its leader: whole batches, judged by
  * nobody. So a log can hold what no producer could have it written: gaps, batches that compaction
- * emptied, wrong checksums. */
+ * emptied, wrong checksums, messages of before there were record batches. */
 #ifndef MOCK_PUT_H
 #define MOCK_PUT_H
 
@@ -25,8 +25,10 @@ int cluster_put_topic(struct cluster *c, const struct put_topic *t, struct insta
  * Appends a batch as it is, but for base offset and leader epoch; gap: offsets that are left out
  * before it. A batch with a producer id counts as that producer's, if it can be read at all: more
  * than a header whose last offset is not before its first is not asked for; one that is a marker
- * ends that producer's transaction. 0; ERR_USAGE (no such
- * topic or partition), ERR_MALFORMED (not even that), ERR_LIMIT (no memory for logs is left).
+ * ends that producer's transaction. A message of magic 0 or 1 that can be read stands there as
+ * one, too; the offsets inside a compressed one of magic 0, which are absolute, are its maker's
+ * business. 0; ERR_USAGE (no such topic or partition), ERR_MALFORMED (not even that), ERR_LIMIT
+ * (no memory for logs is left).
  */
 int cluster_put_batch(struct cluster *c, struct str topic, int32_t partition, struct bytes batch,
 		      int64_t gap, struct instant now, struct error *e);

@@ -151,10 +151,14 @@ static void put_records(struct reading *l, const struct batch *b)
 static struct batch header_of(struct bytes bytes)
 {
 	struct batch b = {.base_offset = get_i64(bytes.data + BATCH_AT_BASE_OFFSET),
-			  .last_offset_delta = get_i32(bytes.data + BATCH_AT_LAST_OFFSET_DELTA),
-			  .partition_leader_epoch = get_i32(bytes.data + BATCH_AT_LEADER_EPOCH),
+			  .last_offset = get_i64(bytes.data + BATCH_AT_BASE_OFFSET),
+			  .partition_leader_epoch = -1,
 			  .raw = bytes};
 
+	if (bytes.len < BATCH_AT_RECORDS || bytes.data[BATCH_AT_MAGIC] < 2)
+		return b; /* a message of magic 0 or 1; a compressed one has its last offset */
+	b.last_offset_delta = get_i32(bytes.data + BATCH_AT_LAST_OFFSET_DELTA);
+	b.partition_leader_epoch = get_i32(bytes.data + BATCH_AT_LEADER_EPOCH);
 	b.last_offset = b.base_offset + b.last_offset_delta;
 	return b;
 }

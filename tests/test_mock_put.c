@@ -3,6 +3,8 @@
 #include "protocol/batch_builder.h"
 #include "tests/mock_records.h"
 
+#include <stdio.h>
+
 static struct error error;
 
 static int put(struct fixture *f, struct records records, int64_t gap)
@@ -73,6 +75,67 @@ TEST(a_marker_that_is_put_as_bytes_ends_its_transaction)
 	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 3);
 	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions_count, 1);
 	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions[0].first_offset, 0);
+	mock_end(&f);
+}
+
+/* Messages as old logs have them, each as many as there are: alone, or compressed in one. */
+static void put_old(struct fixture *f, int8_t magic, uint8_t codec, int32_t count,
+		    int64_t base_offset)
+{
+	struct batch_options o = BATCH_OPTIONS_INIT;
+
+	o.magic = magic;
+	o.codec = codec;
+	o.base_offset = base_offset; /* which magic 0 has inside */
+	CHECK_EQ(put(f, mock_batch(f, count, &o), 0), 0);
+}
+
+/* What a Fetch of that version gives from an offset on, as "OFFSET(MAGIC) ...". */
+static const char *given(struct fixture *f, int version, int64_t offset)
+{
+	static char text[400];
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	struct records_reader reader;
+	struct record_iter it;
+	struct record record;
+	struct batch b;
+	struct records found;
+	struct buf plain;
+	size_t at = 0;
+
+	mock_fetch_one(&one, "t", 0, offset, 0);
+	r = mock_ask(f, 1, API_FETCH, version, &one.q);
+	found = r->responses[0].partitions[0].records;
+	buf_init(&plain, 1 << 20);
+	records_reader_init(&reader, found.data, (size_t)found.len);
+	text[0] = '\0';
+	while (records_next(&reader, &b, NULL) > 0) {
+		CHECK(batch_crc_ok(&b));
+		CHECK_EQ(record_iter_init(&it, &b, &plain, NULL), 0);
+		while (record_next(&it, &record, NULL) > 0)
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%lld(%d)",
+					       at ? " " : "", (long long)record.offset, b.magic);
+	}
+	buf_release(&plain);
+	return text;
+}
+
+TEST(messages_of_before_record_batches_stand_at_their_offsets)
+{
+	struct fixture f;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, -1);
+	put_old(&f, 0, CODEC_NONE, 1, 0);
+	put_old(&f, 0, CODEC_GZIP, 2, 1);
+	put_old(&f, 1, CODEC_NONE, 1, 0);
+	put_old(&f, 1, CODEC_GZIP, 3, 0);
+	CHECK_EQ(put(&f, mock_batch(&f, 2, NULL), 0), 0);
+	CHECK_TEXT(given(&f, 12, 0), "0(0) 1(0) 2(0) 3(1) 4(1) 5(1) 6(1) 7(2) 8(2)");
+	CHECK_TEXT(given(&f, 12, 5), "4(1) 5(1) 6(1) 7(2) 8(2)");
+	CHECK_TEXT(given(&f, 3, 2), "1(0) 2(0) 3(1) 4(1) 5(1) 6(1) 7(1) 8(1)");
+	CHECK_TEXT(given(&f, 1, 3), "3(0) 4(0) 5(0) 6(0) 7(0) 8(0)");
 	mock_end(&f);
 }
 

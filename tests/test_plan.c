@@ -220,6 +220,7 @@ TEST(a_batch_of_a_log_is_shown_where_it_stands)
 		    "    txn = 'aborted' },\n"
 		    "  { records = 2, empty = 1 },\n"
 		    "  { hex = '0102' }, 7,\n"
+		    "  { records = 1, magic = 1, codec = 'zstd' },\n"
 		    "} })\n"
 		    "client('p', { speaks = 'none' })\n",
 	       "x.lua:4:18: topic's log has no key 'codecc'; did you mean 'codec'?\n"
@@ -236,7 +237,10 @@ TEST(a_batch_of_a_log_is_shown_where_it_stands)
 	       "              ^\n"
 	       "x.lua:8:21: log is a list of tables, such as { records = 3 }\n"
 	       "      { hex = '0102' }, 7,\n"
-	       "                        ^\n");
+	       "                        ^\n"
+	       "x.lua:9:26: magic 0 and 1 are records, without txn, tail and zstd\n"
+	       "      { records = 1, magic = 1, codec = 'zstd' },\n"
+	       "                             ^\n");
 }
 
 TEST(committed_offsets_are_shown_where_they_stand)

@@ -147,8 +147,8 @@ struct event_log {
 	int32_t partition;
 	int32_t leader_epoch;
 	int64_t base_offset, next_offset;
-	struct bytes batch; /* of APPENDED: the v2 batch as it stands in the log; of COMPACTED: what
-			       stays of it */
+	struct bytes batch; /* of APPENDED: the batch, or message of magic 0 or 1, as it stands in
+			       the log; of COMPACTED: what stays of it */
 	int64_t conn; /* whose Produce it was; 0: ours (markers, preloaded, control interface) */
 	int32_t correlation_id;
 };

@@ -1,5 +1,5 @@
-"""The few Kafka messages that the raw clients speak, byte by byte: primitives, record batches v2,
-connections. Standard library only. VERSIONS has the versions of each API that the clients can build, the
+"""The few Kafka messages that the raw clients speak, byte by byte: primitives, record batches v2 and the messages of
+before them, connections. Standard library only. VERSIONS has the versions of each API that the clients can build, the
 preferred one first; each connection asks ApiVersions v0 first and speaks none that it was not told."""
 import select
 import socket
@@ -241,44 +241,75 @@ class Aborted:
 
 
 def decode_batches(data, aborted=()):
-    """Read a Fetch answer's records: [(next offset, [(offset, key, value)])], one entry a batch. A batch
-    that is cut off at the end is left away, as brokers may cut. Control batches have no records, nor those of
-    the aborted transactions, [(producer id, first offset)]."""
-    out, at, filter_ = [], 0, Aborted(aborted)
-    while at + 12 <= len(data):
-        base_offset, size = struct.unpack_from(">qi", data, at)
-        end = at + 12 + size
-        if size < 49 or end > len(data):
-            break
+    """Read a Fetch answer's records: [(next offset, [(offset, key, value)])], one entry a batch, or a message of before
+    there were batches. A batch that is cut off at the end is left away, as brokers may cut. Control batches have no
+    records, nor those of the aborted transactions, [(producer id, first offset)]."""
+    out, filter_ = [], Aborted(aborted)
+    for base_offset, body in split(data):
         try:
-            next_offset, producer_id, attributes, records = decode_batch(base_offset, data[at + 12:end])
+            next_offset, producer_id, attributes, records = decode_batch(base_offset, body)
         except Unreadable:
             if not out:
                 raise
             break  # first what stands before it
         hidden = filter_.hides(base_offset, producer_id, attributes, records)
         out.append((next_offset, [] if hidden else records))
-        at = end
     return out
+
+
+def split(data):
+    """What stands behind each other, in an answer or inside a compressed message: (offset, the bytes behind the length)."""
+    at = 0
+    while at + 17 <= len(data):
+        offset, size = struct.unpack_from(">qi", data, at)
+        end = at + 12 + size
+        if size < (14 if data[at + 16] < 2 else 49) or end > len(data):
+            break
+        yield offset, data[at + 12:end]
+        at = end
 
 
 def last_epoch(data):
     """The leader epoch of the last whole batch of a Fetch answer; -1 if there is none."""
-    epoch, at = -1, 0
-    while at + 16 <= len(data):
-        _base, size, of_batch = struct.unpack_from(">qii", data, at)
-        at += 12 + size
-        if size < 49 or at > len(data):
-            break
-        epoch = of_batch
+    epoch = -1
+    for _offset, body in split(data):
+        epoch = struct.unpack_from(">i", body)[0] if body[4] == 2 else -1
     return epoch
 
 
+def decode_message(offset, body):
+    """A message of magic 0 or 1, with what is compressed in it: [(offset, key, value)]."""
+    crc, magic, attributes = struct.unpack_from(">IBb", body)
+    if crc != zlib.crc32(body[4:]):
+        raise Broken(f"message at offset {offset} with a wrong CRC")
+    reader = Reader(body)
+    reader.take(6 + 8 * magic)  # magic 1 has a timestamp
+    key, value = reader.blob(), reader.blob()
+    if not attributes & 7:
+        return [(offset, key, value)]
+    if attributes & 7 != GZIP:
+        raise Unreadable(f"message at offset {offset} with codec {attributes & 7}; the raw clients read gzip alone")
+    try:
+        found = split(zlib.decompress(value, 31))
+    except zlib.error as e:
+        raise Unreadable(f"message at offset {offset}: {e}") from e
+    return place(offset, magic, [row for at, inner in found for row in decode_message(at, inner)])
+
+
+def place(offset, magic, rows):
+    """Offsets inside a compressed message are absolute in magic 0. In magic 1 they count from 0, and the message around
+    them has the last one's (KIP-31)."""
+    base = offset - rows[-1][0] if magic else 0
+    return [(base + at, key, value) for at, key, value in rows]
+
+
 def decode_batch(base_offset, body, checked=True):
-    """One batch: (next offset, producer id, attributes, records)."""
+    """One batch, or message of before: (next offset, producer id, attributes, records)."""
     _epoch, magic, crc = struct.unpack_from(">ibI", body)
+    if magic in (0, 1):
+        return base_offset + 1, -1, 0, decode_message(base_offset, body)
     if magic != 2:
-        raise Broken(f"record batch with magic {magic}; the raw clients read 2 alone")
+        raise Broken(f"record batch with magic {magic}")
     if checked and crc != crc32c(body[9:]):
         raise Broken(f"record batch at offset {base_offset} with a wrong CRC")
     reader = Reader(body)
@@ -401,6 +432,13 @@ class Connection:
         """The answer must be that to the oldest open request."""
         if not self.waiting or correlation != self.waiting.pop(0):
             raise Broken(f"an answer with correlation id {correlation} out of turn")
+
+    def is_over(self):
+        """Whether the broker has closed it while nothing was under way."""
+        try:
+            return not self.waiting and bool(select.select([self.socket], [], [], 0)[0]) and not self.socket.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def call(self, api, body, limit_s, stop=None):
         """Send and await one answer. None when `stop` (a Flag) is set meanwhile."""
