@@ -49,6 +49,7 @@ static const struct check_type *const types[] = {
 	&check_followers,
 	&check_looks_once,
 	&check_validates,
+	&check_committed_as_told,
 	/* transactions */
 	&check_txn_added,
 	&check_txn_no_commit,

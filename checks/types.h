@@ -38,6 +38,8 @@ extern const struct check_type check_no_step_back, check_no_step_back_within, ch
 extern const struct check_type check_consistent, check_all_given, check_nothing_passed_over,
 	check_once, check_aborted, check_open, check_sent_offsets;
 extern const struct check_type check_true_offsets, check_no_error, check_all_answered;
+/* commits.c */
+extern const struct check_type check_committed_as_told;
 /* fetch.c */
 extern const struct check_type check_moves_on, check_sessions, check_fetch_epochs, check_followers,
 	check_looks_once, check_validates;

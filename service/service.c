@@ -390,6 +390,17 @@ static void end_connections(struct door *d)
 	}
 }
 
+/* Those of a broker (-1: all) that wait for nothing, and nobody waits for, end. */
+static void expire_connections(struct service *s, int64_t broker)
+{
+	for (struct peer *p = s->peers, *next; p; p = next) {
+		next = p->next;
+		if ((broker < 0 || p->info.broker == broker) && !p->first &&
+		    !conn_waiting(p->conn) && !conn_unsent(p->conn))
+			peer_end(p, CLOSE_BY_BROKER);
+	}
+}
+
 /* The broker's process is gone: its connections end, its port refuses. */
 static int door_close(struct door *d, struct error *e)
 {
@@ -562,6 +573,8 @@ int service_happen(struct service *s, struct str text, struct error *e)
 	}
 	if (!strcmp(name, "broker-up"))
 		code = door_open(d, e);
+	if (!strcmp(name, "connections-expire"))
+		expire_connections(s, h.broker);
 	if (!strcmp(name, "broker-restart"))
 		loop_timer_set(&d->up, h.for_us > 0 ? now.mono_us + h.for_us : 0);
 	service_pump(s);

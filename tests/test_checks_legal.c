@@ -405,6 +405,66 @@ static void commit_by(const char *member, int64_t offset, int64_t took_ms)
 	checks_exchange(API_OFFSET_COMMIT, 5, &q, &r, took_ms);
 }
 
+/* One commit of t's first two partitions, both at that offset; the second one's answer. */
+static void commit_both(int64_t offset, int16_t code)
+{
+	struct offset_commit_request_topics_partitions p[] = {
+		{.committed_offset = offset}, {.partition_index = 1, .committed_offset = offset}};
+	struct offset_commit_request_topics t = {
+		.name = {"t", 1}, .partitions = p, .partitions_count = 2};
+	struct offset_commit_request q = {.group_id = {"g", 1}, .topics = &t, .topics_count = 1};
+	struct offset_commit_response_topics_partitions rp[] = {
+		{0}, {.partition_index = 1, .error_code = code}};
+	struct offset_commit_response_topics rt = {
+		.name = {"t", 1}, .partitions = rp, .partitions_count = 2};
+	struct offset_commit_response r = {.topics = &rt, .topics_count = 1};
+
+	checks_exchange(API_OFFSET_COMMIT, 5, &q, &r, 1);
+}
+
+static void say_committed(int64_t offset, const char *success)
+{
+	checks_say("c",
+		   "{\"name\":\"offsets_committed\",\"success\":%s,\"offsets\":["
+		   "{\"topic\":\"t\",\"partition\":0,\"offset\":%lld},"
+		   "{\"topic\":\"t\",\"partition\":1,\"offset\":%lld}]}",
+		   success, (long long)offset, (long long)offset);
+}
+
+TEST(a_commit_that_was_refused_for_a_partition_is_not_told_as_committed)
+{
+	checks_begin("offsets.committed_as_told", -1);
+	commit_both(5, 0);
+	say_committed(5, "true");
+	commit_both(9, ERROR_INVALID_COMMIT_OFFSET_SIZE);
+	say_committed(9, "false");
+	CHECK_EQ(checks_verdict(), FINDING_PASS);
+
+	checks_begin("offsets.committed_as_told", -1);
+	commit_both(9, ERROR_INVALID_COMMIT_OFFSET_SIZE);
+	say_committed(9, "true");
+	CHECK_EQ(checks_verdict(), FINDING_FAIL);
+	CHECK_TEXT(checks_actual(), "c was told that t-1 offset 9 is committed, and no broker had "
+				    "taken it");
+
+	checks_begin("offsets.committed_as_told", -1);
+	say_committed(5, "true"); /* before it was even asked for */
+	checks_wait_ms(1);
+	commit_both(5, 0);
+	CHECK_EQ(checks_verdict(), FINDING_FAIL);
+}
+
+TEST(a_commit_that_was_tried_again_or_went_with_a_later_one_is_committed)
+{
+	checks_begin("offsets.committed_as_told", -1);
+	commit_both(5, ERROR_COORDINATOR_LOAD_IN_PROGRESS);
+	commit_both(5, 0);
+	say_committed(5, "true");
+	commit_both(12, 0);
+	say_committed(11, "true");
+	CHECK_EQ(checks_verdict(), FINDING_PASS);
+}
+
 TEST(a_commit_goes_back_when_the_position_was_gone)
 {
 	for (int bad = 0; bad < 2; bad++) {

@@ -130,6 +130,7 @@ class Consumer(raw_validation.Validation):
         self.preferred = {}  # {partition: a follower that the leader named}
         self.sessions = {}  # {broker: fetch session}
         self.delivered, self.committed = {}, {}  # {partition: next offset}, in this generation
+        self.divided = None  # the partitions that we gave to the members as their leader
         self.fetching = {}  # {broker: (generation, {partition: offset}, when it was sent)}
         self.heartbeat_s = self.commit_s = 0.0
         self.asked_s = time.monotonic()  # when metadata was asked for last
@@ -183,6 +184,12 @@ class Consumer(raw_validation.Validation):
             self.coordinator = wire.Connection(address, self.config["client.id"])
         except wire.Broken as e:
             raise Rejoin(f"FindCoordinator: {e}", True) from e
+
+    def renew_coordinator(self):
+        """A connection that the broker closed while nobody used it is opened again; the membership lives on."""
+        if self.coordinator and self.coordinator.is_over():
+            self.drop_coordinator()
+            self.find_coordinator()
 
     def join(self):
         """One pass of JoinGroup and SyncGroup, then the positions. Told to stop, it just returns."""
@@ -250,7 +257,8 @@ class Consumer(raw_validation.Validation):
 
     def sync(self, members):
         """Give what the leader divided (members: empty for others), and learn what is ours."""
-        shares = self.divide(members, sorted(self.cluster.leaders)) if members else {}
+        self.divided = sorted(self.cluster.leaders) if members else None
+        shares = self.divide(members, self.divided) if members else {}
         rows = [wire.string(member) + wire.blob(wire.i16(0) + wire.array([
             wire.string(self.options.topic) + wire.array([wire.i32(p) for p in share])]) + wire.blob(None))
             for member, share in shares.items()]
@@ -345,6 +353,7 @@ class Consumer(raw_validation.Validation):
 
     def commit_guarded(self, offsets):
         """commit(), again while the coordinator loads or moves; a connection that ends is an outcome to report."""
+        self.renew_coordinator()
         try:
             for _ in range(COMMIT_TRIES):
                 if self.commit(offsets) not in COORDINATOR_ELSEWHERE:
@@ -436,6 +445,10 @@ class Consumer(raw_validation.Validation):
             self.cluster.refresh(self.options.topic)
         except wire.Broken as e:
             print(f"consumer: {e}", file=sys.stderr)
+
+    def has_grown(self):
+        """Whether there are partitions that we, who lead the group, have given to nobody."""
+        return self.divided is not None and not set(self.cluster.leaders) <= set(self.divided)
 
     def take(self):
         """Wait a tick for answers and deliver what they hold."""
@@ -539,10 +552,13 @@ class Consumer(raw_validation.Validation):
         if self.assigned is None:
             self.join()
             return
+        self.renew_coordinator()
         self.heartbeat()
         self.auto_commit(False)
         if time.monotonic() > self.asked_s + self.config["metadata.max.age.ms"] / 1000:
             self.look_again()
+        if self.has_grown():
+            raise Rejoin("the topic has more partitions", True)
         self.validate()
         self.fetch()
         self.take()
