@@ -99,8 +99,10 @@ struct words {
 struct changer {
 	struct str id;
 	const struct session_exchange **topics; /* its recorded changes of topics, in order */
-	size_t topics_count, topics_cap;
+	size_t topics_count, topics_cap, topics_done;
 	int64_t topics_us; /* in the recording: when the last that it made live was answered */
+	const struct session_exchange *next; /* it is still to make, as seen first at next_us */
+	int64_t next_us;
 	UT_hash_handle hh;
 };
 

@@ -526,23 +526,32 @@ static int distance(int a, int b)
 	return a > b ? a - b : b - a;
 }
 
-/* The first recorded change of topics that who asks is still to make. */
-static const struct session_exchange *next_change(const struct choosing *c, const struct changer *r)
+/* The first recorded change of topics that who asks is still to make. It may be late, as long as it
+ * gets on with what is recorded. */
+static const struct session_exchange *next_change(const struct choosing *c, struct changer *r)
 {
-	for (size_t i = 0; i < r->topics_count; i++) {
-		const struct session_exchange *x = r->topics[i];
+	const struct session_exchange *next;
 
-		if (!c->p->touched[x->index] && x->request_us >= r->topics_us)
-			return c->now_us < awaited_until(c->p, x) ? x : NULL;
+	while (r->topics_done < r->topics_count &&
+	       (c->p->touched[r->topics[r->topics_done]->index] ||
+		r->topics[r->topics_done]->request_us < r->topics_us))
+		r->topics_done++;
+	next = r->topics_done < r->topics_count ? r->topics[r->topics_done] : NULL;
+	if (r->next != next) {
+		r->next = next;
+		r->next_us = c->now_us;
 	}
-	return NULL;
+	if (!next || (c->now_us >= awaited_until(c->p, next) &&
+		      c->now_us >= r->next_us + PLAYBACK_WRITER_US))
+		return NULL;
+	return next;
 }
 
 /* What was so before a change that who asks has made, or after one that it has not made yet. */
 static bool is_amiss(const struct choosing *c, const struct session_exchange *x)
 {
 	const struct session_exchange *next;
-	const struct changer *r;
+	struct changer *r;
 
 	if (x->request_us < c->conn->changed_us)
 		return true;
@@ -791,10 +800,11 @@ static void give(struct playback *p, const struct playback_request *q, struct ca
 	c->recorded = k->x->conn;
 	if (k->x->response_us > c->changed_us)
 		c->changed_us = k->x->response_us;
-	if (!changes_topics(q->header->api_key))
+	r = changer_of(p, q->header->client_id, changes_topics(q->header->api_key));
+	if (!r)
 		return;
-	r = changer_of(p, q->header->client_id, true);
-	if (k->x->response_us > r->topics_us)
+	r->next = NULL;
+	if (changes_topics(q->header->api_key) && k->x->response_us > r->topics_us)
 		r->topics_us = k->x->response_us;
 }
 
