@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 int cmd_usage(const struct command *command, const char *fmt, ...)
@@ -138,4 +139,13 @@ bool cmd_same_file(const char *a, const char *b)
 	struct stat x, y;
 
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool cmd_ready(const struct command *command, const char *bootstrap, const char *control)
+{
+	if (printf("ready bootstrap=%s control=%s\n", bootstrap, control) > 0 && !fflush(stdout))
+		return true;
+	fprintf(stderr, "ktrial %s: can't say that it is ready: standard output: %s\n",
+		command->name, strerror(errno));
+	return false;
 }

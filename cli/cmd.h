@@ -65,6 +65,10 @@ int cmd_next(struct cmd_args *args, const char **ret_value);
 int cmd_usage(const struct command *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Prints the line that says that every listener accepts. False, with a message, if nobody can read
+ * it: who waits for it would wait for ever. */
+bool cmd_ready(const struct command *command, const char *bootstrap, const char *control);
+
 /* Reads a whole decimal number in [min, max]; false otherwise. */
 bool cmd_number(const char *text, int64_t min, int64_t max, int64_t *ret_n);
 

@@ -595,21 +595,22 @@ static int serve(struct serve *s)
 {
 	struct loop_watch *interrupt, *terminate;
 	int status = set_up(s);
+	bool ready;
 
 	if (status)
 		return status;
 	interrupt = loop_watch_signal(s->loop, SIGINT, on_signal, s->loop);
 	terminate = loop_watch_signal(s->loop, SIGTERM, on_signal, s->loop);
-	printf("ready bootstrap=%s control=%s\n", service_bootstrap(s->service),
-	       s->control ? control_address(s->control) : "off");
-	fflush(stdout);
-	loop_run(s->loop);
+	ready = cmd_ready(&cmd_serve, service_bootstrap(s->service),
+			  s->control ? control_address(s->control) : "off");
+	if (ready)
+		loop_run(s->loop);
 	control_free(s->control);
 	service_stop(s->service);
 	sum_up_blames(s);
 	loop_watch_free(interrupt);
 	loop_watch_free(terminate);
-	return sum_up(s);
+	return ready ? sum_up(s) : EXIT_ENVIRONMENT;
 }
 
 static int run(int argc, char **argv)

@@ -88,9 +88,14 @@ static int verify(struct job *j)
 	if (rc >= 0 || t.exchanges)
 		printf("%llu exchanges; %s%s%s\n", (unsigned long long)t.exchanges,
 		       t.outcome.verdict != VERDICT_PASS ? "findings"
+		       : !t.exchanges			 ? "nothing to judge"
 		       : rc < 0				 ? "clean as far as it could be read"
 							 : "clean",
 		       t.outcome.reason[0] ? ": " : "", t.outcome.reason);
+	if (rc >= 0 && !t.exchanges)
+		fputs("ktrial verify: no Kafka conversation can be read there; `ktrial decode -o "
+		      "stats` tells what there is\n",
+		      stderr);
 	buf_release(&out);
 	if (rc < 0)
 		return trial_release(&t), rc == ERR_USAGE ? EXIT_USAGE : EXIT_ENVIRONMENT;

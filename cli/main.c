@@ -83,9 +83,11 @@ int main(int argc, char **argv)
 {
 	int status = run(argc, argv);
 
-	if (fflush(stdout) || ferror(stdout)) {
+	bool before = ferror(stdout); /* then errno is of something else by now */
+
+	if (fflush(stdout) && !before)
 		perror("ktrial: can't write to standard output");
-		return status ? status : EXIT_ENVIRONMENT;
-	}
-	return status;
+	else if (before && !status)
+		fputs("ktrial: not all of the output could be written\n", stderr);
+	return ferror(stdout) && !status ? EXIT_ENVIRONMENT : status;
 }

@@ -219,18 +219,21 @@ static int play(struct replay_broker *b)
 	struct loop_watch *interrupt, *terminate;
 	struct replayed_totals totals;
 	int status = set_up(b);
+	bool ready;
 
 	if (status)
 		return status;
 	interrupt = loop_watch_signal(b->loop, SIGINT, on_signal, b->loop);
 	terminate = loop_watch_signal(b->loop, SIGTERM, on_signal, b->loop);
-	printf("ready bootstrap=%s control=off\n", service_bootstrap(b->service));
-	fflush(stdout);
-	loop_run(b->loop);
+	ready = cmd_ready(&cmd_replay, service_bootstrap(b->service), "off");
+	if (ready)
+		loop_run(b->loop);
 	service_stop(b->service);
 	loop_watch_free(interrupt);
 	loop_watch_free(terminate);
 	sum_up(b, &totals);
+	if (!ready)
+		return EXIT_ENVIRONMENT;
 	return totals.misses && b->job->strict ? EXIT_FINDINGS : EXIT_FINE;
 }
 
