@@ -458,6 +458,8 @@ class Consumer(raw_validation.Validation):
         else:
             time.sleep(TICK_S)
         for broker in list(self.fetching):
+            if broker not in self.fetching:
+                continue  # with the one before it all were forgotten
             try:
                 r = self.cluster.connections[broker].poll(0)
             except wire.Broken as e:
