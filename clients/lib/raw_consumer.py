@@ -8,6 +8,7 @@ import select
 import sys
 import time
 
+import raw_hints
 import raw_producer
 import raw_validation
 import subject
@@ -113,7 +114,7 @@ class Session:
         self.id, self.epoch, self.offsets = 0, 0, {}
 
 
-class Consumer(raw_validation.Validation):
+class Consumer(raw_validation.Validation, raw_hints.Hints):
     """The right one."""
 
     protocol = "range"
@@ -403,10 +404,12 @@ class Consumer(raw_validation.Validation):
                                            for p, o in offsets.items()])
         session = self.sessions.setdefault(broker, Session())
         epochs = {p: wire.i32(self.cluster.epochs.get(p, -1)) if version >= 9 else b"" for p in offsets}
-        rows = [wire.i32(p) + epochs[p] + wire.i64(o) + wire.i64(-1) + wire.i32(size)
-                for p, o in session.changed(offsets)]
-        gone = [wire.i32(p) for p in session.offsets if p not in offsets]
+        changed, gone = session.changed(offsets), [p for p in session.offsets if p not in offsets]
         session.offsets = dict(offsets)
+        if version >= 16:
+            return self.flexible_fetch(session, changed, gone)
+        rows = [wire.i32(p) + epochs[p] + wire.i64(o) + wire.i64(-1) + wire.i32(size) for p, o in changed]
+        gone = [wire.i32(p) for p in gone]
         body += wire.i32(session.id) + wire.i32(session.epoch) + self.topic_rows(rows) + self.topic_rows(gone)
         return body + (wire.string(self.config["client.rack"]) if version >= 11 else b"")
 
@@ -483,7 +486,7 @@ class Consumer(raw_validation.Validation):
         r.i32()  # throttle
         if modern and not self.sessions[broker].answered(r.i16(), r.i32()):
             return {}
-        answers = r.array(lambda: (r.string(), r.array(lambda: (
+        answers = self.flexible_answers(r) if version >= 16 else r.array(lambda: (r.string(), r.array(lambda: (
             r.i32(), r.i16(), r.i64(), r.i64(), r.i64() if modern else -1, r.array(lambda: (r.i64(), r.i64())),
             r.i32() if version >= 11 else -1, r.blob()))))
         found, moved = {}, False

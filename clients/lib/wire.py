@@ -1,6 +1,7 @@
 """The few Kafka messages that the raw clients speak, byte by byte: primitives, record batches v2 and the messages of
 before them, connections. Standard library only. VERSIONS has the versions of each API that the clients can build, the
 preferred one first; each connection asks ApiVersions v0 first and speaks none that it was not told."""
+import os
 import select
 import socket
 import struct
@@ -18,7 +19,8 @@ VERSIONS = {PRODUCE: (7, 3), FETCH: (11, 7, 4), LIST_OFFSETS: (1,), METADATA: (1
             LEAVE_GROUP: (1,), SYNC_GROUP: (3, 1), API_VERSIONS: (0,), INIT_PRODUCER_ID: (0,),
             ADD_PARTITIONS_TO_TXN: (0,), ADD_OFFSETS_TO_TXN: (0,), END_TXN: (0,), TXN_OFFSET_COMMIT: (3,),
             OFFSET_FOR_LEADER_EPOCH: (3,), CONSUMER_GROUP_HEARTBEAT: (1,)}
-FLEXIBLE = {METADATA: 9, OFFSET_COMMIT: 8, TXN_OFFSET_COMMIT: 3, CONSUMER_GROUP_HEARTBEAT: 0}  # the version from which on an API has compact lengths and tags (KIP-482)
+NEWEST = {FETCH: (16,)} if os.environ.get("KTRIAL_RAW") == "newest" else {}  # preferred to those
+FLEXIBLE = {FETCH: 12, METADATA: 9, OFFSET_COMMIT: 8, TXN_OFFSET_COMMIT: 3, CONSUMER_GROUP_HEARTBEAT: 0}  # the version from which on an API has compact lengths and tags (KIP-482)
 NAMES = {PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADATA: "Metadata",
          OFFSET_COMMIT: "OffsetCommit", OFFSET_FETCH: "OffsetFetch", FIND_COORDINATOR: "FindCoordinator",
          JOIN_GROUP: "JoinGroup", HEARTBEAT: "Heartbeat", LEAVE_GROUP: "LeaveGroup",
@@ -32,7 +34,7 @@ OFFSET_OUT_OF_RANGE, NOT_LEADER, COORDINATOR_LOADING, COORDINATOR_NOT_AVAILABLE 
 NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS = 16, 22, 25, 27
 OUT_OF_ORDER_SEQUENCE, DUPLICATE_SEQUENCE = 45, 46
 INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED = 47, 51, 59, 90
-FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH = 110, 113
+FENCED_LEADER_EPOCH, FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH = 74, 110, 113
 FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, MEMBER_ID_REQUIRED = 70, 71, 79
 RETRIABLE = {2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 51, 56, 72, 74, 75, 100}
 
@@ -197,10 +199,16 @@ class Reader:
         return [read() for _ in range(self.uvarint() - 1)]
 
     def tags(self):
-        """Tagged fields are skipped: none is known."""
-        for _ in range(self.uvarint()):
-            self.uvarint()
-            self.take(self.uvarint())
+        """Tagged fields are skipped."""
+        self.tagged()
+
+    def tagged(self):
+        """Tagged fields: {tag: bytes}."""
+        return {self.uvarint(): self.take(self.uvarint()) for _ in range(self.uvarint())}
+
+    def cblob(self):
+        size = self.uvarint()
+        return None if size == 0 else self.take(size - 1)
 
     def varblob(self):
         size = self.varint()
@@ -373,7 +381,7 @@ class Connection:
     def version(self, api):
         """The preferred version of those that the broker has, too."""
         low, high = self.versions.get(api, (0, -1))
-        for version in VERSIONS[api]:
+        for version in NEWEST.get(api, ()) + VERSIONS[api]:
             if low <= version <= high:
                 return version
         raise subject.Unsupported(f"the broker has no {NAMES[api]} v{VERSIONS[api][-1]}")
