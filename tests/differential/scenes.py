@@ -652,16 +652,17 @@ def consumer_in_classic_group(s):
     if not s.has("ConsumerGroupHeartbeat"):
         return
     s.topic("t", 2)
+    in_rebalance = s.number % 4 == 3  # the group is converted in the middle of it
+    other = s.topic("u", 1) if in_rebalance else None  # of two members without anything a hash table decides who gets what
     ready(s)
-    at_once(s)
+    at_once(s)  # and by then the coordinator has heard of the topics
     instance = {"instance": "one"} if s.number % 3 == 1 and s.version("JoinGroup") >= 5 else {}
     keep = {"h": "generationId"}
     classic_id(s, **instance)
     uuid = "aaaaaaaaaaaaaaaaaaaaa" + "ABCDEFGHIJ"[s.number % 10]
     mine = {"rebalanceTimeoutMs": 5000, "subscribedTopicNames": [s.name("t")], "topicPartitions": []}
     told = {"m": "memberId", "e": "memberEpoch"}
-    if s.number % 4 == 3:  # the group is converted in the middle of its rebalance
-        other = s.topic("u", 1)  # of two members without anything a hash table decides who gets what
+    if in_rebalance:
         s.ask("ConsumerGroupHeartbeat", consumer_beat(s, 0, uuid, **{**mine, "subscribedTopicNames": [other]}), keep=told, broken=0)
         described(s)
         s.ask("Heartbeat", {**beat(s, member=Kept("n"), generation=Kept("h"), **instance)}, broken=0)
