@@ -99,6 +99,7 @@ static const char cluster_text[] =
 	"  { empty = 4 },                          -- and here all four\n"
 	"  { records = 5, txn = \"abort\" },       -- with its marker behind it\n"
 	"  { records = 5, partition = 1, codec = \"zstd\" },\n"
+	"  { records = 4, partition = 1, magic = 1, codec = \"gzip\" }, -- of before Kafka 0.11\n"
 	"  { records = 1, partition = 1, bad_crc = true },\n"
 	"} })\n"
 	"local r = client(\"r\", { speaks = \"verifiable-consumer\", args = { topic = t, group_id "

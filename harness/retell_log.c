@@ -2,19 +2,21 @@
  * where it does. */
 #include "harness/retell.h"
 
+#include "protocol/compress.h"
 #include "protocol/records.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ENTRIES_MAX   200   /* of a topic's log; a plan takes 256 */
-#define HEX_MAX	      65536 /* bytes of batches that are given as such, of a topic */
-#define BATCH_HEX_MAX 16384 /* of one */
-#define BATCH_MANY    20    /* records of a batch from which on its size is no matter */
-#define GAP_MAX	      1000000000000000
-#define RECORDS_MAX   100000
-#define COUNT_MAX     1000000
+#define ENTRIES_MAX	 200   /* of a topic's log; a plan takes 256 */
+#define HEX_MAX		 65536 /* bytes of batches that are given as such, of a topic */
+#define BATCH_HEX_MAX	 16384 /* of one */
+#define BATCH_MANY	 20    /* records of a batch from which on its size is no matter */
+#define GAP_MAX		 1000000000000000
+#define RECORDS_MAX	 100000
+#define COUNT_MAX	 1000000
+#define FETCH_AS_IT_LIES 4 /* from this version on records are given as the log holds them */
 
 enum entry_kind { ENTRY_RECORDS, ENTRY_EMPTY, ENTRY_HEX };
 
@@ -23,7 +25,8 @@ struct entry {
 	enum entry_kind kind;
 	int32_t partition;
 	int64_t gap, records, tail, empty, times;
-	const struct seen_batch *batch; /* of HEX */
+	const struct seen_batch *batch; /* of HEX, and of records that are older */
+	bool older;			/* they are messages of before record batches */
 };
 
 struct entries {
@@ -56,10 +59,18 @@ static bool is_dense(const struct seen_batch *b)
 static bool matters(const struct seen_batch *b)
 {
 	if (b->magic < 2)
-		return false; /* logs of today hold no such bytes */
+		return false; /* what they are like can be said without their bytes */
 	return b->crc_wrong || b->control || b->transactional || b->codec || !retell_opens(b) ||
 	       (b->records > 0 && b->records != b->last_offset - b->base_offset + 1 &&
 		!is_dense(b));
+}
+
+/* Whether the log holds messages of magic 0 or 1, and not only the answers to an old Fetch do. */
+static bool is_older(const struct seen_batch *b)
+{
+	return b->magic < 2 && b->codec < CODEC_ZSTD && !b->produced && b->fetched &&
+	       b->fetched->header.api_version >= FETCH_AS_IT_LIES &&
+	       b->records == b->last_offset - b->base_offset + 1;
 }
 
 static struct entry entry_of(struct entries *e, int32_t partition, const struct seen_batch *b)
@@ -82,6 +93,7 @@ static struct entry entry_of(struct entries *e, int32_t partition, const struct 
 	n.kind = ENTRY_RECORDS;
 	n.records = b->records < RECORDS_MAX ? b->records : RECORDS_MAX;
 	n.tail = length - n.records;
+	n.older = is_older(b) && !n.tail;
 	return n;
 }
 
@@ -89,13 +101,24 @@ static struct entry entry_of(struct entries *e, int32_t partition, const struct 
 
 static bool is_plain(const struct entry *e)
 {
-	return e->kind == ENTRY_RECORDS && !e->gap && !e->tail;
+	return e->kind == ENTRY_RECORDS && !e->gap && !e->tail && !e->older;
+}
+
+/* Old messages without a codec are one for each record: as many as there are go together. */
+static bool goes_with(const struct entry *last, const struct entry *n)
+{
+	return last->older && n->older && !n->gap && last->partition == n->partition &&
+	       last->batch->magic == n->batch->magic && !last->batch->codec && !n->batch->codec;
 }
 
 static void add_entry(struct entries *e, const struct entry *n)
 {
 	struct entry *last = e->count ? &e->list[e->count - 1] : NULL;
 
+	if (last && goes_with(last, n)) {
+		last->records += n->records;
+		return;
+	}
 	if (last && is_plain(last) && is_plain(n) && last->partition == n->partition &&
 	    last->records == n->records) {
 		last->times += n->times;
@@ -161,6 +184,8 @@ static void even_out(struct entries *e)
 {
 	struct entries less = {0};
 
+	for (size_t i = 0; i < e->count; i++)
+		e->list[i].older = false;
 	for (size_t i = 0; i < e->count;) {
 		struct entry n = e->list[i];
 		int64_t records = 0, batches = 0;
@@ -247,6 +272,10 @@ static void write_entry(const struct entry *e, struct buf *out)
 		buf_printf(out, "records = %lld", (long long)e->records);
 	if (e->tail)
 		buf_printf(out, ", tail = %lld", (long long)e->tail);
+	if (e->older)
+		buf_printf(out, ", magic = %d", e->batch->magic);
+	if (e->older && e->batch->codec)
+		buf_printf(out, ", codec = \"%s\"", codec_name(e->batch->codec));
 	if (e->times > 1)
 		buf_printf(out, ", times = %lld", (long long)e->times);
 	buf_text(out, " },\n");
