@@ -277,23 +277,30 @@ static void live(void *ctx)
 	run_case(b->pool, b->job, b->ends[1]);
 }
 
-static void begin(struct pool *p, struct worker *w, const struct job *job)
+/* 0, or the errno of what failed: then w is free still. */
+static int begin(struct pool *p, struct worker *w, const struct job *job)
 {
 	struct birth b = {.pool = p, .job = job};
+	int problem;
 
 	if (pipe2(b.ends, O_CLOEXEC) < 0)
-		abort();
+		return errno;
 	fflush(NULL);
 	w->pid = subjects_fork(live, &b);
-	if (w->pid < 0)
-		abort();
+	problem = w->pid < 0 ? errno : 0;
 	close(b.ends[1]);
+	if (problem) {
+		close(b.ends[0]);
+		w->pid = 0;
+		return problem;
+	}
 	fcntl(b.ends[0], F_SETFL, O_NONBLOCK);
 	w->fd = b.ends[0];
 	w->job = job;
 	w->end_us = clock_now().mono_us + job->plan->scenario->timeout_us + OVERDUE_US;
 	buf_init(&w->got, POOL_RESULT_MAX);
 	p->running++;
+	return 0;
 }
 
 static void hand_over(struct pool *p, struct job_result *r)
@@ -306,24 +313,32 @@ static void hand_over(struct pool *p, struct job_result *r)
 	p->config->on_result(p->config->ctx, r);
 }
 
-/* A case whose process died before it could tell. */
-static void tell_dead(struct pool *p, const struct worker *w, int wait_status)
+/* A case of which nothing is known but why. */
+static void tell_unknown(struct pool *p, const struct job *job, const char *reason)
 {
-	struct job_result r = {.job = w->job, .verdict = VERDICT_ENVIRONMENT};
-	char reason[200], text[1000];
+	struct job_result r = {.job = job, .verdict = VERDICT_ENVIRONMENT};
+	char text[1000];
 
-	snprintf(reason, sizeof(reason), "the case's own process ended with %s %d and told nothing",
-		 WIFSIGNALED(wait_status) ? "signal" : "status",
-		 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
 	snprintf(text, sizeof(text), "%-12s " STR_FMT " [" STR_FMT "]  %s\n",
-		 verdict_name(r.verdict), STR_ARG(w->job->plan->scenario->name),
-		 STR_ARG(w->job->plan->case_name), reason);
+		 verdict_name(r.verdict), STR_ARG(job->plan->scenario->name),
+		 STR_ARG(job->plan->case_name), reason);
 	r.reason = str_of(reason);
 	r.text = str_of(text);
 	r.junit = str_of("");
 	r.json = str_of("");
 	r.fails = str_of("");
 	hand_over(p, &r);
+}
+
+/* Its process died before it could tell. */
+static void tell_dead(struct pool *p, const struct worker *w, int wait_status)
+{
+	char reason[200];
+
+	snprintf(reason, sizeof(reason), "the case's own process ended with %s %d and told nothing",
+		 WIFSIGNALED(wait_status) ? "signal" : "status",
+		 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+	tell_unknown(p, w->job, reason);
 }
 
 static struct str cut(const struct buf *b, size_t *at, uint32_t len)
@@ -448,6 +463,24 @@ static void drain(struct pool *p)
 		wait_for_some(p, -1);
 }
 
+/* What can't begin while others run waits for one of them to end. */
+static void begin_next(struct pool *p, struct worker *w)
+{
+	const struct job *job = &p->config->jobs[p->next];
+	int problem = begin(p, w, job);
+	char reason[200];
+
+	if (problem && p->running) {
+		wait_for_some(p, 1000);
+		return;
+	}
+	p->next++;
+	if (!problem)
+		return;
+	snprintf(reason, sizeof(reason), "can't begin a process for it: %s", strerror(problem));
+	tell_unknown(p, job, reason);
+}
+
 static int make_out(struct pool *p, struct error *e)
 {
 	char path[PATH_MAX];
@@ -480,7 +513,7 @@ int pool_run(const struct pool_config *config, struct pool_outcome *ret_outcome,
 		struct worker *w = goes_on(p) ? free_worker(p) : NULL;
 
 		if (w)
-			begin(p, w, &config->jobs[p->next++]);
+			begin_next(p, w);
 		else if (interrupted)
 			drain(p);
 		else
