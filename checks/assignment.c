@@ -76,6 +76,14 @@ static bool is_in(const struct part *list, struct str topic, int32_t partition)
 	return list != NULL;
 }
 
+/* Whether it has a topic of which only the id is known. */
+static bool has_nameless(const struct part *list)
+{
+	while (list && list->topic.len)
+		list = list->next;
+	return list != NULL;
+}
+
 static void put(struct check *c, struct part **list, struct str topic, int32_t partition)
 {
 	struct part *p = arena_zalloc(c->arena, sizeof(*p));
@@ -352,15 +360,6 @@ static void feed_sync(struct check *c, struct exchange *x)
 			    a.assigned_partitions[i].partitions[k]);
 }
 
-static struct str topic_named(const struct check *c, struct uuid id)
-{
-	const struct history_partition *p = c->history->partitions;
-
-	while (p && !uuid_eq(p->topic_id, id))
-		p = p->next;
-	return p ? p->topic : (struct str){0};
-}
-
 static void feed_heartbeat848(struct check *c, struct exchange *x)
 {
 	const struct consumer_group_heartbeat_request *q = exchange_request(x);
@@ -375,7 +374,8 @@ static void feed_heartbeat848(struct check *c, struct exchange *x)
 	for (int32_t i = 0; i < r->assignment->topic_partitions_count; i++)
 		for (int32_t k = 0; k < r->assignment->topic_partitions[i].partitions_count; k++)
 			put(c, &h->given,
-			    topic_named(c, r->assignment->topic_partitions[i].topic_id),
+			    history_topic(c->history, (struct str){0},
+					  r->assignment->topic_partitions[i].topic_id),
 			    r->assignment->topic_partitions[i].partitions[k]);
 }
 
@@ -386,11 +386,11 @@ static void feed_commit(struct check *c, struct exchange *x)
 				   ? holder_of(c, q->group_id, q->member_id)
 				   : NULL;
 
-	if (!h || (!h->given && !h->before))
+	if (!h || (!h->given && !h->before) || has_nameless(h->given) || has_nameless(h->before))
 		return;
 	for (int32_t i = 0; i < q->topics_count; i++) {
-		struct str topic = q->topics[i].name.len ? q->topics[i].name
-							 : topic_named(c, q->topics[i].topic_id);
+		struct str topic =
+			history_topic(c->history, q->topics[i].name, q->topics[i].topic_id);
 
 		for (int32_t k = 0; topic.len && k < q->topics[i].partitions_count; k++) {
 			int32_t partition = q->topics[i].partitions[k].partition_index;

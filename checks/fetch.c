@@ -71,15 +71,11 @@ static struct tally *rule_of(const struct check *c, enum fetch_rule rule)
 /* Topics that have no name here are called by their id. */
 static struct str topic_text(struct check *c, struct str name, struct uuid id)
 {
-	const struct history_partition *p = c->history->partitions;
 	char text[UUID_TEXT_SIZE];
 
+	name = history_topic(c->history, name, id);
 	if (name.len)
 		return name;
-	while (p && !uuid_eq(p->topic_id, id))
-		p = p->next;
-	if (p)
-		return p->topic;
 	uuid_text(id, text);
 	return arena_str(c->arena, str_of(text));
 }
@@ -140,7 +136,8 @@ static void judge_session(struct check *c, const struct exchange *x, const struc
 	}
 	due = k->epoch == INT32_MAX ? 1 : k->epoch + 1;
 	tally(rule_of(c, SESSIONS), c,
-	      k->over || q->session_epoch < due || q->session_epoch > due + k->lost, x->request_us,
+	      k->over || q->session_epoch < due || q->session_epoch > (int64_t)due + k->lost,
+	      x->request_us,
 	      k->over ? "Fetch in session %d with epoch %d after the broker had refused it; a new "
 			"session must be opened (connection %lld correlation %d)"
 		      : "Fetch in session %d with epoch %d, not the next one (connection %lld "

@@ -76,6 +76,7 @@ void history_free(struct history *h)
 	free(h->faults);
 	free(h->resets);
 	clusters_release(&h->clusters);
+	topic_names_release(&h->topics);
 	buf_release(&h->scratch);
 	arena_release(&h->arena);
 	free(h);
@@ -576,10 +577,12 @@ static void feed_report(struct history *h, const struct event_report *ev, int64_
 
 /* ---- positions that are gone ---- */
 
-static struct str topic_named(const struct history *h, struct str name, struct uuid id)
+struct str history_topic(const struct history *h, struct str name, struct uuid id)
 {
 	const struct history_partition *p = h->partitions;
 
+	if (!name.len && !uuid_is_zero(id))
+		name = topic_names_find(&h->topics, id);
 	while (!name.len && p && !uuid_eq(p->topic_id, id))
 		p = p->next;
 	return name.len || !p ? name : p->topic;
@@ -658,7 +661,7 @@ static void feed_fetch(struct history *h, struct exchange *x)
 			a = asked_of(h, r->session_id, t->topic, t->topic_id, partition, false);
 			add_reset(h, x,
 				  (struct history_reset){
-					  .topic = topic_named(h, t->topic, t->topic_id),
+					  .topic = history_topic(h, t->topic, t->topic_id),
 					  .partition = partition,
 					  .position = a ? a->offset : -1});
 		}
@@ -749,6 +752,8 @@ void history_feed(struct history *h, const struct event *ev)
 	h->of_a_run |= ev->kind == EVENT_MARK || ev->kind == EVENT_LOG || ev->kind == EVENT_REPORT;
 	if (ev->kind == EVENT_EXCHANGE && !h->of_a_run)
 		clusters_feed(&h->clusters, ev->exchange);
+	if (ev->kind == EVENT_EXCHANGE)
+		topic_names_feed(&h->topics, ev->exchange);
 	if (h->batches)
 		batches_feed(h->batches, ev);
 	if (h->full)

@@ -8,6 +8,7 @@
 #include "checks/batches.h"
 #include "checks/clusters.h"
 #include "checks/report.h"
+#include "checks/topic_names.h"
 #include "trace/event.h"
 
 #include <uthash.h>
@@ -163,7 +164,8 @@ struct history {
 	bool full;		  /* HISTORY_SIZE_MAX was passed: what follows is missing */
 	struct batches *batches;  /* NULL: nobody asked for them */
 	struct clusters clusters; /* of a capture */
-	struct buf scratch;	  /* expanded records, and keys of the hashes */
+	struct topic_names topics;
+	struct buf scratch; /* expanded records, and keys of the hashes */
 };
 
 struct history *history_new(void);
@@ -201,6 +203,11 @@ const struct history_reset *history_reset_next(struct history *h, struct str cli
  * several.
  */
 uint64_t history_cluster(const struct history *h, const struct event_conn *conn);
+
+/* The name that a message has, or the one of its id, as the log or Metadata told; null if nobody
+ * did.
+ */
+struct str history_topic(const struct history *h, struct str name, struct uuid id);
 
 /* How many records of a topic somebody was given, each counted once. */
 int64_t history_records_given(const struct history *h, struct str topic);

@@ -297,7 +297,7 @@ static int64_t end_of(const struct records *records)
 		return -1;
 	records_reader_init(&reader, records->data, (size_t)records->len);
 	while (records_next(&reader, &batch, NULL) > 0)
-		end = batch.last_offset + 1;
+		end = batch.last_offset < INT64_MAX ? batch.last_offset + 1 : -1;
 	return end;
 }
 

@@ -248,7 +248,8 @@ static void judge_sequence(struct check *c, struct lane *l, const struct sent *e
 static bool sent_before(const struct sent *a, const struct sent *b)
 {
 	return a->first_us != b->first_us ? a->first_us < b->first_us
-					  : a->first_correlation - b->first_correlation < 0;
+					  : (int32_t)((uint32_t)a->first_correlation -
+						      (uint32_t)b->first_correlation) < 0;
 }
 
 /* e is stored now: all that was sent before it on its connection and is stored, is before it. What
@@ -352,7 +353,7 @@ static void take_stored(struct check *c, struct lane *l, struct sent *e, int64_t
 				 : SENT_AGAIN);
 	e->offset = offset;
 	e->stored_us = x->response_us;
-	if (offset >= 0 && offset <= INT64_MAX - e->print.records &&
+	if (e->print.records > 0 && offset <= INT64_MAX - e->print.records &&
 	    offset + e->print.records > l->end)
 		l->end = offset + e->print.records;
 	judge_order(c, l, e);

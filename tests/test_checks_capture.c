@@ -722,3 +722,53 @@ TEST(a_topic_that_was_made_anew_is_read_from_its_beginning)
 		check_verdict(id == 1 ? FINDING_FAIL : FINDING_NOT_APPLICABLE, NULL);
 	}
 }
+
+/* Member "m" of a KIP-848 group is given partition 0 of the topic of that id. */
+static void given_by_id(uint8_t id)
+{
+	int32_t partitions[] = {0};
+	struct consumer_group_heartbeat_response_topic_partitions tp = {
+		.topic_id = {.b = {id}}, .partitions = partitions, .partitions_count = 1};
+	struct consumer_group_heartbeat_response_assignment a = {.topic_partitions = &tp,
+								 .topic_partitions_count = 1};
+	struct consumer_group_heartbeat_request q = {.group_id = {"g", 1}, .member_id = {"m", 1}};
+	struct consumer_group_heartbeat_response r = {
+		.member_id = {"m", 1}, .member_epoch = 1, .assignment = &a};
+
+	exchange(API_CONSUMER_GROUP_HEARTBEAT, &q, &r);
+}
+
+static void commits(int32_t partition)
+{
+	struct offset_commit_request_topics_partitions qp = {.partition_index = partition};
+	struct offset_commit_request_topics qt = {
+		.name = {"t", 1}, .partitions = &qp, .partitions_count = 1};
+	struct offset_commit_request q = {.group_id = {"g", 1},
+					  .member_id = {"m", 1},
+					  .generation_id_or_member_epoch = 1,
+					  .topics = &qt,
+					  .topics_count = 1};
+
+	exchange(API_OFFSET_COMMIT, &q, &(struct offset_commit_response){0});
+}
+
+TEST(what_is_given_by_id_and_committed_by_name_is_one_topic)
+{
+	begin("group.commits_its_own");
+	told_topic(1);
+	given_by_id(1);
+	commits(0);
+	check_verdict(FINDING_PASS, NULL);
+
+	begin("group.commits_its_own");
+	told_topic(1);
+	given_by_id(1);
+	commits(1);
+	check_verdict(FINDING_FAIL, "commits for t-1");
+
+	/* Nobody told its name. */
+	begin("group.commits_its_own");
+	given_by_id(1);
+	commits(0);
+	check_verdict(FINDING_NOT_APPLICABLE, NULL);
+}
