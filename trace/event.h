@@ -62,14 +62,14 @@ enum exchange_state {
 	EXCHANGE_ORPHAN,    /* an answer whose request is not in the capture: request.data NULL */
 };
 
-/* One request with its answer. Frames are without their length bytes. Bodies decode on demand,
- * once. */
 /* A run of an answer's bytes, and what it lies in where it may be kept by a reference. */
 struct answer_piece {
 	struct bytes bytes;
 	struct shared *in; /* NULL: the bytes are gone after the event */
 };
 
+/* One request with its answer. Frames are without their length bytes. Bodies decode on demand,
+ * once. */
 struct exchange {
 	struct event_conn conn;
 	enum exchange_state state;
