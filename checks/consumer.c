@@ -284,7 +284,7 @@ const struct check_type check_no_control = {
 
 /* ---- U4 ---- */
 
-/* The highest commit of a partition in a generation; the key is group, topic, partition,
+/* The highest commit of a partition in a generation; the key is cluster, group, topic, partition,
  * generation. */
 struct commit {
 	struct str topic, group;
@@ -307,14 +307,15 @@ struct commits {
 	struct finding_moment moments[2];
 };
 
-static struct commit *commit_of(struct check *c, const struct offset_commit_request *request,
-				struct str topic, int32_t partition)
+static struct commit *commit_of(struct check *c, uint64_t cluster,
+				const struct offset_commit_request *request, struct str topic,
+				int32_t partition)
 {
 	struct commits *s = c->state;
 	char key[KEY_MAX];
-	int len = snprintf(key, sizeof(key), STR_FMT "%c" STR_FMT "%c%d %d",
-			   STR_ARG(request->group_id), 0, STR_ARG(topic), 0, partition,
-			   request->generation_id_or_member_epoch);
+	int len = snprintf(key, sizeof(key), "%llx " STR_FMT "%c" STR_FMT "%c%d %d",
+			   (unsigned long long)cluster, STR_ARG(request->group_id), 0,
+			   STR_ARG(topic), 0, partition, request->generation_id_or_member_epoch);
 	struct commit *m;
 
 	if (len < 0 || len >= (int)sizeof(key))
@@ -386,7 +387,8 @@ static void commit_one(struct check *c, const struct exchange *x,
 		       const struct offset_commit_request_topics_partitions *p)
 {
 	struct commits *s = c->state;
-	struct commit *m = commit_of(c, request, topic, p->partition_index);
+	struct commit *m = commit_of(c, history_cluster(c->history, &x->conn), request, topic,
+				     p->partition_index);
 
 	if (!m)
 		return;
@@ -420,7 +422,8 @@ static void feed_u4(struct check *c, const struct event *ev)
 	response = exchange_response(ev->exchange);
 	if (!request || !response || request->generation_id_or_member_epoch < 0)
 		return;
-	note_committer(c, ev->exchange->header.client_id, request->group_id);
+	if (c->history->of_a_run) /* else nobody tells what it was given */
+		note_committer(c, ev->exchange->header.client_id, request->group_id);
 	for (int32_t i = 0; i < request->topics_count; i++)
 		for (int32_t k = 0; k < request->topics[i].partitions_count; k++)
 			if (request->topics[i].name.len && committed(response, i, k))

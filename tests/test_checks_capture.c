@@ -772,3 +772,15 @@ TEST(what_is_given_by_id_and_committed_by_name_is_one_topic)
 	commits(0);
 	check_verdict(FINDING_NOT_APPLICABLE, NULL);
 }
+
+TEST(commits_of_one_group_in_two_clusters_are_apart)
+{
+	for (int clusters = 1; clusters < 3; clusters++) {
+		begin("U4");
+		told_cluster("A", 1);
+		commit(2, 8);
+		told_cluster(clusters == 2 ? "B" : "A", 2);
+		commit(2, 4);
+		check_verdict(clusters == 2 ? FINDING_PASS : FINDING_FAIL, NULL);
+	}
+}
