@@ -172,19 +172,25 @@ static void take_end(struct casting *c)
 	p->aborts += !q->committed;
 }
 
+static int64_t landed_in(const struct part *p, const struct seen_batch *list, size_t count)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].produced && !list[i].control &&
+		    str_eq(list[i].produced->header.client_id, p->client_id))
+			n += list[i].records;
+	return n;
+}
+
 static int64_t landed(const struct incident *in, const struct part *p)
 {
 	const struct seen_topic *t = p->topic.data ? seen_topic(in->seen, p->topic) : NULL;
 	int64_t n = 0;
 
 	for (int32_t i = 0; t && i < t->partitions_count; i++)
-		for (size_t k = 0; k < t->partitions[i].batches_count; k++) {
-			const struct seen_batch *b = &t->partitions[i].batches[k];
-
-			if (b->produced && !b->control &&
-			    str_eq(b->produced->header.client_id, p->client_id))
-				n += b->records;
-		}
+		n += landed_in(p, t->partitions[i].batches, t->partitions[i].batches_count) +
+		     landed_in(p, t->partitions[i].anew, t->partitions[i].anew_count);
 	return n;
 }
 
@@ -430,18 +436,29 @@ static void find_topics(struct cast *c, const struct incident *in)
 				c->list[i].topic = in->seen->topics[k].name;
 }
 
-/* Who left was gone while others went on, or before they began. */
+/* What came after a reader had left, or went on, needs that it had: another reader of its topic, or
+ * whoever does not write for it. */
+static bool shows_that_it_left(const struct part *q, const struct part *p)
+{
+	bool same = p->topic.data && q->topic.data && str_eq(q->topic, p->topic);
+
+	if (q == p || !q->played)
+		return false;
+	if (q->speaks == SPEAKS_CONSUMER && same && q->last_us - p->last_us > CAST_GAP_US)
+		return true;
+	return q->first_us >= p->last_us && (q->speaks == SPEAKS_CONSUMER || !same);
+}
+
+/* Of a reader that was the last one nobody can tell whether it had to end. */
 static void find_early(struct cast *c)
 {
 	for (int32_t i = 0; i < c->count; i++) {
 		struct part *p = &c->list[i];
-		bool others = false;
+		bool shown = false;
 
 		for (int32_t k = 0; k < c->count; k++)
-			others |= c->list[k].played &&
-				  (c->list[k].last_us - p->last_us > CAST_GAP_US ||
-				   c->list[k].first_us >= p->last_us);
-		p->early = p->left && others && p->speaks == SPEAKS_CONSUMER;
+			shown |= shows_that_it_left(&c->list[k], p);
+		p->early = p->left && shown && p->speaks == SPEAKS_CONSUMER;
 	}
 }
 

@@ -40,18 +40,17 @@ struct part {
 	int32_t gave_up_ms;    /* how long it tried what it was told to try again, in the end; 0 */
 	uint8_t codec;
 	int32_t ends, aborts; /* of transactions */
-	bool unfinished;      /* one of them did not come to its end */
+	int64_t open, size;   /* records of the one that is open; of the first that ended; 0 */
 	/* how it read; -1 not seen */
 	int32_t session_ms, max_wait_ms, partition_bytes, fetch_bytes;
 	int64_t beat_us; /* the shortest time between two heartbeats that were answered without
 			    error */
 	int64_t last_beat_us;
 	bool committed_only, from_latest;
-	int64_t committed;     /* records that it did */
+	int64_t committed;     /* records that it did, or tried to */
 	int64_t commits, step; /* of its commits; records of each of them, while they are even */
 	bool uneven, smaller;  /* steps are not the same; the last one was smaller */
 	bool had_more;	       /* it had been given more than it then committed */
-	bool unsure;	       /* its last commit did not work */
 	int64_t wanted;	       /* records after which it left with more in hand; 0: it did not */
 	int64_t poll_records;  /* it took so many at once of what it was given; 0: not seen */
 };

@@ -159,17 +159,12 @@ static int64_t take_offsets(struct ends *e, struct part *p, const struct offset_
 	return n;
 }
 
-/* One that failed leaves it open what the reader has. */
+/* One that failed tells as well what the reader had. */
 static void take_commit(struct ends *e, const struct about *a)
 {
-	const struct offset_commit_request *q = a->x->request_body;
 	struct part *p = only_part(e->cast, SPEAKS_CONSUMER, a->x->header.client_id);
-	int64_t n;
+	int64_t n = p ? take_offsets(e, p, a->x->request_body) : 0;
 
-	if (!p)
-		return;
-	p->unsure = !a->x->response_body || a->errors_count;
-	n = p->unsure ? 0 : take_offsets(e, p, q);
 	if (!n)
 		return;
 	p->uneven |= p->commits && (n > p->step || p->smaller);
@@ -185,7 +180,7 @@ static void end_reader(const struct ends *e, struct part *p)
 
 	for (size_t i = 0; i < e->count; i++)
 		more |= e->places[i].part == p && has_more(e, &e->places[i]);
-	if (p->early && p->left && !p->unsure && !p->from_latest && more)
+	if (p->early && p->left && !p->from_latest && more)
 		p->wanted = p->committed;
 	if (p->commits >= COMMITS_LEAST && p->had_more && !p->uneven)
 		p->poll_records = p->step;
@@ -225,12 +220,23 @@ static void try_batches(struct tried *t, const struct records *r)
 	}
 }
 
+static int64_t records_in(const struct produce_request *q)
+{
+	struct tried all = {0};
+
+	for (int32_t i = 0; i < q->topic_data_count; i++)
+		for (int32_t k = 0; k < q->topic_data[i].partition_data_count; k++)
+			try_batches(&all, &q->topic_data[i].partition_data[k].records);
+	return all.records;
+}
+
 static void take_produce(struct part *p, struct tried *t, const struct about *a)
 {
 	const struct produce_request *q = a->x->request_body;
 
 	if (a->x->state == EXCHANGE_NO_ANSWER)
 		return;
+	p->open += records_in(q);
 	if (!a->errors_count && !a->lost) {
 		p->failures = t->count = 0;
 		t->records = 0;
@@ -250,6 +256,10 @@ static void take_writing(struct part *p, struct tried *t, const struct about *a)
 		p->hopeless |= is_final(p, a->errors[i].code);
 	if (a->x->header.api_key == API_PRODUCE)
 		take_produce(p, t, a);
+	if (a->x->header.api_key != API_END_TXN)
+		return;
+	p->size = p->size ? p->size : p->open;
+	p->open = 0;
 }
 
 static void end_writer(struct part *p, const struct tried *t)
@@ -260,7 +270,6 @@ static void end_writer(struct part *p, const struct tried *t)
 		p->gave_up_ms = (int32_t)(ms + 999) / 1000 * 1000;
 	p->hopeless |= p->failures > 0;
 	p->records += t->records;
-	p->unfinished = p->speaks == SPEAKS_TRANSACTIONAL && t->records > 0;
 }
 
 /* ---- all of them ---- */

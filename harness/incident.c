@@ -22,6 +22,8 @@
 #define RATE_LEAST	1
 #define TWICE_BYTES	4 /* of the length before a frame */
 #define CLIENTS_MAX	1000
+#define AT_ONCE_US	50000
+#define HELD_LEAST_US	50000 /* no answer waits so long for no reason while others work */
 
 int32_t incident_brokers(const struct incident *in)
 {
@@ -323,6 +325,9 @@ static bool is_in_log(const struct incident *in, const struct about *a, struct s
 	for (size_t i = 0; p && i < p->batches_count; i++)
 		if (p->batches[i].produced == a->x)
 			return true;
+	for (size_t i = 0; p && i < p->anew_count; i++)
+		if (p->anew[i].produced == a->x)
+			return true;
 	return false;
 }
 
@@ -420,7 +425,7 @@ static void judge_end(struct incident *in, const struct session_conn *c, bool hu
 		if (!a || !a->lost || a->fault)
 			continue;
 		if (f || !hurt) {
-			a->counted = f == NULL;
+			a->counted &= f == NULL;
 			continue;
 		}
 		f = incident_add_fault(in, a);
@@ -442,6 +447,8 @@ static void judge_silence(struct incident *in, const struct session_conn *c)
 		bool later = false;
 		struct fault *f;
 
+		if (a && a->lost && a->fault && a->fault->silent)
+			return; /* nor was anything behind it answered */
 		if (!a || !a->lost || a->fault || a->stood_wait || a->stood_close ||
 		    end - a->work_us - a->stood_us < in->delay_us)
 			continue;
@@ -479,13 +486,33 @@ static bool ended_in_peace(const struct incident *in, const struct session_conn 
 	return true;
 }
 
+/* The brokers closed all that was open, and nothing came after: that was the cluster's end. */
+static bool was_the_end(const struct incident *in, const struct session_conn *c)
+{
+	const struct session *s = in->session;
+	size_t open = 0;
+
+	if (in->count && in->list[in->count - 1].work_us > c->closed_us)
+		return false;
+	for (size_t i = 0; i < s->conns_count; i++) {
+		const struct session_conn *d = s->conns[i];
+
+		if (d->refused || (d->closed && d->closed_us < c->closed_us - AT_ONCE_US))
+			continue;
+		if (!d->closed || d->closed_us > c->closed_us + AT_ONCE_US)
+			return false;
+		open++;
+	}
+	return open > 1;
+}
+
 static void judge_connections(struct incident *in)
 {
 	for (size_t i = 0; i < in->session->conns_count; i++) {
 		const struct session_conn *c = in->session->conns[i];
 		int32_t node = incident_node(in, c->broker);
 		bool hurt = broke(c) && !incident_is_down(in, node, c->closed_us) &&
-			    !ended_in_peace(in, c);
+			    !ended_in_peace(in, c) && !was_the_end(in, c);
 
 		for (size_t k = 0; k < c->exchanges_count && hurt; k++) {
 			const struct about *a = in->by_index[c->exchanges[k]->index];
@@ -516,6 +543,74 @@ int64_t incident_latency(const struct about *a)
 	return a->x->response_first_us - a->work_us;
 }
 
+/* When the first of the records of a partition's answer was there to be given; INT64_MIN: before
+ * the capture; INT64_MAX: nobody can tell, or there is none. */
+static int64_t there_since(const struct incident *in, struct str topic,
+			   const struct fetch_response_responses_partitions *p)
+{
+	const struct seen_partition *log =
+		topic.data ? seen_partition(in->seen, topic, p->partition_index) : NULL;
+	struct records_reader reader;
+	const struct seen_batch *b;
+	struct batch first;
+
+	records_reader_init(&reader, p->records.data, p->records.data ? (size_t)p->records.len : 0);
+	if (!log || records_next(&reader, &first, NULL) <= 0)
+		return INT64_MAX;
+	b = seen_batch_at(log, first.base_offset);
+	if (b && b->produced)
+		return b->produced->response_us ? b->produced->response_us : INT64_MAX;
+	return b && b->base_offset < log->end_first ? INT64_MIN : INT64_MAX;
+}
+
+/* When a Fetch that waits for nothing but a record had one. */
+static int64_t due_us(const struct incident *in, const struct about *a)
+{
+	const struct fetch_request *q = a->x->request_body;
+	const struct fetch_response *m = a->x->response_body;
+	int64_t due = INT64_MAX;
+
+	for (int32_t i = 0; m && q && q->min_bytes <= 1 && i < m->responses_count; i++)
+		for (int32_t k = 0; k < m->responses[i].partitions_count; k++) {
+			struct str topic =
+				m->responses[i].topic.len
+					? m->responses[i].topic
+					: names_find(in->names, m->responses[i].topic_id);
+			int64_t us = there_since(in, topic, &m->responses[i].partitions[k]);
+
+			due = us < due ? us : due;
+		}
+	return due;
+}
+
+/* How long a broker may take by itself. */
+static int64_t allowed(const struct incident *in, const struct about *a)
+{
+	const struct fetch_request *fetch = a->x->request_body;
+	int64_t due;
+
+	switch (a->x->header.api_key) {
+	case API_JOIN_GROUP: /* as long as other members let it */
+	case API_SYNC_GROUP:
+		return INT64_MAX / 4;
+	case API_FETCH:
+		due = due_us(in, a);
+		if (due < INT64_MAX)
+			return due > a->work_us ? due - a->work_us : 0;
+		return fetch ? (int64_t)fetch->max_wait_ms * 1000 : INT64_MAX / 4;
+	default:
+		return a->stood_us;
+	}
+}
+
+/* How much longer it took. */
+static int64_t lateness(const struct incident *in, const struct about *a)
+{
+	int64_t late = incident_latency(a) - allowed(in, a);
+
+	return late > 0 ? late : 0;
+}
+
 /* The middle one of an API's latencies. */
 static int64_t usual(const struct incident *in, int api_key)
 {
@@ -532,62 +627,10 @@ static int64_t usual(const struct incident *in, int api_key)
 	return list[n / 2];
 }
 
-/* What a Fetch gave was in the log before it was asked for. */
-static bool gave_what_was_there(const struct incident *in, const struct about *a)
-{
-	const struct fetch_response *m = a->x->response_body;
-
-	for (int32_t i = 0; m && i < m->responses_count; i++)
-		for (int32_t k = 0; k < m->responses[i].partitions_count; k++) {
-			const struct fetch_response_responses_partitions *p =
-				&m->responses[i].partitions[k];
-			struct str topic =
-				m->responses[i].topic.len
-					? m->responses[i].topic
-					: names_find(in->names, m->responses[i].topic_id);
-			const struct seen_partition *log =
-				topic.data ? seen_partition(in->seen, topic, p->partition_index)
-					   : NULL;
-			struct records_reader reader;
-			const struct seen_batch *b;
-			struct batch first;
-
-			records_reader_init(&reader, p->records.data,
-					    p->records.data ? (size_t)p->records.len : 0);
-			if (!log || records_next(&reader, &first, NULL) <= 0)
-				continue;
-			b = seen_batch_at(log, first.base_offset);
-			if (b && (b->produced ? b->produced->response_us &&
-							b->produced->response_us < a->work_us
-					      : b->base_offset < log->end_first &&
-							in->session->first_us < a->work_us))
-				return true;
-		}
-	return false;
-}
-
-/* How long a broker may take by itself. */
-static int64_t allowed(const struct incident *in, const struct about *a)
-{
-	const struct fetch_request *fetch = a->x->request_body;
-
-	switch (a->x->header.api_key) {
-	case API_JOIN_GROUP: /* as long as other members let it */
-	case API_SYNC_GROUP:
-		return INT64_MAX / 4;
-	case API_FETCH:
-		if (gave_what_was_there(in, a))
-			return 0;
-		return fetch ? (int64_t)fetch->max_wait_ms * 1000 : INT64_MAX / 4;
-	default:
-		return a->stood_us;
-	}
-}
-
 static void judge_latency(struct incident *in, struct about *a, const int64_t *limits)
 {
 	int64_t spread = a->x->response_us - a->x->response_first_us;
-	int64_t late = incident_latency(a) - allowed(in, a);
+	int64_t late = lateness(in, a);
 	struct fault *f = NULL;
 
 	if (a->fault || a->x->state != EXCHANGE_ANSWERED)
@@ -631,22 +674,27 @@ static void judge_answers(struct incident *in)
 
 /* ---- answers that waited for something ---- */
 
-/* Not every client asks where an epoch ended. */
-static bool is_optional(const struct incident *in, const struct session_exchange *x)
+/* Not every client asks where an epoch ended; but all fetch. */
+static bool is_optional(const struct incident *in, const struct about *a)
 {
+	static const char asks[] = "OffsetForLeaderEpoch ";
+	struct str text = a->x->rule;
+
 	for (size_t i = 0; i < in->optional_count; i++)
-		if (x->rule.data && str_eq(in->optional[i], x->rule))
+		if (text.data && str_eq(in->optional[i], text))
 			return true;
-	return x->header.api_key == API_OFFSET_FOR_LEADER_EPOCH;
+	if (text.data)
+		return text.len > (int32_t)strlen(asks) && !memcmp(text.data, asks, strlen(asks));
+	return a->x->header.api_key == API_OFFSET_FOR_LEADER_EPOCH && !(a->fault && a->fault->held);
 }
 
-/* When each client was first heard. */
-struct first {
+/* A client's first and last request. */
+struct life {
 	struct str client_id;
-	int64_t time_us;
+	int64_t first_us, last_us;
 };
 
-static size_t find_firsts(const struct incident *in, struct first *list)
+static size_t find_lives(const struct incident *in, struct life *list)
 {
 	size_t n = 0, i;
 
@@ -656,35 +704,50 @@ static size_t find_firsts(const struct incident *in, struct first *list)
 		for (i = 0; i < n && !str_eq(list[i].client_id, id); i++)
 			;
 		if (i == n && n < CLIENTS_MAX)
-			list[n++] = (struct first){id, in->list[k].work_us};
+			list[n++] = (struct life){id, in->list[k].work_us, 0};
+		if (i < n)
+			list[i].last_us = in->list[k].work_us;
 	}
 	return n;
 }
 
-/* Another client came, and did its work, while it waited: how long that takes is no matter. */
-static bool waited_for_client(const struct about *a, const struct first *list, size_t n)
+/* Another client came, and (all: its last request, too) did its work, while it waited: how long
+ * that takes is no matter. */
+static bool waited_for_client(const struct about *a, const struct life *list, size_t n, bool all)
 {
+	int64_t end = a->x->response_first_us;
+
 	for (size_t i = 0; i < n; i++)
-		if (list[i].time_us > a->work_us && list[i].time_us < a->x->response_first_us &&
+		if (list[i].first_us > a->work_us && list[i].first_us < end &&
+		    (!all || list[i].last_us < end) &&
 		    !str_eq(list[i].client_id, a->x->header.client_id))
 			return true;
 	return false;
 }
 
+static bool may_hold(const struct incident *in, const struct about *a, const struct life *list,
+		     size_t n)
+{
+	if (a->x->state != EXCHANGE_ANSWERED)
+		return false;
+	if (a->fault)
+		return !strncmp(a->fault->action, "delay ", 6) &&
+		       waited_for_client(a, list, n, false);
+	return (a->kept || lateness(in, a) >= HELD_LEAST_US) &&
+	       waited_for_client(a, list, n, !a->kept);
+}
+
 static void judge_holds(struct incident *in)
 {
-	struct first *list = calloc(CLIENTS_MAX, sizeof(*list));
+	struct life *list = calloc(CLIENTS_MAX, sizeof(*list));
 	size_t n, number = 0;
 
 	if (!list)
 		abort();
-	n = find_firsts(in, list);
+	n = find_lives(in, list);
 	for (size_t i = 0; i < in->count; i++) {
 		struct about *a = &in->list[i];
-		bool late = a->fault ? !strncmp(a->fault->action, "delay ", 6) : a->kept;
-		struct fault *f = late && !is_optional(in, a->x) && waited_for_client(a, list, n)
-					  ? incident_add_fault(in, a)
-					  : NULL;
+		struct fault *f = may_hold(in, a, list, n) ? incident_add_fault(in, a) : NULL;
 
 		if (!f)
 			continue;
@@ -800,9 +863,10 @@ static void take_told_errors(struct incident *in, struct fault *f)
 
 /* The action of a rule's text: what stands behind the arrow. What a timeline held, and need not
  * have, was late by so much. False: it did nothing that shows. */
-static bool told_action(const struct incident *in, const struct session_exchange *x,
-			char *ret_action, size_t size)
+static bool told_action(const struct incident *in, const struct about *a, char *ret_action,
+			size_t size)
 {
+	const struct session_exchange *x = a->x;
 	const char *end = x->rule.data + x->rule.len;
 	const char *arrow =
 		x->rule.data ? memmem(x->rule.data, (size_t)x->rule.len, "-> ", 3) : NULL;
@@ -811,7 +875,7 @@ static bool told_action(const struct incident *in, const struct session_exchange
 	if (!arrow || !strncmp(arrow + 3, "observe", 7))
 		return false;
 	snprintf(ret_action, size, "%.*s", (int)(end - arrow - 3), arrow + 3);
-	if (strncmp(ret_action, "hold ", 5) != 0 || !is_optional(in, x))
+	if (strncmp(ret_action, "hold ", 5) != 0 || !is_optional(in, a))
 		return true;
 	snprintf(ret_action, size, "delay %lldms %s", (long long)ms,
 		 memmem(arrow, (size_t)(end - arrow), " answer", 7) ? "after" : "before");
@@ -825,7 +889,7 @@ static void take_told(struct incident *in)
 		char action[sizeof(((struct fault *)0)->action)];
 		struct fault *f;
 
-		if (!told_action(in, a->x, action, sizeof(action)))
+		if (!told_action(in, a, action, sizeof(action)))
 			continue;
 		f = incident_add_fault(in, a);
 		if (!f)
@@ -893,7 +957,7 @@ struct incident *incident_new(const struct incident_config *config)
 		judge_holds(in);
 	}
 	for (size_t i = 0; i < in->faults_count; i++)
-		in->faults[i].optional = is_optional(in, in->faults[i].at->x);
+		in->faults[i].optional = is_optional(in, in->faults[i].at);
 	incident_find_holds(in);
 	incident_find_anchors(in);
 	return in;

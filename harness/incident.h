@@ -18,6 +18,7 @@
 #define INCIDENT_FAULTS_MAX 20000
 #define INCIDENT_RULES_MAX  200 /* a plan takes 256 */
 #define INCIDENT_TEXT_MAX   1200
+#define INCIDENT_OFFSET_MAX (INT64_MAX / 16) /* that an event takes; no log comes so far */
 
 /* An error that an answer carries. */
 struct told_error {
@@ -66,7 +67,9 @@ enum incident_event_kind {
 	HAPPENED_UP,
 	HAPPENED_LEADER,
 	HAPPENED_EPOCH,
+	HAPPENED_CUT,
 	HAPPENED_COORDINATOR,
+	HAPPENED_FENCED,
 	HAPPENED_GROWTH,
 	HAPPENED_START,
 	HAPPENED_HIDDEN,
@@ -80,6 +83,7 @@ struct incident_event {
 	int64_t time_us;
 	char text[INCIDENT_TEXT_MAX]; /* as in event "..."; empty of HELD and RELEASED */
 	const struct fault *held;     /* of those */
+	struct str group;	      /* of FENCED: it has its one member by then */
 	/* By what progress its moment is known again, the best that there was. */
 	struct str topic;	    /* null: by none */
 	int64_t has;		    /* offsets that the topic's logs had; 0: nobody was writing */

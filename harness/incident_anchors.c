@@ -15,11 +15,26 @@ static int64_t written_at(const struct seen_partition *p, const struct seen_batc
 	return b->fetched ? b->fetched->request_us : INT64_MAX;
 }
 
+/* Somebody still tries to, with success or not. */
+static bool is_written_on(const struct incident *in, const struct seen_topic *t, int64_t time_us)
+{
+	for (size_t i = in->count; i > 0 && in->list[i - 1].work_us > time_us; i--) {
+		const struct about *a = &in->list[i - 1];
+
+		for (int32_t k = 0; a->x->header.api_key == API_PRODUCE && k < a->partitions_count;
+		     k++)
+			if (str_eq(a->partitions[k].topic, t->name))
+				return true;
+	}
+	return false;
+}
+
 /* Offsets of all partitions together; false where logs do not begin at 0, or nobody writes both
  * before and after. */
-static bool count_written(const struct seen_topic *t, struct incident_event *e)
+static bool count_written(const struct incident *in, const struct seen_topic *t,
+			  struct incident_event *e)
 {
-	bool earlier = false, later = false;
+	bool earlier = false, later = is_written_on(in, t, e->time_us);
 	int64_t n = 0, since_us = 0;
 
 	for (int32_t i = 0; i < t->partitions_count; i++) {
@@ -31,7 +46,6 @@ static bool count_written(const struct seen_topic *t, struct incident_event *e)
 		for (size_t k = 0; k < p->batches_count; k++) {
 			int64_t at = written_at(p, &p->batches[k]);
 
-			later |= p->batches[k].produced && at > e->time_us;
 			if (at > e->time_us)
 				continue;
 			earlier |= p->batches[k].produced != NULL;
@@ -47,13 +61,23 @@ static bool count_written(const struct seen_topic *t, struct incident_event *e)
 	return true;
 }
 
+/* Something that came after a cut. */
+static bool is_read_anew(const struct seen_partition *p, int64_t time_us)
+{
+	for (size_t i = 0; i < p->anew_count; i++)
+		if (p->anew[i].fetched && p->anew[i].fetched->response_us > time_us)
+			return true;
+	return false;
+}
+
 static bool count_read(struct incident *in, const struct seen_topic *t, struct incident_event *e)
 {
 	const struct session_exchange *last = NULL;
 	bool later = false;
 	int64_t n = 0;
 
-	for (int32_t i = 0; i < t->partitions_count; i++)
+	for (int32_t i = 0; i < t->partitions_count; i++) {
+		later |= is_read_anew(&t->partitions[i], e->time_us);
 		for (size_t k = 0; k < t->partitions[i].batches_count; k++) {
 			const struct seen_batch *b = &t->partitions[i].batches[k];
 
@@ -66,6 +90,7 @@ static bool count_read(struct incident *in, const struct seen_topic *t, struct i
 			if (!last || b->fetched->response_us > last->response_us)
 				last = b->fetched;
 		}
+	}
 	if (!n || !later || !last)
 		return false;
 	e->read = n;
@@ -83,7 +108,7 @@ void incident_find_anchors(struct incident *in)
 		if (e->kind == HAPPENED_HELD)
 			continue; /* it shows by itself */
 		for (size_t k = 0; k < in->seen->topics_count && !e->has; k++)
-			if (count_written(&in->seen->topics[k], e))
+			if (count_written(in, &in->seen->topics[k], e))
 				e->topic = in->seen->topics[k].name;
 		for (size_t k = 0; k < in->seen->topics_count && !e->has && !e->read; k++)
 			if (count_read(in, &in->seen->topics[k], e))

@@ -13,6 +13,7 @@
 #define GONE_FOR_US (30 * (int64_t)1000000) /* metadata may be told so much later */
 #define KEYS_MAX    1000
 #define AT_ONCE_US  50000
+#define BEATS_US    (5 * (int64_t)1000000) /* less than the shortest session time-out of a group */
 
 static struct incident_event *add_event(struct incident *in, enum incident_event_kind kind,
 					int64_t time_us)
@@ -263,6 +264,15 @@ static bool went_between(const struct incident *in, int32_t broker, int64_t from
 	return false;
 }
 
+/* A cut shows only once somebody writes, reads or asks at the leader that it came with. */
+static bool was_cut_by(const struct seen_partition *p, size_t i)
+{
+	return p->cut.time_us && p->cut.offset <= INCIDENT_OFFSET_MAX &&
+	       p->leaders[i - 1].time_us < p->cut.time_us &&
+	       (i + 1 == p->leaders_count || p->leaders[i].time_us >= p->cut.time_us ||
+		p->leaders[i + 1].time_us > p->cut.time_us);
+}
+
 static void leader_changed(struct incident *in, const struct seen_topic *t,
 			   const struct seen_partition *p, size_t i)
 {
@@ -278,8 +288,17 @@ static void leader_changed(struct incident *in, const struct seen_topic *t,
 	    (was->leader != is->leader &&
 	     incident_is_down(in, incident_node(in, is->leader), was->time_us)))
 		return;
-	e = add_event(in, was->leader == is->leader ? HAPPENED_EPOCH : HAPPENED_LEADER, at);
-	if (e && was->leader == is->leader)
+	e = add_event(in,
+		      was_cut_by(p, i)		  ? HAPPENED_CUT
+		      : was->leader == is->leader ? HAPPENED_EPOCH
+						  : HAPPENED_LEADER,
+		      at);
+	if (e && e->kind == HAPPENED_CUT)
+		snprintf(e->text, sizeof(e->text),
+			 "unclean-election topic=" STR_FMT " partition=%d offset=%lld to=%d",
+			 STR_ARG(t->name), p->index, (long long)p->cut.offset,
+			 incident_node(in, is->leader));
+	else if (e && was->leader == is->leader)
 		snprintf(e->text, sizeof(e->text), "epoch-bump topic=" STR_FMT " partition=%d",
 			 STR_ARG(t->name), p->index);
 	else if (e)
@@ -353,6 +372,78 @@ static void find_coordinators(struct incident *in)
 	}
 }
 
+/* ---- members that their group forgot ---- */
+
+/* What a member asks that is in its group. */
+static bool is_of_member(const struct session_exchange *x, struct str *ret_group,
+			 struct str *ret_member)
+{
+	const struct heartbeat_request *h = x->request_body;
+	const struct consumer_group_heartbeat_request *c = x->request_body;
+	const struct offset_commit_request *o = x->request_body;
+
+	*ret_group = *ret_member = (struct str){0};
+	if (x->header.api_key == API_HEARTBEAT && h) {
+		*ret_group = h->group_id;
+		*ret_member = h->member_id;
+	} else if (x->header.api_key == API_CONSUMER_GROUP_HEARTBEAT && c && c->member_epoch > 0) {
+		*ret_group = c->group_id;
+		*ret_member = c->member_id;
+	} else if (x->header.api_key == API_OFFSET_COMMIT && o) {
+		*ret_group = o->group_id;
+		*ret_member = o->member_id;
+	}
+	return ret_member->len > 0;
+}
+
+/* A rule of evidence gave the error. */
+static bool is_given(struct str rule)
+{
+	return rule.data && memmem(rule.data, (size_t)rule.len, "-> error", 8);
+}
+
+/* It was well a moment before, nothing else was heard of its group, and no time had run out. */
+static bool was_alone(const struct incident *in, const struct about *a, struct str group,
+		      struct str member)
+{
+	struct str g, m;
+	bool well = false;
+
+	for (const struct about *b = a; b > in->list && a->work_us - b[-1].work_us < BEATS_US;
+	     b--) {
+		if (!is_of_member(b[-1].x, &g, &m) || !str_eq(g, group))
+			continue;
+		if (!str_eq(m, member))
+			return false;
+		if (!well && b[-1].errors_count)
+			return false; /* it knows by then */
+		well = true;
+	}
+	return well;
+}
+
+/* What a rule of evidence made it hear is that rule's. */
+static void find_fenced(struct incident *in)
+{
+	struct str group, member;
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct about *a = &in->list[i];
+		struct incident_event *e;
+
+		if (is_given(a->x->rule) || !a->errors_count ||
+		    a->errors[0].code != ERROR_UNKNOWN_MEMBER_ID ||
+		    !is_of_member(a->x, &group, &member) || !incident_is_word(group) ||
+		    !was_alone(in, a, group, member))
+			continue;
+		e = add_event(in, HAPPENED_FENCED, a->work_us - 1);
+		if (!e)
+			return;
+		e->group = group;
+		snprintf(e->text, sizeof(e->text), "member-fence group=" STR_FMT, STR_ARG(group));
+	}
+}
+
 static void find_growth(struct incident *in)
 {
 	for (size_t i = 0; i < in->seen->topics_count; i++) {
@@ -378,7 +469,7 @@ static void find_starts(struct incident *in)
 		     k++) {
 			const struct seen_partition *p = &t->partitions[k];
 			struct incident_event *e =
-				p->start_moved_us
+				p->start_moved_us && p->start_last <= INCIDENT_OFFSET_MAX
 					? add_event(in, HAPPENED_START,
 						    noticed(in, t->name, k, (struct str){0}, 0,
 							    p->start_moved_us))
@@ -483,6 +574,7 @@ void incident_find_events(struct incident *in)
 	sort(in);
 	find_leaders(in);
 	find_coordinators(in);
+	find_fenced(in);
 	find_growth(in);
 	find_starts(in);
 	find_hidden(in);

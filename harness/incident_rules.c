@@ -180,12 +180,17 @@ static bool write_match(struct making *m, const struct fault *f, struct buf *b)
 	if ((topic.data && !incident_has_topic(in, topic)) ||
 	    (a->group.data && !m->names->group(m->names->ctx, a->group)))
 		return false;
+	/* Who does not ask where an epoch ended goes on with a Fetch. */
+	if (f->held && a->x->header.api_key == API_OFFSET_FOR_LEADER_EPOCH)
+		buf_text(b, "Fetch,");
 	buf_printf(b, "%s", name ? name : "any");
 	add_key(b, "group", a->group);
 	add_key(b, "txn", a->txn);
 	add_key(b, "topic", topic);
 	if (topic.data && by_error && (n < a->partitions_count || is_of_partition(in, f)))
 		add_partitions(b, list, n);
+	if (f->held && incident_node(in, a->x->conn->broker) > 0 && incident_brokers(in) > 1)
+		buf_printf(b, " broker=%d", incident_node(in, a->x->conn->broker));
 	if (client_matters(m, a))
 		add_key(b, "client", a->x->header.client_id);
 	return true;

@@ -70,6 +70,24 @@ static void count_line(struct buf *out, uint64_t n, const char *what)
 		buf_printf(out, "--   %llu %s\n", (unsigned long long)n, what);
 }
 
+static uint64_t made_anew(const struct seen *seen)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < seen->topics_count; i++)
+		n += seen->topics[i].made_anew;
+	return n;
+}
+
+static uint64_t offsets_in_transactions(const struct incident *in)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < in->count; i++)
+		n += in->list[i].x->header.api_key == API_TXN_OFFSET_COMMIT;
+	return n;
+}
+
 /* What is not known, or not told. */
 static void write_unknown(const struct retell *r, struct buf *out)
 {
@@ -103,6 +121,12 @@ static void write_unknown(const struct retell *r, struct buf *out)
 	count_line(&list, r->in->missed,
 		   "exchanges were hurt that no rule here hits: another acts first");
 	count_line(&list, r->in->seen->batches_left_out, "batches can't be read");
+	count_line(&list, made_anew(r->in->seen),
+		   "topics were deleted and made anew under their names: here they stay, and "
+		   "what was written to them goes");
+	count_line(&list, offsets_in_transactions(r->in),
+		   "times offsets were committed inside of a transaction: here its program reads "
+		   "nothing, and commits none");
 	if (r->cast->more)
 		buf_text(&list, "--   there are more clients than stand here\n");
 	if (list.len)
@@ -305,11 +329,13 @@ static const char *topic_word(const struct retell *r, struct str topic, char *wo
 static void write_producer(const struct part *p, struct buf *args, struct buf *config)
 {
 	int64_t took_us = p->last_us - p->first_us;
+	int64_t first = p->calm_requests ? p->calm_records / p->calm_requests : 0;
+	int64_t pauses = p->calm_records - first; /* before each of them but the first ones */
 
 	buf_printf(args, ", max_messages = %lld", (long long)(p->records ? p->records : 1));
 	if (took_us > PACED_US && p->calm_us > 0 && p->calm_records > CALM_LEAST)
 		buf_printf(args, ", throughput = %lld",
-			   (long long)(p->calm_records * 1000000 / p->calm_us + 1));
+			   (long long)(pauses * 1000000 / p->calm_us + 1));
 	buf_printf(config, "acks = \"%s\", retries = 100, [\"linger.ms\"] = 0",
 		   p->acks == 0	  ? "0"
 		   : p->acks == 1 ? "1"
@@ -332,7 +358,7 @@ static void write_producer(const struct part *p, struct buf *args, struct buf *c
 
 static void write_transactional(const struct part *p, struct buf *args, struct buf *config)
 {
-	int64_t size = p->records / (p->ends + p->unfinished ? p->ends + p->unfinished : 1);
+	int64_t size = p->size ? p->size : p->records;
 
 	buf_text(args, ", transactional_id = ");
 	retell_quote(args, p->txn);
@@ -687,6 +713,31 @@ static int64_t write_hurt(const struct retell *r, const struct incident_event *e
 	return last_us;
 }
 
+/* What only some clients ask was hurt since the moment before: either it is asked again, or all is
+ * read without. */
+static void write_optional(const struct retell *r, const struct moment *list, size_t i,
+			   struct buf *out)
+{
+	const struct part *reader = NULL;
+	char word[100], topic[60];
+	int64_t before, n;
+
+	for (int32_t k = 0; k < r->cast->count && !reader; k++)
+		if (r->cast->list[k].played && r->cast->list[k].speaks == SPEAKS_CONSUMER)
+			reader = &r->cast->list[k];
+	n = reader ? retell_readable(r, reader->topic, reader, &before) : 0;
+	for (size_t k = 0; k < r->in->rules_count && i && n; k++) {
+		const struct incident_rule *rule = &r->in->rules[k];
+
+		if (!rule->optional || rule->first_us <= list[i - 1].time_us ||
+		    rule->first_us >= list[i].time_us)
+			continue;
+		rule_word(rule, word, sizeof(word));
+		buf_printf(out, "  await(any(%s:fired(), %s:read(%lld)))\n", word,
+			   topic_word(r, reader->topic, topic, sizeof(topic)), (long long)n);
+	}
+}
+
 static void write_event(const struct retell *r, const struct moment *list, size_t i, bool played,
 			struct buf *out)
 {
@@ -713,6 +764,13 @@ static void write_event(const struct retell *r, const struct moment *list, size_
 	} else if (e->read && topic && played) {
 		buf_printf(out, "%sawait(%s:read(%lld))\n", indent, topic, (long long)e->read);
 	}
+	if (e->group.data) {
+		buf_printf(out, "%sawait(members(", indent);
+		retell_quote(out, e->group);
+		buf_text(out, ", 1))\n");
+	}
+	if (played)
+		write_optional(r, list, i, out);
 	hurt_us = write_hurt(r, e, indent, out);
 	if (!first)
 		write_sleep(indent, e->time_us - list[i - 1].time_us, out);
@@ -736,7 +794,7 @@ static void write_starts(const struct retell *r, struct buf *out)
 			bool reaches = p->batches_count && seen_before(p, &p->batches[0]) &&
 				       p->batches[0].last_offset >= p->start_first;
 
-			if (p->start_first > 0 && reaches)
+			if (p->start_first > 0 && p->start_first <= INCIDENT_OFFSET_MAX && reaches)
 				buf_printf(out,
 					   "  event \"log-start-move topic=" STR_FMT
 					   " partition=%d offset=%lld\"\n",
@@ -967,28 +1025,36 @@ static void write_check(const struct retell *r, const char *severity, const char
 			   : "");
 }
 
+static bool was_cut(const struct incident *in)
+{
+	for (size_t i = 0; i < in->events_count; i++)
+		if (in->events[i].kind == HAPPENED_CUT)
+			return true;
+	return false;
+}
+
 static void check_producer(const struct retell *r, const struct part *p, const char *topic,
 			   struct buf *out)
 {
+	bool quiet = p->hopeless || was_cut(r->in); /* nothing of it may be there */
 	const char *ordered = p->idempotent || p->in_flight == 1 ? "must" : "info";
 	char args[120];
 
 	snprintf(args, sizeof(args), "%s, %s", p->word, topic);
 	if (p->acks != 0)
-		write_check(r, "must", "delivery.no_loss", args, p->hopeless, out);
+		write_check(r, "must", "delivery.no_loss", args, quiet, out);
 	if (!p->hopeless && p->acks != 0)
-		write_check(r, "must", "delivery.no_error", args, p->hopeless, out);
-	write_check(r, "must", "delivery.all_answered", args, p->hopeless, out);
-	write_check(r, ordered, "order.per_partition", args, p->hopeless, out);
-	write_check(r, p->idempotent ? "must" : "info", "delivery.no_duplicates", args, p->hopeless,
-		    out);
+		write_check(r, "must", "delivery.no_error", args, quiet, out);
+	write_check(r, "must", "delivery.all_answered", args, quiet, out);
+	write_check(r, ordered, "order.per_partition", args, quiet, out);
+	write_check(r, p->idempotent ? "must" : "info", "delivery.no_duplicates", args, quiet, out);
 }
 
 /* Whoever of the members reads a record, it counts for all. */
 static void check_consumer(const struct retell *r, const struct part *p, const char *topic,
 			   struct buf *out)
 {
-	bool moved = false;
+	bool moved = false, cut = was_cut(r->in);
 	int64_t before;
 	const char *all;
 
@@ -1003,7 +1069,7 @@ static void check_consumer(const struct retell *r, const struct part *p, const c
 	write_check(r, "must", "read.consistent", topic, r->damaged, out);
 	write_check(r, r->damaged ? "must" : all, "read.nothing_passed_over", topic, r->damaged,
 		    out);
-	write_check(r, all, "read.no_step_back", topic, r->damaged, out);
+	write_check(r, cut ? "info" : all, "read.no_step_back", topic, r->damaged, out);
 	write_check(r, "must", "read.no_control_records", topic, r->damaged, out);
 	write_check(r, all, "read.everything", topic, r->damaged, out);
 }

@@ -289,6 +289,14 @@ static int32_t partitions_of(const struct seen_topic *t)
 	return t->partitions_count ? t->partitions_count : 1;
 }
 
+static bool is_cut(const struct seen_topic *t)
+{
+	for (int32_t i = 0; i < t->partitions_count; i++)
+		if (t->partitions[i].cut.time_us)
+			return true;
+	return false;
+}
+
 static void write_log(const struct seen_topic *t, struct buf *out)
 {
 	struct entries e = {0};
@@ -299,7 +307,7 @@ static void write_log(const struct seen_topic *t, struct buf *out)
 	if (e.count > ENTRIES_MAX)
 		even_out(&e);
 	e.full = e.count > ENTRIES_MAX;
-	records = in_turn(&e, partitions_of(t));
+	records = is_cut(t) ? 0 : in_turn(&e, partitions_of(t)); /* between its batches */
 	if (records) {
 		buf_printf(out, ", records = %lld", (long long)records);
 	} else if (e.count) {

@@ -143,6 +143,16 @@ static bool is_gone(const struct seen_partition *p, const struct seen_batch *b)
 	       !(b->fetched && b->fetched->response_us < p->start_moved_us);
 }
 
+/* A cut took it: nobody had read it by then, or others stand at its offsets now, which count as the
+ * same to who counts what was read. */
+static bool is_overwritten(const struct seen_partition *p, const struct seen_batch *b)
+{
+	if (!p->cut.time_us || b->base_offset < p->cut.offset)
+		return false;
+	return !b->fetched ||
+	       (p->anew_count && b->base_offset <= p->anew[p->anew_count - 1].last_offset);
+}
+
 /* Records of a partition for a reader from where it begins. */
 static int64_t count_partition(const struct seen_partition *p, const struct part *reader,
 			       int64_t from, int64_t *before)
@@ -154,13 +164,16 @@ static int64_t count_partition(const struct seen_partition *p, const struct part
 		const struct seen_batch *b = &p->batches[k];
 		bool there = seen_before(p, b);
 
-		if (b->control || b->crc_wrong || b->base_offset < from || is_gone(p, b) ||
-		    (reader->committed_only && !committed[k]) || (there && reader->from_latest))
+		if (b->control || is_overwritten(p, b) || b->crc_wrong || b->base_offset < from ||
+		    is_gone(p, b) || (reader->committed_only && !committed[k]) ||
+		    (there && reader->from_latest))
 			continue;
 		n += b->records;
 		*before += there ? b->records : 0;
 	}
 	free(committed);
+	for (size_t k = 0; k < p->anew_count; k++)
+		n += p->anew[k].control || p->anew[k].base_offset < from ? 0 : p->anew[k].records;
 	return n;
 }
 

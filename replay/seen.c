@@ -101,8 +101,10 @@ static struct seen_topic *topic_of(struct reading *r, struct str name, struct uu
 			return NULL;
 		t->name = name;
 	}
-	if (!uuid_is_zero(id))
-		t->id = id;
+	if (uuid_is_zero(id))
+		return t;
+	t->made_anew |= !uuid_is_zero(t->id) && !uuid_eq(t->id, id);
+	t->id = id;
 	return t;
 }
 
@@ -378,6 +380,38 @@ static void take_fetch(struct reading *r)
 	}
 }
 
+/* The epoch that a client asked about; -1. */
+static int32_t asked_epoch(const struct reading *r, struct str topic, int32_t partition)
+{
+	const struct offset_for_leader_epoch_request *q = r->x->request_body;
+
+	for (int32_t i = 0; q && i < q->topics_count; i++)
+		for (int32_t k = 0; k < q->topics[i].partitions_count; k++)
+			if (str_eq(q->topics[i].topic, topic) &&
+			    q->topics[i].partitions[k].partition == partition)
+				return q->topics[i].partitions[k].leader_epoch;
+	return -1;
+}
+
+static void take_epoch_ends(struct reading *r)
+{
+	const struct offset_for_leader_epoch_response *m = r->x->response_body;
+
+	for (int32_t i = 0; i < m->topics_count; i++)
+		for (int32_t k = 0; k < m->topics[i].partitions_count; k++) {
+			const struct offset_for_leader_epoch_response_topics_partitions *q =
+				&m->topics[i].partitions[k];
+			struct seen_topic *t = topic_of(r, m->topics[i].topic, (struct uuid){0});
+			struct seen_partition *p =
+				q->error_code ? NULL : partition_of(r, t, q->partition);
+
+			if (p)
+				seen_log_epoch_end(p, r->x,
+						   asked_epoch(r, m->topics[i].topic, q->partition),
+						   q->end_offset);
+		}
+}
+
 static int64_t listed_timestamp(const struct reading *r, struct str name, int32_t index)
 {
 	const struct list_offsets_request *q = r->x->request_body;
@@ -563,6 +597,7 @@ static void (*const takers[API_KEY_MAX + 1])(struct reading *r) = {
 	[API_PRODUCE] = take_produce,
 	[API_FETCH] = take_fetch,
 	[API_LIST_OFFSETS] = take_listed,
+	[API_OFFSET_FOR_LEADER_EPOCH] = take_epoch_ends,
 	[API_METADATA] = take_metadata,
 	[API_DESCRIBE_TOPIC_PARTITIONS] = take_topic_partitions,
 	[API_DESCRIBE_CLUSTER] = take_cluster,
@@ -635,6 +670,7 @@ void seen_free(struct seen *s)
 		for (int32_t k = 0; k < s->topics[i].partitions_count; k++) {
 			free(s->topics[i].partitions[k].leaders);
 			free(s->topics[i].partitions[k].batches);
+			free(s->topics[i].partitions[k].anew);
 		}
 		free(s->topics[i].partitions);
 		free(s->topics[i].configs);

@@ -24,8 +24,10 @@ struct seen_batch {
 	int8_t magic;	    /* 0 and 1: a message, or a compressed wrapper of some */
 	uint8_t codec;	    /* enum codec */
 	bool control, transactional;
-	bool crc_wrong;				 /* in all copies that were seen */
-	int64_t producer_id;			 /* -1 none */
+	bool crc_wrong;	      /* in all copies that were seen */
+	int32_t leader_epoch; /* under which it was written; -1: of a Produce, or of old messages */
+	int64_t producer_id;  /* -1 none */
+	int32_t base_sequence;			 /* likewise */
 	const struct session_exchange *produced; /* the Produce that wrote it; NULL: it was there,
 						    or came from outside the capture */
 	const struct session_exchange *fetched;	 /* the first Fetch that gave it; NULL none */
@@ -37,17 +39,29 @@ struct seen_leader {
 	int32_t epoch;	 /* -1 not told */
 };
 
+/* The log was cut: a replica that lacked what stood from there on came to lead. */
+struct seen_cut {
+	int64_t time_us; /* of the request whose answer showed it; 0: it was not */
+	int64_t offset;
+};
+
 struct seen_partition {
 	int32_t index;
 	struct seen_leader *leaders; /* each change, in the order of time; may be empty */
 	size_t leaders_count;
 	struct seen_batch *batches; /* by offset */
 	size_t batches_count;
+	/* Of batches at the same offsets the first stays above; what came to stand there after a
+	 * cut is here, by offset. */
+	struct seen_batch *anew;
+	size_t anew_count;
+	struct seen_cut cut; /* the first one; time 0: none */
 	/* Offsets as they were told first and last; SEEN_UNKNOWN. */
 	int64_t start_first, start_last; /* log start */
 	int64_t start_moved_us;		 /* when start_last was first told, if later; else 0 */
 	int64_t end_first, end_last;	 /* high watermark or log end */
-	int64_t own_first; /* the lowest offset that a Produce of the capture got; SEEN_UNKNOWN */
+	int64_t own_first; /* the lowest offset that a Produce of the capture got, before any cut;
+			      SEEN_UNKNOWN */
 	int64_t untold;	   /* records of Produce requests that nobody said are written */
 };
 
@@ -57,7 +71,8 @@ struct seen_config {
 
 struct seen_topic {
 	struct str name;
-	struct uuid id; /* zero: not told */
+	struct uuid id; /* the newest; zero: not told */
+	bool made_anew; /* it had another one before */
 	bool is_internal;
 	int32_t replication;		   /* 0: not told */
 	struct seen_partition *partitions; /* by index, without holes */

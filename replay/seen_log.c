@@ -41,18 +41,22 @@ static void learn(struct seen_batch *b, const struct seen_batch *copy)
 		b->empty_from = copy->empty_from;
 }
 
-static void insert(struct seen_partition *p, size_t at, const struct seen_batch *b)
+static void insert_in(struct seen_batch **list, size_t *count, size_t at,
+		      const struct seen_batch *b)
 {
-	size_t count = p->batches_count;
-
-	if ((count & (count - 1)) == 0) { /* full at every power of two */
-		p->batches = realloc(p->batches, (count ? count * 2 : 1) * sizeof(*p->batches));
-		if (!p->batches)
+	if ((*count & (*count - 1)) == 0) { /* full at every power of two */
+		*list = realloc(*list, (*count ? *count * 2 : 1) * sizeof(**list));
+		if (!*list)
 			abort();
 	}
-	memmove(&p->batches[at + 1], &p->batches[at], (count - at) * sizeof(*p->batches));
-	p->batches[at] = *b;
-	p->batches_count++;
+	memmove(&(*list)[at + 1], &(*list)[at], (*count - at) * sizeof(**list));
+	(*list)[at] = *b;
+	++*count;
+}
+
+static void insert(struct seen_partition *p, size_t at, const struct seen_batch *b)
+{
+	insert_in(&p->batches, &p->batches_count, at, b);
 }
 
 static void add(struct seen_partition *p, const struct seen_batch *b)
@@ -109,7 +113,9 @@ static bool describe(const struct batch *b, struct buf *scratch, struct seen_bat
 				 .control = b->control,
 				 .transactional = b->transactional,
 				 .crc_wrong = !batch_crc_ok(b),
-				 .producer_id = b->producer_id};
+				 .leader_epoch = -1,
+				 .producer_id = b->producer_id,
+				 .base_sequence = b->base_sequence};
 	if (b->magic < 2)
 		return count_messages(b, scratch, s);
 	return b->last_offset_delta >= 0 && b->records_count >= 0 && b->base_offset >= 0 &&
@@ -117,7 +123,8 @@ static bool describe(const struct batch *b, struct buf *scratch, struct seen_bat
 }
 
 /* Where it stands in the log. Written messages say nothing of it, or only count from 0. */
-static void place(struct seen_batch *s, const struct seen_source *from, int64_t *next)
+static void place(struct seen_batch *s, const struct seen_source *from, int32_t epoch,
+		  int64_t *next)
 {
 	int64_t length = s->magic < 2 ? s->records - 1 : s->last_offset - s->base_offset;
 
@@ -130,8 +137,73 @@ static void place(struct seen_batch *s, const struct seen_source *from, int64_t 
 		return;
 	}
 	s->fetched = from->x;
+	s->leader_epoch = s->magic < 2 ? -1 : epoch;
 	s->empty_from = *next != SEEN_UNKNOWN && *next < s->base_offset ? *next : s->base_offset;
 	*next = s->last_offset + 1;
+}
+
+/* ---- logs that were cut ---- */
+
+/* Signs of a cut come in any order: the lowest offset is where it was. Of several cuts the first
+ * counts: what stood behind it is what the capture began with. */
+static void note_cut(struct seen_partition *p, const struct session_exchange *x, int64_t offset)
+{
+	if (!p->cut.time_us)
+		p->cut = (struct seen_cut){x->request_us, offset};
+	else if (offset < p->cut.offset)
+		p->cut.offset = offset;
+}
+
+/* What is written is written at the end: whatever stood there is gone, unless it is the same once
+ * more. What is read under a newer epoch than was read there before replaced it; other differences
+ * are a broker's own (compaction, timestamps, compression). */
+static bool replaces(const struct seen_batch *was, const struct seen_batch *b)
+{
+	if (was->magic < 2 || b->magic < 2 || was->crc_wrong || b->crc_wrong)
+		return false;
+	if (b->fetched)
+		return was->leader_epoch >= 0 && b->leader_epoch > was->leader_epoch;
+	return memcmp(was->bytes.data + BATCH_AT_CRC, b->bytes.data + BATCH_AT_CRC, 4) != 0 &&
+	       !(b->producer_id >= 0 && was->producer_id == b->producer_id &&
+		 was->base_sequence == b->base_sequence);
+}
+
+static void add_anew(struct seen_partition *p, const struct seen_batch *b)
+{
+	size_t at = p->anew_count;
+
+	while (at > 0 && p->anew[at - 1].base_offset > b->last_offset)
+		at--;
+	if (!at || p->anew[at - 1].last_offset < b->base_offset)
+		insert_in(&p->anew, &p->anew_count, at, b);
+	else if (p->anew[at - 1].base_offset == b->base_offset)
+		learn(&p->anew[at - 1], b);
+}
+
+static void add_or_cut(struct seen_partition *p, const struct seen_batch *b,
+		       const struct session_exchange *x)
+{
+	const struct seen_batch *was = seen_batch_at(p, b->base_offset);
+	bool cut = was && replaces(was, b);
+
+	if (cut)
+		note_cut(p, x, b->base_offset);
+	if (p->cut.time_us && b->base_offset >= p->cut.offset &&
+	    (cut || !was || b->base_offset > p->batches[p->batches_count - 1].last_offset))
+		add_anew(p, b);
+	else
+		add(p, b);
+}
+
+void seen_log_epoch_end(struct seen_partition *p, const struct session_exchange *x, int32_t epoch,
+			int64_t end)
+{
+	size_t i = end >= 0 ? seen_batch_from(p, end) : p->batches_count;
+
+	for (; i < p->batches_count && !p->cut.time_us; i++)
+		if (p->batches[i].leader_epoch >= 0 && p->batches[i].leader_epoch <= epoch &&
+		    p->batches[i].base_offset >= end)
+			note_cut(p, x, end);
 }
 
 size_t seen_log_add(struct seen_partition *p, const struct seen_source *from, struct bytes records,
@@ -152,10 +224,11 @@ size_t seen_log_add(struct seen_partition *p, const struct seen_source *from, st
 			bad++;
 			continue;
 		}
-		place(&s, from, &next);
-		add(p, &s);
+		place(&s, from, b.partition_leader_epoch, &next);
+		add_or_cut(p, &s, from->x);
 	}
-	if (from->produced && (p->own_first == SEEN_UNKNOWN || from->from < p->own_first))
+	if (from->produced && !p->cut.time_us &&
+	    (p->own_first == SEEN_UNKNOWN || from->from < p->own_first))
 		p->own_first = from->from;
 	return bad + (rc < 0);
 }

@@ -26,6 +26,11 @@ size_t seen_log_add(struct seen_partition *p, const struct seen_source *from, st
 bool seen_log_claim(struct seen_partition *p, const struct session_exchange *x,
 		    struct bytes records, struct buf *scratch);
 
+/* A log whose epoch was told to end at an offset, while batches of it were seen behind: it was cut.
+ */
+void seen_log_epoch_end(struct seen_partition *p, const struct session_exchange *x, int32_t epoch,
+			int64_t end);
+
 /* An offset of the log's start or end, as an answer told it; negative: it did not. */
 void seen_log_start(struct seen_partition *p, int64_t offset, int64_t time_us);
 void seen_log_end(struct seen_partition *p, int64_t offset);

@@ -1,6 +1,8 @@
 /* The cluster as captures show it: brokers, topics, logs, committed offsets; before and after. */
 #include "decoder/decode.h"
+#include "protocol/batch_builder.h"
 #include "replay/seen.h"
+#include "replay/seen_log.h"
 #include "tests/test.h"
 
 struct shown {
@@ -121,4 +123,135 @@ TEST(a_batch_whose_answer_was_lost_fills_the_hole_that_it_left)
 		}
 	CHECK_EQ(lost, 1);
 	end(&s);
+}
+
+/* ---- logs that were cut ---- */
+
+#define BATCH_ROOM 4096
+
+/* A batch of so many records, as it stands in the log from an offset on under a leader epoch. */
+static struct bytes batch_at(uint8_t *room, int64_t offset, int32_t epoch, int records,
+			     const char *value)
+{
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder b;
+	struct buf out;
+	struct bytes made = {room, 0};
+
+	options.base_offset = offset;
+	options.partition_leader_epoch = epoch;
+	buf_init(&out, BATCH_ROOM);
+	batch_builder_init(&b, &options, &out);
+	for (int i = 0; i < records; i++)
+		batch_builder_add(&b, 1000 + i, (struct bytes){0},
+				  (struct bytes){(const uint8_t *)value, (int32_t)strlen(value)},
+				  NULL, 0);
+	CHECK_EQ(batch_builder_end(&b, NULL), 0);
+	batch_builder_release(&b);
+	CHECK(out.len <= BATCH_ROOM);
+	memcpy(room, out.data, out.len);
+	made.len = (int32_t)out.len;
+	buf_release(&out);
+	return made;
+}
+
+struct cut_log {
+	struct seen_partition p;
+	struct session_exchange asked[4]; /* one second after the other */
+	uint8_t rooms[4][BATCH_ROOM];
+	struct buf scratch;
+};
+
+static void open_log(struct cut_log *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->p.start_first = l->p.start_last = l->p.end_first = SEEN_UNKNOWN;
+	l->p.end_last = l->p.own_first = SEEN_UNKNOWN;
+	for (int i = 0; i < 4; i++)
+		l->asked[i].request_us = l->asked[i].response_us = (i + 1) * 1000000;
+	buf_init(&l->scratch, BATCH_ROOM);
+}
+
+static void close_log(struct cut_log *l)
+{
+	free(l->p.batches);
+	free(l->p.anew);
+	buf_release(&l->scratch);
+}
+
+/* The exchange of that number reads, or writes, a batch. */
+static void see(struct cut_log *l, int number, bool produced, int64_t offset, struct bytes batch)
+{
+	struct seen_source from = {&l->asked[number], produced, offset};
+
+	CHECK_EQ(seen_log_add(&l->p, &from, batch, &l->scratch), 0);
+}
+
+TEST(what_is_written_where_something_stood_shows_that_the_log_was_cut)
+{
+	struct cut_log l;
+
+	open_log(&l);
+	see(&l, 0, false, 0, batch_at(l.rooms[0], 0, 0, 5, "old"));
+	see(&l, 1, false, 5, batch_at(l.rooms[1], 5, 0, 5, "lost"));
+	CHECK_EQ(l.p.cut.time_us, 0);
+	see(&l, 2, true, 5, batch_at(l.rooms[2], 0, -1, 7, "new"));
+	CHECK_EQ(l.p.cut.time_us, 3000000);
+	CHECK_EQ(l.p.cut.offset, 5);
+	CHECK_EQ(l.p.batches_count, 2);
+	CHECK_EQ(l.p.anew_count, 1);
+	CHECK_EQ(l.p.anew[0].last_offset, 11);
+	CHECK_EQ(l.p.own_first, SEEN_UNKNOWN);
+	CHECK(seen_before(&l.p, &l.p.batches[1])); /* the capture began with it */
+	close_log(&l);
+}
+
+TEST(a_batch_that_is_written_again_or_told_otherwise_under_its_epoch_is_no_cut)
+{
+	struct cut_log l;
+	struct bytes b;
+
+	open_log(&l);
+	b = batch_at(l.rooms[0], 0, -1, 5, "same");
+	see(&l, 0, true, 0, b);
+	see(&l, 1, true, 0, b);
+	see(&l, 2, false, 0, batch_at(l.rooms[1], 0, 3, 5, "same, rewritten by its broker"));
+	see(&l, 3, false, 0, batch_at(l.rooms[2], 0, 3, 5, "compacted"));
+	CHECK_EQ(l.p.cut.time_us, 0);
+	CHECK_EQ(l.p.anew_count, 0);
+	CHECK_EQ(l.p.batches_count, 1);
+	close_log(&l);
+}
+
+TEST(another_batch_under_a_newer_epoch_shows_a_cut_and_earlier_signs_move_it_down)
+{
+	struct cut_log l;
+
+	open_log(&l);
+	see(&l, 0, false, 0, batch_at(l.rooms[0], 0, 0, 10, "lost"));
+	see(&l, 1, false, 7, batch_at(l.rooms[1], 7, 1, 3, "new"));
+	CHECK_EQ(l.p.cut.offset, 7);
+	see(&l, 2, false, 4, batch_at(l.rooms[2], 4, 1, 3, "new"));
+	CHECK_EQ(l.p.cut.offset, 4);
+	CHECK_EQ(l.p.cut.time_us, 2000000);
+	CHECK_EQ(l.p.anew_count, 2);
+	CHECK_EQ(l.p.anew[0].base_offset, 4);
+	close_log(&l);
+}
+
+TEST(an_epoch_that_ends_before_what_was_read_of_it_shows_a_cut)
+{
+	struct cut_log l;
+
+	open_log(&l);
+	see(&l, 0, false, 0, batch_at(l.rooms[0], 0, 2, 5, "old"));
+	see(&l, 1, false, 5, batch_at(l.rooms[1], 5, 2, 5, "lost"));
+	seen_log_epoch_end(&l.p, &l.asked[2], 2, 10);
+	seen_log_epoch_end(&l.p, &l.asked[2], 2, -1);
+	seen_log_epoch_end(&l.p, &l.asked[2], 1, 5);
+	CHECK_EQ(l.p.cut.time_us, 0);
+	seen_log_epoch_end(&l.p, &l.asked[3], 2, 5);
+	CHECK_EQ(l.p.cut.time_us, 4000000);
+	CHECK_EQ(l.p.cut.offset, 5);
+	close_log(&l);
 }
