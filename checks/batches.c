@@ -154,14 +154,19 @@ void batches_feed(struct batches *b, const struct event *ev)
 	}
 }
 
+/* Requests of one connection that came at once, in one packet, come in the order of their
+ * correlation ids, whichever of them ended first. */
 static int by_arrival(const void *a, const void *b)
 {
 	const struct sent_batch *x = a, *y = b;
+	int32_t ids = (int32_t)((uint32_t)x->correlation_id - (uint32_t)y->correlation_id);
 
 	if (x->request_us != y->request_us)
 		return x->request_us < y->request_us ? -1 : 1;
 	if (x->conn != y->conn)
 		return x->conn < y->conn ? -1 : 1;
+	if (ids)
+		return ids;
 	return x->request < y->request ? -1 : x->request > y->request;
 }
 

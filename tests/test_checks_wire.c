@@ -137,6 +137,17 @@ TEST(sequences_have_no_gap_and_retries_are_identical)
 	CHECK_EQ(verdict(), FINDING_FAIL);
 }
 
+TEST(requests_that_came_in_one_packet_are_in_order_whichever_ended_first)
+{
+	begin("produce.sequences", -1);
+	run.correlation_id = INT32_MIN; /* behind INT32_MAX */
+	produce(0, 1, 1, "b", 0, 1);
+	run.now_us -= 1000;
+	run.correlation_id = INT32_MAX;
+	produce(0, 0, 1, "a", 0, 2);
+	CHECK_EQ(verdict(), FINDING_PASS);
+}
+
 TEST(sequences_wrap_to_zero)
 {
 	begin("produce.sequences", -1);
