@@ -611,6 +611,11 @@ size_t conn_unsent(const struct conn *c)
 	return c->unsent;
 }
 
+bool conn_idle(const struct conn *c)
+{
+	return !c->queue_count && !c->head_len && !c->frame && !c->spare && !c->unsent;
+}
+
 void conn_hold_reading(struct conn *c, bool hold)
 {
 	c->held = hold;

@@ -85,6 +85,9 @@ void conn_flush(struct conn *c);
 /* Bytes given to conn_send that are not written yet. */
 size_t conn_unsent(const struct conn *c);
 
+/* Whether nothing of a frame that was not taken yet is here, and nothing is left to be written. */
+bool conn_idle(const struct conn *c);
+
 /* Stops and resumes reading, beside its own limits. */
 void conn_hold_reading(struct conn *c, bool hold);
 

@@ -395,8 +395,7 @@ static void expire_connections(struct service *s, int64_t broker)
 {
 	for (struct peer *p = s->peers, *next; p; p = next) {
 		next = p->next;
-		if ((broker < 0 || p->info.broker == broker) && !p->first &&
-		    !conn_waiting(p->conn) && !conn_unsent(p->conn))
+		if ((broker < 0 || p->info.broker == broker) && !p->first && conn_idle(p->conn))
 			peer_end(p, CLOSE_BY_BROKER);
 	}
 }
