@@ -9,16 +9,25 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uthash.h>
 
 #define TIMESTAMP_LATEST (-1)
 #define RECORD_BYTES	 12 /* of a small record, beside its value */
 #define CROWDED_LEAST	 5  /* one in so many with others in flight: they may be */
 #define CALM_LEAST	 3  /* Produce requests that tell how many may be in flight */
 
+/* When a member said last that it is there. */
+struct last_beat {
+	struct str member;
+	int64_t us;
+	UT_hash_handle hh;
+};
+
 struct casting {
 	struct cast *cast;
 	const struct incident *in;
 	const struct about *a;
+	struct last_beat *beats, *beats_room;
 	struct str writers[CAST_MAX]; /* client ids that have transactions */
 	size_t writers_count;
 };
@@ -246,6 +255,40 @@ static struct part *member_of(struct casting *c, struct str group, struct str me
 	return free_one;
 }
 
+static void find_beats(struct casting *c)
+{
+	struct last_beat *b;
+
+	c->beats_room = calloc(c->in->count + 1, sizeof(*c->beats_room));
+	if (!c->beats_room)
+		abort();
+	for (size_t i = 0; i < c->in->count; i++) {
+		const struct about *a = &c->in->list[i];
+		const struct heartbeat_request *h =
+			a->x->header.api_key == API_HEARTBEAT ? a->x->request_body : NULL;
+
+		if (!h || !h->member_id.len)
+			continue;
+		HASH_FIND(hh, c->beats, h->member_id.data, (unsigned)h->member_id.len, b);
+		if (!b) {
+			b = &c->beats_room[i];
+			b->member = h->member_id;
+			HASH_ADD_KEYPTR(hh, c->beats, b->member.data, (unsigned)b->member.len, b);
+		}
+		b->us = a->work_us > b->us ? a->work_us : b->us;
+	}
+}
+
+/* Whether a member still is to say so. */
+static bool beats_later(const struct casting *c, struct str member)
+{
+	struct last_beat *b = NULL;
+
+	if (member.len)
+		HASH_FIND(hh, c->beats, member.data, (unsigned)member.len, b);
+	return b && b->us >= c->a->work_us;
+}
+
 /* Members whose ids are told by answers, and members that come back under a new one. */
 static struct part *member_for(struct casting *c, struct str group, struct str member)
 {
@@ -256,17 +299,8 @@ static struct part *member_for(struct casting *c, struct str group, struct str m
 		bool same = q->speaks == SPEAKS_CONSUMER && q->group.data &&
 			    str_eq(q->group, group) &&
 			    str_eq(q->client_id, c->a->x->header.client_id);
-		bool heard = false;
 
-		for (size_t k = 0; same && k < c->in->count && !heard; k++) {
-			const struct about *later = &c->in->list[k];
-			const struct heartbeat_request *h = later->x->request_body;
-
-			heard = later->work_us >= c->a->work_us && h &&
-				later->x->header.api_key == API_HEARTBEAT && q->member.data &&
-				str_eq(h->member_id, q->member);
-		}
-		if (same && !heard && (q->left || q->last_us <= c->a->work_us))
+		if (same && !beats_later(c, q->member) && (q->left || q->last_us <= c->a->work_us))
 			p = q;
 	}
 	p = p ? p : part_new(c, SPEAKS_CONSUMER);
@@ -470,6 +504,7 @@ void cast_find(struct cast *c, const struct incident *in)
 	if (!c->list)
 		abort();
 	find_writers(&w);
+	find_beats(&w);
 	for (size_t i = 0; i < in->count; i++) {
 		int key = in->list[i].x->header.api_key;
 
@@ -478,6 +513,8 @@ void cast_find(struct cast *c, const struct incident *in)
 			continue;
 		takers[key](&w);
 	}
+	HASH_CLEAR(hh, w.beats);
+	free(w.beats_room);
 	for (int32_t i = 0; i < c->count; i++) {
 		struct part *p = &c->list[i];
 
