@@ -14,7 +14,7 @@ static struct {
 	struct checks set;
 	struct arena arena;
 	int64_t now_us, next_offset;
-	int32_t correlation_id;
+	uint32_t correlation_id;
 	const char *client;
 	bool transactional;
 } run;
@@ -64,7 +64,7 @@ static void exchange(int api_key, int version, const void *request, const void *
 
 	x.header = (struct frame_header){.api_key = (int16_t)api_key,
 					 .api_version = (int16_t)version,
-					 .correlation_id = run.correlation_id++,
+					 .correlation_id = (int32_t)run.correlation_id++,
 					 .client_id = str_of(run.client)};
 	x.request_us = run.now_us;
 	x.response_us = run.now_us + took_ms * 1000;
@@ -140,7 +140,7 @@ TEST(sequences_have_no_gap_and_retries_are_identical)
 TEST(requests_that_came_in_one_packet_are_in_order_whichever_ended_first)
 {
 	begin("produce.sequences", -1);
-	run.correlation_id = INT32_MIN; /* behind INT32_MAX */
+	run.correlation_id = (uint32_t)INT32_MAX + 1; /* which is negative */
 	produce(0, 1, 1, "b", 0, 1);
 	run.now_us -= 1000;
 	run.correlation_id = INT32_MAX;
