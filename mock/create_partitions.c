@@ -95,6 +95,8 @@ static int16_t create(struct cluster *c, struct call *call, const query *q, bool
 		return refuse(call, r, ERROR_INVALID_PARTITIONS,
 			      "the topic has %d partitions, %d are not more", t->partitions_count,
 			      q->count);
+	if (!cluster_alive(c))
+		return refuse(call, r, ERROR_INVALID_REPLICATION_FACTOR, "no broker is up");
 	if (q->assignments_count >= 0)
 		code = check_assignments(c, call, t, q, r, &placement);
 	if (!code && !request->validate_only)

@@ -156,7 +156,7 @@ static int16_t check_counts(const struct creation *w, const struct create_topics
 		return refuse(w, r, ERROR_INVALID_PARTITIONS,
 			      call_printf(w->call, "a topic has 1 to %d partitions",
 					  TOPIC_PARTITIONS_MAX));
-	if (spec->replication < 1 || spec->replication > replicas_max(w->c))
+	if (spec->replication < 1 || spec->replication > replicas_max(w->c) || !cluster_alive(w->c))
 		return refuse(w, r, ERROR_INVALID_REPLICATION_FACTOR,
 			      call_printf(w->call, "%d replicas, %d brokers are there",
 					  spec->replication, replicas_max(w->c)));

@@ -595,7 +595,11 @@ static void end_join(struct cluster *c, struct group *g)
 			joined = m;
 	}
 	if (g->members && !joined) {
-		timer_set(&c->timers, &g->rebalance, c->now.mono_us + rebalance_timeout_us(g));
+		if (!g->leader)
+			g->leader = g->members;
+		if (rebalance_timeout_us(g) > 0)
+			timer_set(&c->timers, &g->rebalance,
+				  c->now.mono_us + rebalance_timeout_us(g));
 		return;
 	}
 	if (joined && (!g->leader || !g->leader->awaiting_join))

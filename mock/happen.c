@@ -6,6 +6,7 @@
 #include "mock/leadership.h"
 #include "mock/cleaner.h"
 #include "mock/consumer_group.h"
+#include "mock/fetch.h"
 #include "mock/stale.h"
 #include "mock/state.h"
 #include "rules/words.h"
@@ -139,6 +140,7 @@ static int broker_down(struct cluster *c, const struct happening *h, struct erro
 		return error_set(e, ERR_USAGE, "broker %lld is down already", (long long)h->broker);
 	b->alive = false;
 	b->down = c->now;
+	fetch_sessions_drop(c, (int32_t)h->broker);
 	tell(c, "broker-down", "broker", h->broker);
 	leadership_broker_down(c, (int32_t)h->broker);
 	return 0;
@@ -296,6 +298,11 @@ static struct topic *find_topic(struct cluster *c, const struct happening *h, st
 	return t;
 }
 
+static int nobody_leads(struct error *e)
+{
+	return error_set(e, ERR_USAGE, "all brokers are down: nobody could lead a new partition");
+}
+
 static int delete_topic(struct cluster *c, const struct happening *h, struct error *e)
 {
 	struct topic *t = find_topic(c, h, e);
@@ -312,6 +319,8 @@ static int topic_recreate(struct cluster *c, const struct happening *h, struct e
 
 	if (!t)
 		return ERR_USAGE;
+	if (!cluster_alive(c))
+		return nobody_leads(e);
 	topic_make_anew(c, t);
 	return 0;
 }
@@ -328,6 +337,8 @@ static int partitions_add(struct cluster *c, const struct happening *h, struct e
 				 "can't be %lld",
 				 t->partitions_count, TOPIC_PARTITIONS_MAX,
 				 (long long)h->partitions);
+	if (!cluster_alive(c))
+		return nobody_leads(e);
 	topic_add_partitions(c, t, (int32_t)h->partitions, NULL);
 	return 0;
 }
@@ -426,9 +437,9 @@ static int rebalance(struct cluster *c, const struct happening *h, struct error 
 
 static int fence_all(struct cluster *c, struct group *g)
 {
-	if (g->consumer)
-		while (g->consumer->members)
-			consumer_remove(c, g->consumer->members, "fenced");
+	/* the last of the new protocol may leave a classic group behind */
+	while (g->consumer && g->consumer->members)
+		consumer_remove(c, g->consumer->members, "fenced");
 	while (g->members)
 		group_remove_member(c, g->members, "fenced");
 	return 0;

@@ -92,6 +92,9 @@ static int16_t auto_create(struct cluster *c, const struct metadata_request *q, 
 		return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 	if (topic_collision(c, name))
 		return ERROR_INVALID_TOPIC_EXCEPTION;
+	if (c->config.default_replication > c->config.brokers || !cluster_alive(c))
+		return profile_since(c->config.like, "2.8") ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+							    : ERROR_INVALID_REPLICATION_FACTOR;
 	spec.partitions = c->config.default_partitions;
 	spec.replication = c->config.default_replication;
 	topic_new(c, &spec)->mark = c->topics.mark;

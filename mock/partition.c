@@ -43,7 +43,7 @@ int64_t partition_stable_offset(const struct partition *p)
 	HASH_ITER (hh, p->producers.by_id, q, next)
 		if (q->txn_first_offset >= 0 && q->txn_first_offset < stable)
 			stable = q->txn_first_offset;
-	return stable;
+	return stable > p->log.start ? stable : p->log.start;
 }
 
 static void emit_appended(struct cluster *c, const struct partition *p, const struct log_batch *b,

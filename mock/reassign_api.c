@@ -52,6 +52,10 @@ static int16_t alter(struct cluster *c, struct call *call, struct str topic, con
 	if (q->replicas_count < 0) {
 		if (!reassignment_is_under_way(p))
 			return ERROR_NO_REASSIGNMENT_IN_PROGRESS;
+		if (!reassignment_can_cancel(p))
+			return refuse(call, r, ERROR_INVALID_REPLICA_ASSIGNMENT,
+				      "no replica of before is in sync, so nobody could lead",
+				      q->partition_index);
 		reassignment_cancel(c, p);
 		return ERROR_NONE;
 	}

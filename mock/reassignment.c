@@ -143,6 +143,14 @@ void reassignment_start(struct cluster *c, struct partition *p, const int32_t *n
 	reassignment_settle(c, p);
 }
 
+bool reassignment_can_cancel(const struct partition *p)
+{
+	for (int32_t i = 0; i < p->isr_count; i++)
+		if (!has(p->adding, p->adding_count, p->isr[i]))
+			return true;
+	return false;
+}
+
 void reassignment_cancel(struct cluster *c, struct partition *p)
 {
 	int32_t *adding = p->adding, count = p->adding_count;

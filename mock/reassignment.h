@@ -14,7 +14,10 @@ bool reassignment_is_under_way(const struct partition *p);
 void reassignment_start(struct cluster *c, struct partition *p, const int32_t *nodes,
 			int32_t count);
 
-/* Those that were to be added leave again. Only while one is under way. */
+/* Whether a replica of before is in sync: else a cancel would leave nobody who could lead. */
+bool reassignment_can_cancel(const struct partition *p);
+
+/* Those that were to be added leave again. Only while one is under way that can be cancelled. */
 void reassignment_cancel(struct cluster *c, struct partition *p);
 
 /* Ends the move if all that are added are in sync: to be called when the ISR has grown. */

@@ -439,13 +439,17 @@ static int door_move(struct door *d, const struct happening *h, struct error *e)
 
 	if (h->host.data)
 		snprintf(to.host, sizeof(to.host), STR_FMT, STR_ARG(h->host));
-	if (!d->listener)
+	if (!d->listener) {
+		set_address(d);
 		return error_set(e, ERR_USAGE, "broker %d listens nowhere that it could move from",
 				 d->broker);
+	}
 	l = listener_new(d->s->loop, to.host, h->port > 0 ? (uint16_t)h->port : 0, &door_callbacks,
 			 d, e);
-	if (!l)
+	if (!l) {
+		set_address(d); /* it stays where it is */
 		return e->code;
+	}
 	if (!listener_is_up(d->listener))
 		listener_down(l, NULL);
 	end_connections(d);

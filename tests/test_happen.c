@@ -324,6 +324,22 @@ TEST(clients_are_told_the_changed_listener)
 	mock_end(&f);
 }
 
+TEST(while_all_brokers_are_down_nothing_new_is_made)
+{
+	static const char why[] = "all brokers are down: nobody could lead a new partition";
+	struct fixture f;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, 1);
+	mock_happen(&f, "broker-down broker=1");
+	CHECK_TEXT(mock_happen(&f, "partitions-add topic=t partitions=2"), why);
+	CHECK_TEXT(mock_happen(&f, "topic-recreate topic=t"), why);
+	mock_happen(&f, "broker-up broker=1");
+	CHECK_TEXT(mock_happen(&f, "partitions-add topic=t partitions=2"), "");
+	CHECK_EQ(partition_of(&f, 1, "t", 1).leader_id, 1);
+	mock_end(&f);
+}
+
 TEST(what_can_not_happen_is_refused_with_its_place)
 {
 	static const struct {

@@ -187,6 +187,26 @@ TEST(rule_20_a_session_answers_only_what_changed)
 	mock_end(&f);
 }
 
+TEST(a_session_ends_with_its_broker)
+{
+	struct fixture f;
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+
+	start(&f);
+	mock_fetch_one(&one, "t", 0, 0, 0);
+	one.q.session_epoch = 0;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	one.q.session_id = r->session_id;
+	one.q.session_epoch = 1;
+	one.q.topics_count = 0;
+	CHECK_TEXT(mock_happen(&f, "broker-restart broker=1"), "");
+	mock_happen(&f, "broker-up broker=1");
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->error_code, ERROR_FETCH_SESSION_ID_NOT_FOUND);
+	mock_end(&f);
+}
+
 TEST(rule_20_forgetting_the_last_partition_drops_the_session)
 {
 	struct fixture f;

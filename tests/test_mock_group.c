@@ -225,6 +225,62 @@ TEST(rule_23_a_static_member_comes_back_without_a_rebalance_and_fences_its_old_i
 	mock_end(&f);
 }
 
+TEST(a_static_member_leads_when_the_leader_did_not_come_back)
+{
+	struct fixture f;
+	const struct join_group_response *r;
+	struct exchange_run *a, *b;
+	char first[100], second[100];
+
+	mock_start(&f, 1);
+	a = join(&f, "", NULL);
+	snprintf(first, sizeof(first), STR_FMT, STR_ARG(joined(a)->member_id));
+	b = join(&f, "", "inst");
+	a = join(&f, first, NULL);
+	snprintf(second, sizeof(second), STR_FMT, STR_ARG(joined(b)->member_id));
+	CHECK_STR(joined(a)->leader, first);
+	CHECK_TEXT(mock_happen(&f, "rebalance group=g"), "");
+	mock_advance(&f, MS(3500));
+	CHECK_EQ(beat(&f, str_of(first), 2), ERROR_UNKNOWN_MEMBER_ID);
+	r = joined(join(&f, second, "inst"));
+	CHECK_EQ(r->error_code, 0);
+	CHECK_STR(r->leader, second);
+	CHECK_EQ(r->members_count, 1);
+	mock_end(&f);
+}
+
+/* Nobody is waited for, and nobody came: what is left are their sessions. */
+TEST(static_members_without_a_rebalance_timeout_cost_no_time)
+{
+	struct fixture f;
+	struct join_group_request q = join_request("", "one");
+	struct leave_group_request_members gone = {.member_id = str_of(""),
+						   .group_instance_id = str_of("two")};
+	struct leave_group_request leave = DEFAULTS_leave_group_request;
+	struct exchange_run *a, *b;
+	char first[100];
+
+	mock_start(&f, 1);
+	a = join(&f, "", "one");
+	snprintf(first, sizeof(first), STR_FMT, STR_ARG(joined(a)->member_id));
+	b = join(&f, "", "two");
+	a = join(&f, first, "one");
+	CHECK_EQ(joined(a)->members_count, 2);
+	sync_as(&f, joined(b)->member_id, 2, NULL, 0);
+	CHECK_EQ(sync_code(sync_as(&f, str_of(first), 2, NULL, 0)), 0);
+	q.rebalance_timeout_ms = 0;
+	mock_ask(&f, 1, API_JOIN_GROUP, 7, &q);
+	q.group_instance_id = str_of("two");
+	mock_ask(&f, 1, API_JOIN_GROUP, 7, &q);
+	leave.group_id = str_of("g");
+	leave.members = &gone;
+	leave.members_count = 1;
+	mock_ask(&f, 1, API_LEAVE_GROUP, 3, &leave);
+	mock_advance(&f, MS(20000));
+	CHECK_EQ(beat(&f, str_of("x"), 1), ERROR_UNKNOWN_MEMBER_ID);
+	mock_end(&f);
+}
+
 TEST(rule_25_leaving_answers_each_member_apart)
 {
 	struct fixture f;

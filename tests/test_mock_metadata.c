@@ -145,6 +145,19 @@ TEST(rule_8_metadata_creates_an_unknown_topic_for_the_next_call)
 	mock_end(&f);
 }
 
+TEST(a_topic_that_wants_more_replicas_than_there_are_brokers_is_not_made)
+{
+	struct cluster_config config = {
+		.auto_create = true, .default_partitions = 1, .default_replication = 3};
+	struct fixture f;
+
+	mock_start_with(&f, 1, config);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(ask(&f, 9, "new", true)->topics[0].error_code,
+			 ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+	mock_end(&f);
+}
+
 TEST(rule_8_metadata_of_null_is_all_topics_and_of_none_is_none)
 {
 	struct fixture f;

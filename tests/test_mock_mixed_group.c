@@ -275,6 +275,18 @@ TEST(rule_34_a_classic_group_is_converted_with_its_members_and_back_when_the_las
 	mock_end(&f);
 }
 
+TEST(fencing_a_group_of_both_kinds_leaves_nobody)
+{
+	struct fixture f;
+
+	start(&f);
+	CHECK_EQ(given(beat(&f, 0, 0)), 2);
+	CHECK_EQ(join(&f, 3, str_of(""), owns_nothing, sizeof(owns_nothing))->error_code, 0);
+	CHECK_TEXT(mock_happen(&f, "member-fence group=g"), "");
+	CHECK_STR(kind(&f)->group_state, "Empty");
+	mock_end(&f);
+}
+
 TEST(a_policy_keeps_groups_from_being_converted)
 {
 	struct fixture f;

@@ -53,6 +53,27 @@ TEST(a_transaction_that_is_put_and_aborted_is_told_as_one)
 	mock_end(&f);
 }
 
+TEST(the_last_stable_offset_is_never_before_the_log_s_start)
+{
+	struct batch_options o = mock_idempotent(77, 0, 0);
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	struct fixture f;
+
+	mock_start(&f, 1);
+	mock_topic(&f, "t", 1, -1);
+	o.transactional = true;
+	CHECK_EQ(put(&f, mock_batch(&f, 2, &o), 0), 0);
+	CHECK_EQ(put(&f, mock_batch(&f, 4, NULL), 0), 0);
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=2"), "");
+	mock_fetch_one(&one, "t", 0, 2, 0);
+	one.q.isolation_level = 1;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->responses[0].partitions[0].error_code, 0);
+	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 2);
+	mock_end(&f);
+}
+
 TEST(a_marker_that_is_put_as_bytes_ends_its_transaction)
 {
 	struct batch_options o = mock_idempotent(77, 0, 0);

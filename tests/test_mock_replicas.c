@@ -239,6 +239,24 @@ TEST(a_move_that_is_cancelled_leaves_what_was)
 	mock_end(&f);
 }
 
+TEST(a_move_is_not_cancelled_where_nobody_would_be_left_to_lead)
+{
+	struct fixture f;
+	int32_t nodes[1][2] = {{2, 1}};
+
+	mock_start(&f, 3);
+	CHECK_EQ(create(&f, 1, nodes), 0);
+	CHECK_EQ(reassign(&f, 0, "2", true), 0);
+	happen(&f, "broker-down broker=3");
+	CHECK_EQ(reassign(&f, 0, "13", true), 0);
+	CHECK(isr_is(&f, 0, "21"));
+	happen(&f, "broker-down broker=2");
+	CHECK_EQ(look(&f, 0).leader_id, 1);
+	CHECK_EQ(reassign(&f, 0, NULL, true), ERROR_INVALID_REPLICA_ASSIGNMENT);
+	CHECK_EQ(look(&f, 0).leader_id, 1);
+	mock_end(&f);
+}
+
 TEST(a_new_topics_replicas_that_are_down_are_not_in_sync)
 {
 	struct fixture f;
