@@ -221,6 +221,7 @@ struct run {
 	struct record record;
 	struct buf *expanded;
 	bool inside, bad;
+	bool wrong_sum, sum_told; /* of the batch at hand */
 };
 
 static void run_init(struct run *r, const struct records *records, struct buf *expanded)
@@ -245,6 +246,8 @@ static bool run_next(struct run *r)
 		r->bad |= rc < 0;
 		if (rc <= 0)
 			return false;
+		r->wrong_sum = !batch_crc_ok(&r->batch);
+		r->sum_told = false;
 		rc = record_iter_init(&r->iter, &r->batch, r->expanded, NULL);
 		r->bad |= rc < 0;
 		r->inside = rc == 0;
@@ -310,11 +313,28 @@ static void same_producer(struct comparing *g, const struct pair_step *step, con
 	tell_int(g, step, a->record.offset, "sequence", a->record.sequence, b->record.sequence);
 }
 
-static void same_record(struct comparing *g, const struct pair_step *step, const struct run *a,
-			const struct run *b)
+/* A client refuses a batch with a wrong checksum, however good its records are. Told once a batch;
+ * where the recording has a wrong one too, that is what its client got. */
+static void same_sum(struct comparing *g, const struct pair_step *step, struct run *a,
+		     struct run *b)
+{
+	static const char *const said[] = {"a batch whose checksum is right",
+					   "a batch whose checksum is wrong"};
+	struct run *wrong = a->wrong_sum ? a : b;
+
+	if (a->wrong_sum == b->wrong_sum || wrong->sum_told)
+		return;
+	wrong->sum_told = true;
+	tell_text(g, DIFFERENCE_VALUE, step, record_path(g, a->record.offset, ""),
+		  str_of(said[a->wrong_sum]), str_of(said[b->wrong_sum]));
+}
+
+static void same_record(struct comparing *g, const struct pair_step *step, struct run *a,
+			struct run *b)
 {
 	const struct record *x = &a->record, *y = &b->record;
 
+	same_sum(g, step, a, b);
 	tell_int(g, step, x->offset, "control", a->batch.control, b->batch.control);
 	tell_int(g, step, x->offset, "transactional", a->batch.transactional,
 		 b->batch.transactional);

@@ -13,13 +13,20 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
 
-#define BYTES_MAX	  ((size_t)FRAME_SIZE_MAX)
-#define TOPIC_TYPE	  2 /* of ConfigResource and of ACL resources alike */
-#define GROUP_TYPE	  3
-#define TXN_TYPE	  5
-#define USER_TYPE	  7
-#define CONFIG_GROUP_TYPE 32
+#define BYTES_MAX	   ((size_t)FRAME_SIZE_MAX)
+#define TOPIC_TYPE	   2 /* of ConfigResource and of ACL resources alike */
+#define GROUP_TYPE	   3
+#define TXN_TYPE	   5
+#define USER_TYPE	   7
+#define BROKER_TYPE	   4 /* the same number is an ACL's cluster */
+#define BROKER_LOGGER_TYPE 8
+#define CONFIG_GROUP_TYPE  32
+#define CONFIG_NAME_MAX	   256 /* more of a name is not looked at */
+#define CONTROL_KEY_SIZE   4
+#define MARKER_SIZE	   6
 
 void hide_init(struct hide *h, const struct key *key, unsigned keep)
 {
@@ -176,13 +183,16 @@ static int64_t beside(const struct leaf *l, const char *name)
 	return *((const int8_t *)l->holder + f->offset);
 }
 
-static enum role resource_role(const struct leaf *l)
+static int64_t resource_type(const struct leaf *l)
 {
 	int64_t type = beside(l, "resourceType");
 
-	if (type < 0)
-		type = beside(l, "resourceTypeFilter");
-	switch (type) {
+	return type < 0 ? beside(l, "resourceTypeFilter") : type;
+}
+
+static enum role resource_role(const struct leaf *l)
+{
+	switch (resource_type(l)) {
 	case TOPIC_TYPE:
 		return ROLE_TOPIC;
 	case GROUP_TYPE:
@@ -197,27 +207,63 @@ static enum role resource_role(const struct leaf *l)
 	}
 }
 
-/* Only digits, dots and signs, and few of them. */
+/* One number, perhaps with a sign and a fraction, and not a long one. An address is none. */
 static bool numeric(struct str text)
 {
-	for (int32_t i = 0; i < text.len; i++)
-		if (!memchr("0123456789.-", text.data[i], 12))
+	int dots = 0;
+
+	for (int32_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '.')
+			dots++;
+		else if (!isdigit((unsigned char)text.data[i]) && (i || text.data[0] != '-'))
 			return false;
-	return text.len < 20;
+	}
+	return dots <= 1 && text.len < 20;
 }
 
-/* A broker's number, the cluster's fixed name. */
-static bool plain_resource(struct str name)
+/* The cluster's fixed name; a broker's number, where the type says that it is one. */
+static bool plain_resource(const struct leaf *l, struct str name)
 {
-	return str_is(name, "kafka-cluster") || numeric(name);
+	int64_t type = resource_type(l);
+
+	if (resource_role(l) != ROLE_TEXT)
+		return false;
+	return str_is(name, "kafka-cluster") ||
+	       ((type == BROKER_TYPE || type == BROKER_LOGGER_TYPE) && numeric(name));
 }
 
-static bool plain_config(struct str value)
+/* Whether a value is a credential, as the answer says or as the configuration's name sounds; a
+ * synonym's value is one where that of the configuration around it is. */
+static bool is_secret_config(const struct leaf *l)
+{
+	static const char *const words[] = {"password", "secret", "jaas", "token", "credential"};
+	const struct schema_field *sensitive, *name;
+	char text[CONFIG_NAME_MAX];
+
+	for (const struct holder *in = l->in; in; in = in->outer) {
+		sensitive = schema_find(in->schema, str_of("isSensitive"));
+		if (sensitive && *((const bool *)in->msg + sensitive->offset))
+			return true;
+	}
+	name = schema_find(l->schema, str_of("name"));
+	if (!name || name->type != FIELD_STRING || name->array)
+		return false;
+	snprintf(text, sizeof(text), STR_FMT,
+		 STR_ARG(*(const struct str *)((const uint8_t *)l->holder + name->offset)));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(text, words[i]))
+			return true;
+	return false;
+}
+
+static bool plain_config(const struct leaf *l, struct str value)
 {
 	static const char *const words[] = {
 		"true",	  "false", "delete", "compact",	     "producer",   "none",	   "gzip",
 		"snappy", "lz4",   "zstd",   "uncompressed", "CreateTime", "LogAppendTime"};
 
+	if (is_secret_config(l))
+		return false;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_is(value, words[i]))
 			return true;
@@ -297,13 +343,29 @@ static int32_t hide_headers(struct hide *h, const struct record *r, struct recor
 	return n;
 }
 
+/* What stays of a record of a control batch: the key that tells its type, where it is that and
+ * nothing more, and a transaction marker's value. The other types' values name hosts. */
+static void control_parts(const struct record *r, bool *ret_key, bool *ret_value)
+{
+	struct control_record c;
+
+	*ret_key = r->key.len == CONTROL_KEY_SIZE && control_record_read(r, &c, NULL) == 0 &&
+		   c.version == 0 && c.type >= CONTROL_ABORT && c.type <= CONTROL_KRAFT_VOTERS;
+	*ret_value = *ret_key && c.type <= CONTROL_COMMIT && c.marker_version == 0 &&
+		     r->value.len == MARKER_SIZE;
+}
+
 static void add_hidden(struct hide *h, struct batch_builder *b, const struct record *r)
 {
 	struct record_header headers[HEADERS_MAX];
 	int32_t n = r->magic == 2 ? hide_headers(h, r, headers) : 0;
+	bool key = false, value = false;
 
-	batch_builder_add_at(b, r->offset, r->timestamp, noise(h, r->key, h->arena),
-			     noise(h, r->value, h->arena), n ? headers : NULL, n);
+	if (b->options.control)
+		control_parts(r, &key, &value);
+	batch_builder_add_at(b, r->offset, r->timestamp, key ? r->key : noise(h, r->key, h->arena),
+			     value ? r->value : noise(h, r->value, h->arena), n ? headers : NULL,
+			     n);
 }
 
 static struct batch_options options_of(const struct batch *b, const struct record_iter *it)
@@ -323,6 +385,7 @@ static struct batch_options options_of(const struct batch *b, const struct recor
 	o.producer_epoch = b->producer_epoch;
 	o.base_sequence = b->base_sequence;
 	o.transactional = b->transactional;
+	o.control = b->control;
 	o.has_delete_horizon = b->has_delete_horizon;
 	o.delete_horizon_ms = b->has_delete_horizon ? b->base_timestamp : 0;
 	o.last_offset_delta = b->magic == 2 ? b->last_offset_delta : -1;
@@ -370,9 +433,7 @@ static void blank(struct hide *h, const struct batch *b)
 
 static void hide_batch(struct hide *h, const struct batch *b)
 {
-	if (b->control)
-		buf_add(&h->records, b->raw.data, (size_t)b->raw.len);
-	else if (!rebuild(h, b))
+	if (!rebuild(h, b))
 		blank(h, b);
 }
 
@@ -404,17 +465,27 @@ static struct records hide_records(struct hide *h, struct records in)
 
 /* ---- messages ---- */
 
+/* Where an ACL lets clients come from. Between clusters it means the same, so that replay compares
+ * it (ROLE_PLAIN); to a stranger it shows an address. */
+static bool is_acl_host(const struct leaf *l)
+{
+	return l->role == ROLE_PLAIN &&
+	       (strcmp(l->field->name, "host") == 0 || strcmp(l->field->name, "hostFilter") == 0);
+}
+
 static void hide_text(struct hide *h, const struct leaf *l, struct str *s)
 {
 	enum role role = l->role;
 
 	if (role == ROLE_COORDINATOR_KEY)
 		role = h->key_type == 1 ? ROLE_TRANSACTIONAL_ID : ROLE_GROUP;
-	if (role == ROLE_RESOURCE && s->data && plain_resource(*s))
+	if (role == ROLE_RESOURCE && s->data && plain_resource(l, *s))
 		return;
 	if (role == ROLE_RESOURCE)
 		role = resource_role(l);
-	if (role == ROLE_PLAIN || (role == ROLE_CONFIG_VALUE && s->data && plain_config(*s)))
+	if (is_acl_host(l))
+		role = ROLE_ADDRESS;
+	if (role == ROLE_PLAIN || (role == ROLE_CONFIG_VALUE && s->data && plain_config(l, *s)))
 		return;
 	if (role == ROLE_TEXT && s->data && s->len)
 		*s = str_of("(removed)");

@@ -365,6 +365,29 @@ TEST(bytes_that_are_no_records_are_told)
 	end();
 }
 
+static struct fetch_response *with_wrong_sum(struct fetch_response *r)
+{
+	((uint8_t *)r->responses[0].partitions[0].records.data)[BATCH_AT_CRC] ^= 0xff;
+	return r;
+}
+
+TEST(a_wrong_checksum_is_told_once_a_batch_unless_both_are_wrong)
+{
+	begin();
+	CHECK_TEXT(compare_bodies(API_FETCH, 11, fetched(10, abc, 3, CODEC_NONE), 11,
+				  with_wrong_sum(fetched(10, abc, 3, CODEC_NONE))),
+		   "responses[a].partitions[0].records[offset 10]: a batch whose checksum is right "
+		   "| a batch whose checksum is wrong\n");
+	CHECK_TEXT(compare_bodies(API_FETCH, 11, with_wrong_sum(fetched(10, abc, 3, CODEC_GZIP)),
+				  11, fetched(10, abc, 3, CODEC_NONE)),
+		   "responses[a].partitions[0].records[offset 10]: a batch whose checksum is wrong "
+		   "| a batch whose checksum is right\n");
+	CHECK_TEXT(compare_bodies(API_FETCH, 11, with_wrong_sum(fetched(10, abc, 3, CODEC_NONE)),
+				  11, with_wrong_sum(fetched(10, abc, 3, CODEC_NONE))),
+		   "");
+	end();
+}
+
 /* ---- what is passed over ---- */
 
 static const char *refusal(const char *path)

@@ -4,6 +4,7 @@
 #include "base/keyed.h"
 #include "protocol/batch_builder.h"
 #include "protocol/codec.h"
+#include "protocol/message_json.h"
 #include "protocol/messages.h"
 #include "replay/hide.h"
 #include "tests/test.h"
@@ -304,4 +305,236 @@ TEST(a_hidden_batch_keeps_sequence_codec_times_nulls_equal_keys_and_the_truth_of
 	for (int codec = 0; codec < CODEC_COUNT; codec++)
 		hide_one_batch(codec, false);
 	hide_one_batch(CODEC_NONE, true);
+}
+
+/* ---- control records ---- */
+
+/* The records of a Produce, hidden; they live in the arena. */
+static struct bytes hidden_records(const struct buf *in, struct arena *arena)
+{
+	struct produce_request_topic_data_partition_data part;
+	struct produce_request_topic_data topic;
+	struct produce_request request;
+	struct hide h;
+
+	codec_init(&produce_request_schema, &request);
+	codec_init(&produce_request_topic_data_schema, &topic);
+	codec_init(&produce_request_topic_data_partition_data_schema, &part);
+	part.records = (struct records){in->data, (int32_t)in->len, 0};
+	topic.partition_data = &part;
+	topic.partition_data_count = 1;
+	request.topic_data = &topic;
+	request.topic_data_count = 1;
+	hide_init(&h, &key, 0);
+	CHECK(hide_message(&h, &produce_request_schema, 9, &request, arena));
+	CHECK_EQ(h.unread, 0);
+	hide_release(&h);
+	return (struct bytes){part.records.data, part.records.len};
+}
+
+/* A control batch of one record through hide; what is read again from it, views into the arena. */
+static void hide_control_record(struct bytes k, struct bytes v, struct arena *arena,
+				struct record *ret)
+{
+	static struct batch b;
+	struct batch_options options = BATCH_OPTIONS_INIT;
+	struct batch_builder builder;
+	struct record_iter it;
+	struct bytes got;
+	struct buf out;
+
+	buf_init(&out, 1 << 16);
+	options.control = true;
+	batch_builder_init(&builder, &options, &out);
+	batch_builder_add(&builder, 7, k, v, NULL, 0);
+	CHECK_EQ(batch_builder_end(&builder, NULL), 0);
+	batch_builder_release(&builder);
+	got = hidden_records(&out, arena);
+	CHECK_EQ(batch_read(got.data, (size_t)got.len, &b, NULL), 0);
+	CHECK(b.control);
+	CHECK(batch_crc_ok(&b));
+	CHECK_EQ(record_iter_init(&it, &b, NULL, NULL), 0);
+	CHECK_EQ(record_next(&it, ret, NULL), 1);
+	CHECK_EQ(ret->key.len, k.len);
+	CHECK_EQ(ret->value.len, v.len);
+	buf_release(&out);
+}
+
+TEST(a_transaction_marker_stays_byte_for_byte)
+{
+	struct arena a;
+	struct buf out;
+	struct bytes got;
+
+	arena_init(&a, 1 << 16);
+	buf_init(&out, 1 << 16);
+	CHECK_EQ(batch_write_marker(&out, 41, 1000, 3, 9, 1, true, 5, NULL), 0);
+	CHECK_EQ(batch_write_marker(&out, 42, 1001, 3, 9, 1, false, 5, NULL), 0);
+	got = hidden_records(&out, &a);
+	CHECK_BYTES(got.data, (size_t)got.len, out.data, out.len);
+	buf_release(&out);
+	arena_release(&a);
+}
+
+#define BYTES_OF(TEXT) ((struct bytes){(const uint8_t *)(TEXT), sizeof(TEXT) - 1})
+
+TEST(a_control_record_shows_its_type_and_nothing_that_anybody_wrote)
+{
+	static const struct {
+		struct bytes key, value;
+		bool key_stays;
+	} rows[] = {
+		{BYTES_OF("\0\0\0\6"), BYTES_OF("\0\0controller-1.prod"), true},
+		{BYTES_OF("\0\0\0\1"), BYTES_OF("\0\0\0\0\0\5 more"), true},
+		{BYTES_OF("\0\0\0\1"), BYTES_OF("secret"), true},
+		{BYTES_OF("\0\0\0\1more"), BYTES_OF("\0\0\0\0\0\5"), false},
+		{BYTES_OF("cust"), BYTES_OF("omer"), false},
+		{BYTES_OF("customer-7"), BYTES_OF("a value"), false},
+	};
+	struct record r;
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		hide_control_record(rows[i].key, rows[i].value, &a, &r);
+		CHECK_EQ(memcmp(r.key.data, rows[i].key.data, (size_t)r.key.len) == 0,
+			 rows[i].key_stays);
+		CHECK(memcmp(r.value.data, rows[i].value.data, (size_t)r.value.len) != 0);
+	}
+	arena_release(&a);
+}
+
+/* ---- resources, configurations, ACLs ---- */
+
+/* A message of that JSON, hidden. */
+static void *hidden_json(const struct schema *s, int version, const char *json, struct arena *arena)
+{
+	void *msg = arena_alloc(arena, s->size);
+	json_t *value = json_loads(json, MESSAGE_JSON_FLAGS, NULL);
+	struct error e = ERROR_INIT;
+	struct hide h;
+
+	codec_init(s, msg);
+	CHECK(value != NULL);
+	message_json_read(s, version, value, arena, msg, &e);
+	CHECK_TEXT(e.text, "");
+	json_decref(value);
+	hide_init(&h, &key, 0);
+	CHECK(hide_message(&h, s, version, msg, arena));
+	hide_release(&h);
+	return msg;
+}
+
+TEST(a_resource_with_a_number_for_its_name_stays_only_where_it_is_a_broker)
+{
+	static const struct {
+		int type; /* of ConfigResource */
+		const char *name, *prefix;
+	} rows[] = {
+		{2, "4915112345678", "topic-"},
+		{32, "4915112345678", "group-"},
+		{16, "4915112345678", "(removed)"},
+		{4, "17", "17"},
+		{8, "17", "17"},
+		{4, "10.1.2.3", "(removed)"},
+	};
+	struct describe_configs_request *r;
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		r = hidden_json(&describe_configs_request_schema, 1,
+				arena_printf(&a,
+					     "{\"resources\":[{\"resourceType\":%d,"
+					     "\"resourceName\":\"%s\",\"configurationKeys\":"
+					     "null}],\"includeSynonyms\":false}",
+					     rows[i].type, rows[i].name),
+				&a);
+		CHECK_TEXT(arena_printf(&a, "%.*s", (int)strlen(rows[i].prefix),
+					r->resources[0].resource_name.data),
+			   rows[i].prefix);
+		if (rows[i].type == 2) /* as Metadata calls it */
+			CHECK(str_eq(r->resources[0].resource_name,
+				     hidden_name(0, ROLE_TOPIC, rows[i].name, &a)));
+	}
+	arena_release(&a);
+}
+
+/* What becomes of a topic's configuration and of its synonym's value. */
+static bool config_stays(const char *name, const char *value, const char *sensitive)
+{
+	struct describe_configs_response *r;
+	struct arena a;
+	bool stays, synonym;
+
+	arena_init(&a, 1 << 20);
+	r = hidden_json(&describe_configs_response_schema, 1,
+			arena_printf(&a,
+				     "{\"throttleTimeMs\":0,\"results\":[{\"errorCode\":0,"
+				     "\"errorMessage\":null,\"resourceType\":2,\"resourceName\":"
+				     "\"t\",\"configs\":[{\"name\":\"%s\",\"value\":\"%s\","
+				     "\"readOnly\":false,\"configSource\":1,\"isSensitive\":%s,"
+				     "\"synonyms\":[{\"name\":\"%s\",\"value\":\"%s\","
+				     "\"source\":1}]}]}]}",
+				     name, value, sensitive, name, value),
+			&a);
+	stays = str_is(r->results[0].configs[0].value, value);
+	synonym = str_is(r->results[0].configs[0].synonyms[0].value, value);
+	CHECK_EQ(stays, synonym);
+	arena_release(&a);
+	return stays;
+}
+
+TEST(a_configuration_stays_if_it_is_a_number_or_a_word_of_kafkas_and_no_secret)
+{
+	static const char *const secrets[] = {"sasl.jaas.config", "ssl.key.password",
+					      "my.Client.SECRET", "oauth.token", "a.credential.b"};
+
+	CHECK(config_stays("retention.ms", "-1", "false"));
+	CHECK(config_stays("min.cleanable.dirty.ratio", "0.5", "false"));
+	CHECK(config_stays("compression.type", "producer", "false"));
+	CHECK(!config_stays("advertised.listeners", "10.1.2.3", "false"));
+	CHECK(!config_stays("phone", "0151-2345678", "false"));
+	CHECK(!config_stays("anything", "20231231", "true"));
+	CHECK(!config_stays("anything", "producer", "true"));
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		CHECK(!config_stays(secrets[i], "20231231", "false"));
+}
+
+#define ACL_FILTER(HOST)                                                                 \
+	"{\"resourceTypeFilter\":2,\"resourceNameFilter\":null,\"patternTypeFilter\":3," \
+	"\"principalFilter\":null,\"hostFilter\":" HOST ",\"operation\":2,\"permissionType\":3}"
+#define ACL_CREATION(HOST)                                                                    \
+	"{\"creations\":[{\"resourceType\":2,\"resourceName\":\"t\",\"resourcePatternType\":" \
+	"3,\"principal\":\"User:bob\",\"host\":\"" HOST                                       \
+	"\",\"operation\":2,\"permissionType\":3}]}"
+
+static struct str filter_host(const char *json, struct arena *a)
+{
+	struct describe_acls_request *r = hidden_json(&describe_acls_request_schema, 1, json, a);
+
+	return r->host_filter;
+}
+
+static struct str creation_host(const char *json, struct arena *a)
+{
+	struct create_acls_request *r = hidden_json(&create_acls_request_schema, 1, json, a);
+
+	return r->creations[0].host;
+}
+
+TEST(hosts_of_acls_are_addresses_and_the_star_stays)
+{
+	struct str address;
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	address = hidden_name(0, ROLE_HOST, "198.51.100.77", &a);
+	CHECK(!str_is(address, "198.51.100.77"));
+	CHECK(str_eq(filter_host(ACL_FILTER("\"198.51.100.77\""), &a), address));
+	CHECK(str_eq(creation_host(ACL_CREATION("198.51.100.77"), &a), address));
+	CHECK_STR(filter_host(ACL_FILTER("\"*\""), &a), "*");
+	CHECK_STR(creation_host(ACL_CREATION("*"), &a), "*");
+	CHECK(filter_host(ACL_FILTER("null"), &a).data == NULL);
+	arena_release(&a);
 }
