@@ -193,9 +193,7 @@ void leader_out_of_sync(struct cluster *c, struct partition *p, int32_t node_id)
 
 void leader_unclean(struct cluster *c, struct partition *p, int32_t node_id, int64_t offset)
 {
-	log_truncate(&p->log, offset);
-	producers_truncate(&p->producers, p->log.end);
-	partition_trim_aborted(p);
+	partition_truncate(c, p, offset);
 	emit_truncated(c, p, p->log.end);
 	for (int32_t i = 0; i < p->isr_count; i++)
 		if (p->isr[i] != node_id)

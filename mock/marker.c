@@ -19,12 +19,38 @@ void marker_note(struct partition *p, const struct marker *m, int64_t at, int64_
 
 	if (q && q->txn_first_offset >= 0 && !m->commit)
 		note_aborted(p, m->producer_id, q->txn_first_offset, at);
-	producer_end_txn(&p->producers, m->producer_id, m->epoch, m->coordinator_epoch, timestamp);
+	producer_end_txn(&p->producers, m->producer_id, m->epoch, m->coordinator_epoch, at,
+			 timestamp);
+}
+
+bool marker_read(const struct batch *b, struct marker *ret)
+{
+	struct control_record control;
+	struct record_iter records;
+	struct record first;
+
+	if (!b->control || !b->transactional || b->codec || b->producer_id < 0 ||
+	    record_iter_init(&records, b, NULL, NULL) || record_next(&records, &first, NULL) <= 0 ||
+	    control_record_read(&first, &control, NULL) ||
+	    (control.type != CONTROL_ABORT && control.type != CONTROL_COMMIT))
+		return false;
+	*ret = (struct marker){.producer_id = b->producer_id,
+			       .epoch = b->producer_epoch,
+			       .coordinator_epoch = control.coordinator_epoch,
+			       .commit = control.type == CONTROL_COMMIT};
+	return true;
+}
+
+/* The end of an open transaction goes beyond the memory's limit, for nothing else would ever let
+ * its records be read: it is one for each, and its first batch found room. */
+static bool has_room(const struct partition *p, const struct producer *q, size_t size)
+{
+	return (q && q->txn_first_offset >= 0) || log_has_room(&p->log, size);
 }
 
 int16_t marker_write(struct cluster *c, struct partition *p, const struct marker *m)
 {
-	struct producer *q = producer_find(&p->producers, m->producer_id);
+	const struct producer *q = producer_find(&p->producers, m->producer_id);
 	struct log_append what = {.leader_epoch = p->leader_epoch,
 				  .attributes = ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL,
 				  .max_timestamp = instant_wall_ms(c->now)};
@@ -37,7 +63,7 @@ int16_t marker_write(struct cluster *c, struct partition *p, const struct marker
 	buf_init(&out, 4096);
 	if (batch_write_marker(&out, 0, what.max_timestamp, p->leader_epoch, m->producer_id,
 			       m->epoch, m->commit, m->coordinator_epoch, NULL) ||
-	    !log_has_room(&p->log, out.len)) {
+	    !has_room(p, q, out.len)) {
 		buf_release(&out);
 		return ERROR_KAFKA_STORAGE_ERROR;
 	}

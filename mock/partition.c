@@ -4,6 +4,7 @@
 
 #include "mock/cleaner.h"
 #include "mock/leadership.h"
+#include "mock/marker.h"
 #include "mock/state.h"
 #include "protocol/records_bytes.h"
 
@@ -96,6 +97,47 @@ void partition_trim_aborted(struct partition *p)
 		    p->aborted[i].last_offset < p->log.end)
 			p->aborted[kept++] = p->aborted[i];
 	p->aborted_count = kept;
+}
+
+/* What one batch that still stands says of its producer. */
+static void tell_producer(struct cluster *c, const struct log_batch *b, struct producers *ps)
+{
+	struct bytes raw;
+	struct batch batch;
+	struct marker m;
+
+	raw = log_flatten(b, &c->batch);
+	if (batch_read(raw.data, (size_t)raw.len, &batch, NULL) || batch.magic != 2 ||
+	    batch.producer_id < 0)
+		return;
+	if (marker_read(&batch, &m)) {
+		producer_end_txn(ps, m.producer_id, m.epoch, m.coordinator_epoch, b->base_offset,
+				 b->max_timestamp);
+	} else if (!batch.control) {
+		/* Compaction takes records, but neither offsets nor sequence numbers. */
+		struct producer_claim claim = {.id = batch.producer_id,
+					       .epoch = batch.producer_epoch,
+					       .sequence = batch.base_sequence,
+					       .records = batch.last_offset_delta + 1,
+					       .transactional = batch.transactional};
+
+		producer_note(ps, &claim, b->base_offset, b->max_timestamp);
+	}
+}
+
+void partition_truncate(struct cluster *c, struct partition *p, int64_t offset)
+{
+	struct producers left = {0};
+	int64_t end = p->log.end;
+
+	log_truncate(&p->log, offset);
+	partition_trim_aborted(p);
+	if (p->log.end == end || !p->producers.by_id)
+		return;
+	for (size_t i = 0; i < p->log.count; i++)
+		tell_producer(c, log_at(&p->log, i), &left);
+	producers_rewind(&p->producers, &left, p->log.end);
+	producers_release(&left);
 }
 
 void partition_move_start(struct cluster *c, struct partition *p, int64_t offset)

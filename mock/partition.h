@@ -59,6 +59,10 @@ int64_t partition_append(struct cluster *c, struct partition *p, const struct lo
  * tells the bus, wakes who waits. */
 void partition_move_start(struct cluster *c, struct partition *p, int64_t offset);
 
+/* The log ends at offset, or before if a batch reaches over it: what producers and transactions did
+ * behind is undone. Tells nobody. */
+void partition_truncate(struct cluster *c, struct partition *p, int64_t offset);
+
 /* Drops what is known of transactions that ended at or behind the log's end, or before its start.
  */
 void partition_trim_aborted(struct partition *p);

@@ -93,6 +93,7 @@ struct producer *producer_note(struct producers *ps, const struct producer_claim
 	}
 	p->batches[p->batches_count++] = (struct producer_batch){claim->sequence, claim_last(claim),
 								 first_offset, timestamp};
+	p->last_offset = claim->records > 0 ? first_offset + claim->records - 1 : first_offset;
 	p->last_timestamp = timestamp;
 	if (claim->transactional && p->txn_first_offset < 0) {
 		p->txn_first_offset = first_offset;
@@ -102,7 +103,7 @@ struct producer *producer_note(struct producers *ps, const struct producer_claim
 }
 
 void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t coordinator_epoch,
-		      int64_t timestamp)
+		      int64_t at, int64_t timestamp)
 {
 	struct producer *p = producer_find(ps, id);
 
@@ -115,6 +116,7 @@ void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t c
 	p->epoch = epoch;
 	p->txn_first_offset = -1;
 	p->coordinator_epoch = coordinator_epoch;
+	p->last_offset = at;
 	p->last_timestamp = timestamp;
 }
 
@@ -130,20 +132,46 @@ void producers_expire(struct producers *ps, int64_t before_ms)
 	}
 }
 
-void producers_truncate(struct producers *ps, int64_t end)
+static int64_t newest_batch(const struct producer *p)
+{
+	return p->batches_count ? p->batches[p->batches_count - 1].first_offset : -1;
+}
+
+/* One producer who wrote behind the end; left: what the log tells of it, or NULL. False if nothing
+ * of it is known any more. */
+static bool rewind_one(struct producer *p, const struct producer *left, int64_t end)
+{
+	int64_t open_since = p->txn_first_offset < end ? p->txn_first_offset : -1;
+
+	while (newest_batch(p) >= end)
+		p->batches_count--;
+	if (left && newest_batch(left) >= newest_batch(p)) {
+		UT_hash_handle hh = p->hh;
+
+		*p = *left;
+		p->hh = hh;
+	} else {
+		p->txn_first_offset = left ? left->txn_first_offset : -1;
+		p->last_offset = newest_batch(p);
+		if (left && left->last_offset > p->last_offset)
+			p->last_offset = left->last_offset;
+	}
+	if (open_since >= 0)
+		p->txn_first_offset = open_since;
+	return left || p->batches_count || open_since >= 0;
+}
+
+void producers_rewind(struct producers *ps, const struct producers *left, int64_t end)
 {
 	struct producer *p, *next;
 
+	ps->open_txns = 0;
 	HASH_ITER (hh, ps->by_id, p, next) {
-		while (p->batches_count && p->batches[p->batches_count - 1].first_offset >= end)
-			p->batches_count--;
-		if (p->txn_first_offset >= end) {
-			p->txn_first_offset = -1;
-			ps->open_txns--;
-		}
-		if (p->batches_count)
+		if (p->last_offset >= end && !rewind_one(p, producer_find(left, p->id), end)) {
+			HASH_DEL(ps->by_id, p);
+			free(p);
 			continue;
-		HASH_DEL(ps->by_id, p);
-		free(p);
+		}
+		ps->open_txns += p->txn_first_offset >= 0;
 	}
 }

@@ -20,6 +20,7 @@ struct producer {
 	int16_t epoch;
 	int32_t coordinator_epoch; /* of its last marker; -1 none */
 	int64_t txn_first_offset;  /* of the transaction that is open; -1 none */
+	int64_t last_offset;	   /* of its last batch or marker here */
 	int64_t last_timestamp;	   /* of its last batch, ms */
 	struct producer_batch batches[PRODUCER_WINDOW]; /* oldest first */
 	int32_t batches_count;
@@ -56,12 +57,15 @@ struct producer *producer_note(struct producers *ps, const struct producer_claim
 /* Forgets who last wrote at or before that time (wall, ms) and has no transaction open. */
 void producers_expire(struct producers *ps, int64_t before_ms);
 
-/* The log now ends at that offset: what was written beyond it is forgotten, and producers of which
- * nothing is left. */
-void producers_truncate(struct producers *ps, int64_t end);
+/* The log now ends at that offset, and left is what its batches tell by themselves. Who wrote
+ * nothing behind the end stays as it is, even with no record in the log. The others are what left
+ * says, but for what is known better from before: where the transaction began that was open
+ * already, and batches before the end that the log has no more. Of whom neither tells anything is
+ * forgotten. */
+void producers_rewind(struct producers *ps, const struct producers *left, int64_t end);
 
-/* A marker ended the producer's transaction, if one is open, under its epoch. */
+/* A marker at an offset ended the producer's transaction, if one is open, under its epoch. */
 void producer_end_txn(struct producers *ps, int64_t id, int16_t epoch, int32_t coordinator_epoch,
-		      int64_t timestamp);
+		      int64_t at, int64_t timestamp);
 
 #endif

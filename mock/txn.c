@@ -144,7 +144,9 @@ static bool marker_due(struct cluster *c, struct txn *t, const struct txn_partit
 		return false; /* the topic is gone, and the records with it */
 	if (p->leader < 0)
 		return true;
-	return marker_write(c, p, &m) != ERROR_NONE;
+	/* A newer epoch of the producer ended what this marker was for; and where memory is full,
+	 * but no record of the transaction stands, there is nothing to end. */
+	return marker_write(c, p, &m) == ERROR_TRANSACTION_COORDINATOR_FENCED;
 }
 
 static void push(struct cluster *c, struct txn *t)

@@ -359,3 +359,77 @@ TEST(a_client_s_frame_is_not_changed_by_the_log)
 	CHECK_EQ(first, 9);
 	mock_end(&f);
 }
+
+/* A batch of one record by an idempotent producer: its error code. */
+static int16_t produce_one(struct fixture *f, int64_t id, int16_t epoch, int32_t sequence)
+{
+	struct batch_options o = mock_idempotent(id, epoch, sequence);
+
+	return mock_produce(f, "t", 0, -1, mock_batch(f, 1, &o))->error_code;
+}
+
+static void start_and_produce(struct fixture *f, int32_t batches)
+{
+	mock_start(f, 2);
+	mock_topic(f, "t", 1, 1);
+	for (int32_t i = 0; i < batches; i++)
+		CHECK_EQ(produce_one(f, 7, 0, i), 0);
+}
+
+static void cut_at_three(struct fixture *f)
+{
+	CHECK_TEXT(mock_happen(f, "unclean-election topic=t partition=0 offset=3 to=2"), "");
+	CHECK_TEXT(mock_happen(f, "leader-move topic=t partition=0 to=1"), "");
+}
+
+TEST(after_a_cut_a_producer_goes_on_behind_the_last_batch_that_is_left)
+{
+	struct fixture f;
+
+	start_and_produce(&f, 10); /* more than are remembered one by one */
+	cut_at_three(&f);
+	CHECK_EQ(produce_one(&f, 7, 0, 10), ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	CHECK_EQ(produce_one(&f, 7, 0, 2), 0); /* a repeat */
+	CHECK_EQ(produce_one(&f, 7, 0, 3), 0);
+	CHECK_TEXT(mock_contents(&f, "t", 0), "0:=v0 1:=v0 2:=v0 3:=v0");
+	mock_end(&f);
+}
+
+TEST(a_cut_undoes_an_epoch_that_began_behind_it)
+{
+	struct fixture f;
+
+	start_and_produce(&f, 3);
+	CHECK_EQ(produce_one(&f, 7, 1, 0), 0);
+	CHECK_EQ(produce_one(&f, 7, 0, 3), ERROR_INVALID_PRODUCER_EPOCH);
+	cut_at_three(&f);
+	CHECK_EQ(produce_one(&f, 7, 0, 4), ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	CHECK_EQ(produce_one(&f, 7, 0, 3), 0);
+	mock_end(&f);
+}
+
+TEST(a_producer_whose_records_were_deleted_outlives_a_cut)
+{
+	struct fixture f;
+
+	start_and_produce(&f, 2);
+	mock_produce(&f, "t", 0, 1, mock_batch(&f, 1, NULL)); /* 2 */
+	mock_produce(&f, "t", 0, 1, mock_batch(&f, 1, NULL)); /* 3, which is cut */
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=3"), "");
+	cut_at_three(&f);
+	CHECK_EQ(produce_one(&f, 7, 0, 9), ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	CHECK_EQ(produce_one(&f, 7, 0, 2), 0);
+	mock_end(&f);
+}
+
+TEST(of_a_producer_whose_older_records_were_deleted_only_the_rest_is_cut)
+{
+	struct fixture f;
+
+	start_and_produce(&f, 5);
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=3"), "");
+	cut_at_three(&f);
+	CHECK_EQ(produce_one(&f, 7, 0, 5), ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	CHECK_EQ(produce_one(&f, 7, 0, 3), 0);
+	mock_end(&f);
+}

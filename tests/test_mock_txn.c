@@ -1,6 +1,8 @@
 /* Transactions in virtual time: rules 21 and 28 to 31 of the acceptance text. */
 #include "tests/mock_records.h"
 
+#include <stdio.h>
+
 static struct str id;
 
 static void start(struct fixture *f)
@@ -497,5 +499,211 @@ TEST(write_txn_markers_ends_a_transaction_in_a_partition)
 	m.producer_epoch = -1;
 	r = mock_ask(&f, 1, API_WRITE_TXN_MARKERS, 1, &q);
 	CHECK_EQ(r->markers[0].topics[0].partitions[0].error_code, ERROR_INVALID_PRODUCER_EPOCH);
+	mock_end(&f);
+}
+
+/* WriteTxnMarkers for partition 0, as an administrator ends what hangs there. */
+static int16_t write_marker(struct fixture *f, int64_t producer_id, int16_t epoch, bool commit)
+{
+	struct write_txn_markers_request q = DEFAULTS_write_txn_markers_request;
+	struct write_txn_markers_request_markers m = {
+		.producer_id = producer_id, .producer_epoch = epoch, .transaction_result = commit};
+	struct write_txn_markers_request_markers_topics t = {.name = str_of("t")};
+	const struct write_txn_markers_response *r;
+	int32_t partition = 0;
+
+	q.markers = &m;
+	q.markers_count = 1;
+	m.topics = &t;
+	m.topics_count = 1;
+	t.partition_indexes = &partition;
+	t.partition_indexes_count = 1;
+	r = mock_ask(f, 1, API_WRITE_TXN_MARKERS, 1, &q);
+	return r->markers[0].topics[0].partitions[0].error_code;
+}
+
+/* Logs of little memory, and none of it left: records without a producer in partition 2. */
+static void start_small(struct fixture *f)
+{
+	mock_start_with(f, 1, (struct cluster_config){.memory_max = 100000});
+	mock_topic(f, "t", 3, -1);
+	id = str_of("txn");
+}
+
+static void fill(struct fixture *f)
+{
+	while (!mock_produce(f, "t", 2, 1, mock_large_batch(f, 10000))->error_code)
+		;
+	while (!mock_produce(f, "t", 2, 1, mock_batch(f, 1, NULL))->error_code)
+		;
+}
+
+TEST(a_transaction_ends_where_the_log_memory_is_full)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+
+	start_small(&f);
+	p = init(&f, -1, -1);
+	CHECK_EQ(produce(&f, p.producer_id, 0, 0, 0, 1), 0);
+	fill(&f);
+	CHECK_EQ(end(&f, 5, p.producer_id, 0, false).error_code, 0);
+	CHECK_EQ(fetch(&f, 0, 1)->last_stable_offset, 2);
+	CHECK_EQ(fetch(&f, 0, 1)->aborted_transactions_count, 1);
+	CHECK_EQ(init(&f, -1, -1).error_code, 0);
+	mock_end(&f);
+}
+
+TEST(markers_that_end_nothing_take_no_memory_where_it_is_full)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+
+	start_small(&f);
+	p = init(&f, -1, -1);
+	fill(&f);
+	for (int16_t i = 0; i < 3; i++) { /* partitions without a record of theirs */
+		CHECK_EQ(added(add(&f, p.producer_id, 0, 1), 0), 0);
+		CHECK_EQ(end(&f, 3, p.producer_id, 0, true).error_code, 0);
+	}
+	CHECK_EQ(fetch(&f, 0, 0)->high_watermark, 0);
+	CHECK_EQ(write_marker(&f, p.producer_id, 0, true), ERROR_KAFKA_STORAGE_ERROR);
+	CHECK_EQ(init(&f, -1, -1).error_code, 0);
+	mock_end(&f);
+}
+
+TEST(a_marker_that_is_older_than_its_producer_does_not_hold_up_the_end)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+
+	start(&f);
+	p = init(&f, -1, -1);
+	CHECK_EQ(produce_at(&f, 12, p.producer_id, 0, 0, 0, 1), 0);
+	CHECK_EQ(write_marker(&f, p.producer_id, 9, false),
+		 0); /* somebody ends it as a newer one */
+	CHECK_EQ(end(&f, 3, p.producer_id, 0, true).error_code, 0);
+	CHECK_EQ(init(&f, -1, -1).error_code, 0);
+	mock_end(&f);
+}
+
+/* --- logs that are cut --- */
+
+static void start_two(struct fixture *f)
+{
+	mock_start(f, 2);
+	mock_topic(f, "t", 1, 1);
+	id = str_of("txn");
+}
+
+static void cut(struct fixture *f, const char *offset)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "unclean-election topic=t partition=0 offset=%s to=2", offset);
+	CHECK_TEXT(mock_happen(f, text), "");
+	CHECK_TEXT(mock_happen(f, "leader-move topic=t partition=0 to=1"), "");
+}
+
+static void produce_ten(struct fixture *f, int64_t producer_id)
+{
+	for (int32_t i = 0; i < 10; i++)
+		CHECK_EQ(produce(f, producer_id, 0, 0, i, 1), 0);
+}
+
+TEST(a_transaction_of_which_a_part_is_cut_stays_open_and_is_told_when_aborted)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+	const struct fetch_response_responses_partitions *r;
+
+	start_two(&f);
+	p = init(&f, -1, -1);
+	produce_ten(&f, p.producer_id);
+	cut(&f, "3");
+	CHECK_EQ(fetch(&f, 0, 1)->last_stable_offset, 0);
+	CHECK_EQ(fetch(&f, 0, 1)->high_watermark, 3);
+	CHECK_EQ(end(&f, 5, p.producer_id, 0, false).error_code, 0);
+	r = fetch(&f, 0, 1);
+	CHECK_EQ(r->last_stable_offset, 4);
+	CHECK_EQ(r->aborted_transactions_count, 1);
+	CHECK_EQ(r->aborted_transactions[0].first_offset, 0);
+	mock_end(&f);
+}
+
+TEST(a_transaction_that_is_cut_as_a_whole_holds_nothing_back)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+
+	start_two(&f);
+	p = init(&f, -1, -1);
+	mock_produce(&f, "t", 0, 1, mock_batch(&f, 3, NULL));
+	produce_ten(&f, p.producer_id);
+	cut(&f, "3");
+	mock_produce(&f, "t", 0, 1, mock_batch(&f, 1, NULL));
+	CHECK_EQ(fetch(&f, 0, 1)->last_stable_offset, 4);
+	mock_end(&f);
+}
+
+TEST(a_transaction_whose_marker_is_cut_is_open_again)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+	const struct fetch_response_responses_partitions *r;
+
+	start_two(&f);
+	p = init(&f, -1, -1);
+	CHECK_EQ(produce(&f, p.producer_id, 0, 0, 0, 2), 0);	     /* 0, 1 */
+	CHECK_EQ(end(&f, 5, p.producer_id, 0, false).error_code, 0); /* 2 */
+	CHECK_EQ(produce(&f, p.producer_id, 1, 0, 0, 2), 0);	     /* 3, 4 */
+	CHECK_EQ(end(&f, 5, p.producer_id, 1, true).error_code, 0);  /* 5 */
+	cut(&f, "5");
+	r = fetch(&f, 0, 1);
+	CHECK_EQ(r->last_stable_offset, 3);
+	CHECK_EQ(r->aborted_transactions_count, 1);
+	CHECK_EQ(r->aborted_transactions[0].first_offset, 0);
+	CHECK_EQ(write_marker(&f, p.producer_id, 1, false), 0);
+	r = fetch(&f, 0, 1);
+	CHECK_EQ(r->last_stable_offset, 6);
+	CHECK_EQ(r->aborted_transactions_count, 2);
+	CHECK_EQ(r->aborted_transactions[1].first_offset, 3);
+	mock_end(&f);
+}
+
+TEST(an_open_transaction_outlives_a_cut_though_its_first_records_were_deleted)
+{
+	struct fixture f;
+	struct fetch_request_one one;
+	const struct fetch_response *r;
+	struct init_producer_id_response p;
+
+	start_two(&f);
+	p = init(&f, -1, -1);
+	produce_ten(&f, p.producer_id);
+	CHECK_TEXT(mock_happen(&f, "log-start-move topic=t partition=0 offset=2"), "");
+	cut(&f, "4");
+	CHECK_EQ(end(&f, 5, p.producer_id, 0, false).error_code, 0); /* 4 */
+	mock_fetch_one(&one, "t", 0, 2, 0);
+	one.q.isolation_level = 1;
+	r = mock_ask(&f, 1, API_FETCH, 12, &one.q);
+	CHECK_EQ(r->responses[0].partitions[0].last_stable_offset, 5);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions_count, 1);
+	CHECK_EQ(r->responses[0].partitions[0].aborted_transactions[0].first_offset, 0);
+	mock_end(&f);
+}
+
+TEST(a_producer_that_ended_a_transaction_keeps_its_epoch_when_others_are_cut)
+{
+	struct fixture f;
+	struct init_producer_id_response p;
+
+	start_two(&f);
+	p = init(&f, -1, -1);
+	CHECK_EQ(produce(&f, p.producer_id, 0, 0, 0, 2), 0);
+	CHECK_EQ(end(&f, 5, p.producer_id, 0, true).error_code, 0);
+	mock_produce(&f, "t", 0, 1, mock_batch(&f, 5, NULL));
+	cut(&f, "3");
+	CHECK_EQ(write_marker(&f, p.producer_id, 0, false), ERROR_INVALID_PRODUCER_EPOCH);
 	mock_end(&f);
 }
