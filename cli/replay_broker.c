@@ -195,6 +195,10 @@ static int set_up(struct replay_broker *b)
 		return status;
 	config.seen = b->seen;
 	b->replayed = replayed_new(b->service, &config);
+	if (replayed_check(b->replayed, &e)) {
+		fprintf(stderr, "ktrial replay: %s: %s\n", b->job->file, e.text);
+		return EXIT_ENVIRONMENT;
+	}
 	open_lines(b);
 	status = open_capture(b);
 	if (status)

@@ -1,5 +1,6 @@
 /* Inside the playback: what its files share. playback.c owns the index of recorded parts and their
- * choice, play_produce.c what was written, play_fetch.c what is read. */
+ * choice, play_produce.c what was written, play_fetch.c what is read, play_offsets.c what groups
+ * committed. */
 #ifndef REPLAY_PLAY_H
 #define REPLAY_PLAY_H
 
@@ -35,7 +36,7 @@ struct run {
 	const void
 		*answer; /* its partition's part of the answer, in version answer_version; NULL */
 	struct bytes records;
-	uint64_t *hashes; /* of each record: key, value, headers; NULL until asked for */
+	uint64_t *hashes; /* of each record: key, value, headers; NULL until asked for; owned */
 	size_t count;
 	size_t given; /* records that live ones were taken for */
 	int64_t producer_id;
@@ -73,6 +74,7 @@ struct place {
 	size_t runs_count, runs_cap, first_run;
 	struct reading *readings; /* by offset, those of one in recorded order */
 	size_t readings_count, readings_cap;
+	int64_t end_told;	 /* the furthest high watermark of the readings; -1 */
 	struct reading *newest;	 /* the last one given that had a partition's answer */
 	struct written *written; /* by offset */
 	size_t written_count, written_cap;
@@ -85,6 +87,15 @@ struct name_entry {
 	struct str name;
 	UT_hash_handle hh;
 	char text[];
+};
+
+/* What a live client committed otherwise than was recorded. */
+struct commit {
+	int64_t offset;
+	int32_t leader_epoch;
+	struct str metadata;
+	UT_hash_handle hh;
+	uint8_t bytes[]; /* the part's key, then the metadata */
 };
 
 /* What members of a group said that changes it, in recorded order. */
@@ -123,6 +134,7 @@ struct playback {
 	struct live_conn *conns;
 	struct changer *changers;
 	struct words *words;
+	struct commit *commits;	    /* by the key of their part */
 	bool *touched;		    /* by index of the exchange: something of it was given */
 	bool apis[API_KEY_MAX + 1]; /* that the recording has */
 	bool *noted;		    /* by API and pair of versions */
@@ -130,6 +142,7 @@ struct playback {
 	int64_t live_start_us;	    /* mono, of the first request; 0 */
 	int64_t recorded_start_us;
 	size_t written_bytes;
+	bool full;    /* the arena, and something is missing for that */
 	bool rebound; /* some producer id is another one live */
 	struct buf scratch, plain;
 	struct playback_totals totals;
@@ -164,6 +177,7 @@ bool play_is_asked(const struct session_exchange *x);
 /* Something of the exchange was given. Where its connection ended, what was lost with it, too. */
 void play_touch(struct playback *p, const struct session_exchange *x);
 
+/* NULL when it is not there, or there is no room for it. */
 struct place *play_place(struct playback *p, struct str topic, int32_t partition, bool make);
 
 bool play_name_known(struct name_entry *names, struct str name);
@@ -188,6 +202,15 @@ void play_produce_load(struct playback *p);
 void play_produce_explain(struct playback *p, const struct playback_request *q, struct buf *out);
 void play_produce(struct playback *p, const struct playback_request *q,
 		  struct playback_answer *ret);
+
+/* ---- play_offsets.c ---- */
+
+/* An OffsetCommit was answered from the candidates chosen for its parts. */
+void play_offsets_committed(struct playback *p, const struct parts *asked,
+			    struct candidate *const *chosen, const struct parts *answered);
+/* The answer of an OffsetFetch, which is told what was committed live. */
+void play_offsets_tell(struct playback *p, const struct parts *answered);
+void play_offsets_free(struct playback *p);
 
 /* ---- play_fetch.c ---- */
 

@@ -75,6 +75,8 @@ static void add_reading(struct playback *p, const struct session_exchange *x,
 								    .offset = part->offset,
 								    .last_offset = -1,
 								    .outcome = play_outcome(x)};
+	if (answer && !answer->error_code && answer->high_watermark > place->end_told)
+		place->end_told = answer->high_watermark;
 	p->totals.parts++;
 }
 
@@ -297,15 +299,21 @@ static bool is_gated(struct fetch *f, const struct place *place, struct reading 
 	return awaits(f, place, r->offset, r->last_offset);
 }
 
+static int isolation_of(const struct reading *r)
+{
+	return ((const struct fetch_request *)r->x->request_body)->isolation_level;
+}
+
 static bool from_here(const struct fetch *f, const struct reading *r)
 {
 	return r->x->conn->broker < 0 || r->x->conn->broker == f->q->broker;
 }
 
-/* The recorded answer at that offset: a new one before one that was given, and of this broker
- * before others'. NULL: none, or its records are awaited (*ret_gated). */
-static struct reading *reading_at(struct fetch *f, struct place *place, int64_t offset,
-				  bool *ret_gated)
+/* The recorded answer at that offset to a reader that saw aborted records, or to one that did not:
+ * a new one before one that was given, and of this broker before others'. NULL: none, or its
+ * records are awaited (*ret_gated). */
+static struct reading *reading_of(struct fetch *f, struct place *place, int64_t offset,
+				  bool committed, bool *ret_gated)
 {
 	struct reading *again = NULL, *elsewhere = NULL;
 
@@ -313,6 +321,8 @@ static struct reading *reading_at(struct fetch *f, struct place *place, int64_t 
 	     i < place->readings_count && place->readings[i].offset == offset; i++) {
 		struct reading *r = &place->readings[i];
 
+		if ((isolation_of(r) != 0) != committed)
+			continue;
 		if (r->given) {
 			again = r;
 			continue;
@@ -331,6 +341,16 @@ static struct reading *reading_at(struct fetch *f, struct place *place, int64_t 
 		return elsewhere;
 	/* A fault that was given is over; records and emptiness stay. */
 	return again && again->answer && !again->answer->error_code ? again : NULL;
+}
+
+/* What a reader of the same isolation level got comes first. */
+static struct reading *reading_at(struct fetch *f, struct place *place, int64_t offset,
+				  bool *ret_gated)
+{
+	bool committed = f->body->isolation_level != 0;
+	struct reading *r = reading_of(f, place, offset, committed, ret_gated);
+
+	return r || *ret_gated ? r : reading_of(f, place, offset, !committed, ret_gated);
 }
 
 static const struct written *written_at(const struct place *place, int64_t offset)
@@ -455,6 +475,23 @@ static bool is_known(const struct place *place, int64_t offset)
 	return start < 0 || offset >= start;
 }
 
+/* Beyond all that was told of the log, read of it or written to it a broker says that it is out of
+ * range: where nobody did, the recording can't. */
+static bool is_beyond(const struct place *place, int64_t offset)
+{
+	int64_t end = log_end(place);
+
+	if (place->seen && place->seen->end_first > end)
+		end = place->seen->end_first;
+	if (place->end_told > end)
+		end = place->end_told;
+	if (place->readings_count && place->readings[place->readings_count - 1].offset > end)
+		end = place->readings[place->readings_count - 1].offset;
+	if (place->written_count && place->written[place->written_count - 1].last + 1 > end)
+		end = place->written[place->written_count - 1].last + 1;
+	return end >= 0 && offset > end + (place->seen ? place->seen->untold : 0);
+}
+
 static void find_piece(struct fetch *f, struct piece *piece)
 {
 	struct place *place = piece->place;
@@ -488,7 +525,7 @@ static void find_piece(struct fetch *f, struct piece *piece)
 		piece->found = FOUND_LOG;
 		piece->news = true;
 		piece->due_us = f->q->arrived_us;
-	} else if (!gated && !is_known(place, offset)) {
+	} else if (!gated && (!is_known(place, offset) || is_beyond(place, offset))) {
 		piece->found = FOUND_UNKNOWN;
 	}
 }
@@ -629,7 +666,7 @@ static void put_records(struct fetch *f, const struct piece *piece, struct recor
 		*ret = (struct records){s.at, s.len, s.count};
 }
 
-/* ---- transactions that were aborted, for records of the log ---- */
+/* ---- transactions that were aborted, for records of the log or of a reader who saw them ---- */
 
 /* Where the abort of a transaction stands, or -1. */
 static int64_t marker_of(const struct seen_partition *s, const aborted_transaction *a)
@@ -713,8 +750,10 @@ static void fill(struct fetch *f, const struct piece *piece, answered_partition 
 		ret->high_watermark = ret->high_watermark > 0 ? ret->high_watermark : end;
 		if (piece->found == FOUND_LOG)
 			ret->high_watermark = ret->last_stable_offset = end;
-		put_aborted(f, piece, ret);
 	}
+	if (piece->found != FOUND_READING ||
+	    (r->answer && f->body->isolation_level && !isolation_of(r)))
+		put_aborted(f, piece, ret);
 	rename_aborted(f, ret);
 	ret->records = (struct records){"", 0, 0};
 	if (piece->records.data)

@@ -94,12 +94,9 @@ static void count_run(struct playback *p, struct run *r)
 	r->counted = true;
 	r->count = h.count ? h.count : 1; /* of a batch that is none: something was tried */
 	r->producer_id = h.producer_id;
-	r->hashes = arena_zalloc(&p->arena, r->count * sizeof(*r->hashes));
+	r->hashes = h.count ? h.at : calloc(1, sizeof(*r->hashes));
 	if (!r->hashes)
 		abort();
-	if (h.count)
-		memcpy(r->hashes, h.at, h.count * sizeof(*h.at));
-	free(h.at);
 }
 
 /* ---- what was recorded ---- */

@@ -42,12 +42,21 @@ void play_note(struct playback *p, const char *fmt, ...)
 	p->config.on_note(p->config.ctx, str_of(text));
 }
 
+/* NULL when there is no room for it. */
 static void *alloc(struct playback *p, size_t size)
 {
 	void *m = arena_zalloc(&p->arena, size);
 
-	if (!m)
-		abort(); /* far beyond what a session may take */
+	p->full |= !m;
+	return m;
+}
+
+/* A copy that stands as long as the playback; NULL when there is no room for it. */
+static void *keep(struct playback *p, const void *data, size_t n)
+{
+	void *m = arena_copy(&p->arena, data, n);
+
+	p->full |= !m;
 	return m;
 }
 
@@ -180,9 +189,10 @@ static struct keyed *keyed_of(struct playback *p, int api_key, struct bytes key,
 	if (k || !make)
 		return k;
 	k = alloc(p, sizeof(*k));
-	k->id = arena_copy(&p->arena, id, len);
-	if (!k->id)
-		abort();
+	id = k ? keep(p, id, len) : NULL;
+	if (!id)
+		return NULL;
+	k->id = (char *)id;
 	k->id_len = len;
 	HASH_ADD_KEYPTR(hh, p->keyed, k->id, k->id_len, k);
 	return k;
@@ -219,9 +229,10 @@ static void add_word(struct playback *p, const struct session_exchange *x)
 	HASH_FIND(hh, p->words, group->data, (size_t)group->len, w);
 	if (!w) {
 		w = alloc(p, sizeof(*w));
-		w->group = arena_copy(&p->arena, group->data, (size_t)group->len);
-		if (!w->group)
-			abort();
+		if (w)
+			w->group = keep(p, group->data, (size_t)group->len);
+		if (!w || !w->group)
+			return;
 		HASH_ADD_KEYPTR(hh, p->words, w->group, (size_t)group->len, w);
 	}
 	if (w->count == w->cap) {
@@ -252,9 +263,10 @@ static struct changer *changer_of(struct playback *p, struct str id, bool make)
 	if (c || !make)
 		return c;
 	c = alloc(p, sizeof(*c));
-	c->id = arena_str(&p->arena, id);
-	if (!c->id.data)
-		abort();
+	if (c)
+		c->id = (struct str){keep(p, id.data, (size_t)id.len), id.len};
+	if (!c || !c->id.data)
+		return NULL;
 	HASH_ADD_KEYPTR(hh, p->changers, c->id.data, (unsigned)c->id.len, c);
 	return c;
 }
@@ -266,6 +278,8 @@ static void add_change(struct playback *p, const struct session_exchange *x)
 	if (!changes_topics(x->header.api_key))
 		return;
 	c = changer_of(p, x->header.client_id, true);
+	if (!c)
+		return;
 	if (c->topics_count == c->topics_cap) {
 		c->topics_cap = c->topics_cap ? c->topics_cap * 2 : 4;
 		c->topics = realloc(c->topics, c->topics_cap * sizeof(*c->topics));
@@ -273,6 +287,19 @@ static void add_change(struct playback *p, const struct session_exchange *x)
 			abort();
 	}
 	c->topics[c->topics_count++] = x;
+}
+
+/* No more than a live request may take: one that asks as much could not be listed either. */
+static bool list_recorded(struct playback *p, const struct parts_of *of, struct parts *ret)
+{
+	size_t max = p->arena.size_max, room = max - p->arena.size;
+	bool ok;
+
+	p->arena.size_max = p->arena.size + (room < ARENA_EXCHANGE_MAX ? room : ARENA_EXCHANGE_MAX);
+	ok = parts_list(p->config.variables, of, &p->arena, ret);
+	p->arena.size_max = max;
+	p->full |= !ok && room < ARENA_EXCHANGE_MAX;
+	return ok;
 }
 
 /* Produce and Fetch have indexes of their own. */
@@ -293,8 +320,17 @@ static void index_exchange(struct playback *p, const struct session_exchange *x)
 	if (x->header.api_key == API_PRODUCE || x->header.api_key == API_FETCH)
 		return;
 	parts = alloc(p, sizeof(*parts));
-	if (!parts_list(p->config.variables, &of, &p->arena, parts))
+	if (!parts)
 		return;
+	if (!list_recorded(p, &of, parts)) {
+		play_note(p,
+			  "%s of client '" STR_FMT "' %.3f s after the start asks for more than "
+			  "%zu MiB at once: it is left out",
+			  api_name(x->header.api_key), STR_ARG(x->header.client_id),
+			  (double)(x->request_us - p->recorded_start_us) / 1e6,
+			  ARENA_EXCHANGE_MAX >> 20);
+		return;
+	}
 	for (size_t i = 0; i < parts->count; i++)
 		add_candidate(p, x, &parts->list[i]);
 }
@@ -321,6 +357,8 @@ struct playback *playback_new(const struct playback_config *config)
 	buf_init(&p->plain, RECORDS_EXPANDED_MAX);
 	p->touched = alloc(p, s->exchanges_count + 1);
 	p->noted = alloc(p, (size_t)(API_KEY_MAX + 1) * NOTED_VERSIONS * NOTED_VERSIONS);
+	if (!p->touched || !p->noted)
+		abort(); /* nothing else is there yet */
 	p->views = fetch_views_new();
 	p->recorded_start_us = s->first_us;
 	load_topics(p);
@@ -329,6 +367,16 @@ struct playback *playback_new(const struct playback_config *config)
 	play_produce_load(p);
 	play_fetch_load(p);
 	return p;
+}
+
+int playback_check(const struct playback *p, struct error *e)
+{
+	if (!p->full)
+		return 0;
+	return error_set(e, ERR_LIMIT,
+			 "what it can be asked takes more than %zu MiB in memory; choose a part of "
+			 "it: -Y FILTER, or ktrial decode --from --to -w",
+			 PLAY_MEMORY_MAX >> 20);
 }
 
 static void places_free(struct playback *p)
@@ -340,6 +388,8 @@ static void places_free(struct playback *p)
 		for (size_t i = 0; i < e->written_count; i++)
 			free(e->written[i].data);
 		free(e->written);
+		for (size_t i = 0; i < e->runs_count; i++)
+			free(e->runs[i].hashes);
 		free(e->runs);
 		free(e->readings);
 	}
@@ -371,6 +421,7 @@ void playback_free(struct playback *p)
 		free(w->list);
 	}
 	places_free(p);
+	play_offsets_free(p);
 	names_clear(&p->taken);
 	names_clear(&p->clients);
 	names_clear(&p->absent);
@@ -403,10 +454,13 @@ struct place *play_place(struct playback *p, struct str topic, int32_t partition
 	if (e || !make)
 		return e;
 	e = alloc(p, sizeof(*e));
-	e->id = arena_copy(&p->arena, p->scratch.data, len);
-	e->topic = arena_str(&p->arena, topic);
-	if (!e->id || !e->topic.data)
-		abort();
+	if (e)
+		e->id = keep(p, p->scratch.data, len);
+	if (e)
+		e->topic = (struct str){keep(p, topic.data, (size_t)topic.len), topic.len};
+	if (!e || !e->id || !e->topic.data)
+		return NULL;
+	e->end_told = -1;
 	e->id_len = len;
 	e->partition = partition;
 	e->seen = seen_partition(p->config.seen, topic, partition);
@@ -1011,6 +1065,24 @@ static void answer_chosen(struct playback *p, const struct playback_request *q,
 	ret->what = ret->response ? PLAYBACK_ANSWER : PLAYBACK_MISS;
 }
 
+/* What is committed live is told live. */
+static void follow_offsets(struct playback *p, const struct playback_request *q,
+			   const struct parts *asked, struct candidate **chosen,
+			   const struct playback_answer *answer)
+{
+	struct assemble_answer a = {.body = answer->response};
+	int key = q->header->api_key;
+
+	if ((key != API_OFFSET_COMMIT && (key != API_OFFSET_FETCH || !p->commits)) ||
+	    answer->what != PLAYBACK_ANSWER ||
+	    !list_answer(p, q, root_of(asked->list[0].in), answer->response_version, &a))
+		return;
+	if (key == API_OFFSET_COMMIT)
+		play_offsets_committed(p, asked, chosen, &a.parts);
+	else
+		play_offsets_tell(p, &a.parts);
+}
+
 static bool was_given(const struct keyed *k)
 {
 	for (size_t i = 0; i < k->count; i++)
@@ -1082,6 +1154,7 @@ static void answer_generic(struct playback *p, const struct playback_request *q,
 	ret->what = whats[outcome];
 	if (outcome == OUTCOME_ANSWER)
 		answer_chosen(p, q, &asked, chosen, ret);
+	follow_offsets(p, q, &asked, chosen, ret);
 	for (size_t i = 0; i < asked.count && ret->what != PLAYBACK_MISS; i++)
 		give(p, q, chosen[i], conn);
 }

@@ -59,6 +59,9 @@ struct playback_answer {
 };
 
 struct playback *playback_new(const struct playback_config *config);
+
+/* 0, or ERR_LIMIT with *e where what can be asked for takes too much memory: it must not play. */
+int playback_check(const struct playback *p, struct error *e);
 void playback_free(struct playback *p); /* NULL is fine */
 
 /* Answers. What it takes from the recording counts as given, unless it says WAIT, MISS or TAKEN. */

@@ -138,15 +138,26 @@ static bool speaks(void *ctx, int api_key, int version)
 	       cluster_speaks(service_cluster(r->service), api_key, version);
 }
 
-/* What of an API's versions can be answered here. */
-static void narrow(const struct replayed *r, struct api_versions_response_api_keys *k)
+/* What of an API's versions can be answered here; false: none of them. A recording may tell any
+ * numbers, up to the ends of their type. */
+static bool narrow(const struct replayed *r, struct api_versions_response_api_keys *k)
 {
-	while (k->min_version <= k->max_version &&
-	       !speaks((void *)(uintptr_t)r, k->api_key, k->min_version))
-		k->min_version++;
-	while (k->min_version <= k->max_version &&
-	       !speaks((void *)(uintptr_t)r, k->api_key, k->max_version))
-		k->max_version--;
+	const struct message *m = message_of_api(k->api_key, MESSAGE_REQUEST);
+	int first = k->min_version, last = k->max_version;
+
+	if (!m)
+		return false;
+	first = first < m->since ? m->since : first;
+	last = last > m->until ? m->until : last;
+	while (first <= last && !speaks((void *)(uintptr_t)r, k->api_key, first))
+		first++;
+	while (first <= last && !speaks((void *)(uintptr_t)r, k->api_key, last))
+		last--;
+	if (first > last)
+		return false;
+	k->min_version = (int16_t)first;
+	k->max_version = (int16_t)last;
+	return true;
 }
 
 static void narrow_all(const struct replayed *r, struct api_versions_response *a)
@@ -154,8 +165,7 @@ static void narrow_all(const struct replayed *r, struct api_versions_response *a
 	int32_t kept = 0;
 
 	for (int32_t i = 0; i < a->api_keys_count; i++) {
-		narrow(r, &a->api_keys[i]);
-		if (a->api_keys[i].min_version <= a->api_keys[i].max_version)
+		if (narrow(r, &a->api_keys[i]))
 			a->api_keys[kept++] = a->api_keys[i];
 	}
 	if (a->api_keys_count > 0)
@@ -450,6 +460,11 @@ struct replayed *replayed_new(struct service *s, const struct replayed_config *c
 	answerer.ctx = r;
 	service_set_answerer(s, &answerer);
 	return r;
+}
+
+int replayed_check(const struct replayed *r, struct error *e)
+{
+	return playback_check(r->playback, e);
 }
 
 void replayed_start(struct replayed *r)

@@ -35,6 +35,9 @@ struct replayed;
 /* Before service_start, of a service without topics; becomes who answers, fills the cluster. */
 struct replayed *replayed_new(struct service *s, const struct replayed_config *config);
 
+/* 0, or ERR_LIMIT with *e, as playback_check. */
+int replayed_check(const struct replayed *r, struct error *e);
+
 /* After service_start: clients are told where the brokers are. */
 void replayed_start(struct replayed *r);
 

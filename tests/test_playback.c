@@ -676,6 +676,235 @@ TEST(a_producer_that_is_called_otherwise_live_is_so_in_what_is_read)
 	end(&s);
 }
 
+TEST(far_behind_the_recorded_end_is_a_miss)
+{
+	struct stage s;
+
+	init(&s);
+	record_fetch(&s, 0, 0, batch(&s, 0, 2, 0, -1), 0); /* the high watermark is 100 */
+	play(&s, 0);
+	CHECK_TEXT(ask_fetch(&s, 100), "?");
+	CHECK_EQ(s.got.what, PLAYBACK_WAIT);
+	CHECK_TEXT(ask_fetch(&s, 101), "?");
+	CHECK_EQ(s.got.what, PLAYBACK_MISS);
+	end(&s);
+}
+
+TEST(what_is_written_live_is_not_behind_the_end)
+{
+	struct stage s;
+
+	init(&s);
+	record_fetch(&s, 10, 0, none, 6); /* tells no end */
+	record_produce(&s, batch(&s, 0, 2, 0, -1), 10, 0);
+	play(&s, 0);
+	CHECK_EQ(ask_produce(&s, batch(&s, 0, 2, 0, -1)), 10);
+	CHECK_TEXT(ask_fetch(&s, 12), "?");
+	CHECK_EQ(s.got.what, PLAYBACK_WAIT);
+	CHECK_TEXT(ask_fetch(&s, 13), "?");
+	CHECK_EQ(s.got.what, PLAYBACK_MISS);
+	end(&s);
+}
+
+static void record_isolated(struct stage *s, int8_t isolation, int64_t offset,
+			    struct records records)
+{
+	struct fetch_request *q = fetching(s, offset, 0, -1);
+	struct fetch_response *r = MAKE(s, fetch_response);
+	struct fetch_response_responses_partitions *p =
+		MAKE(s, fetch_response_responses_partitions);
+
+	q->isolation_level = isolation;
+	r->responses = MAKE(s, fetch_response_responses);
+	r->responses_count = 1;
+	r->responses->topic = str_of("t");
+	r->responses->partitions = p;
+	r->responses->partitions_count = 1;
+	p->high_watermark = p->last_stable_offset = 2;
+	p->records = records;
+	p->aborted_transactions_count = -1;
+	if (isolation) {
+		p->aborted_transactions =
+			MAKE(s, fetch_response_responses_partitions_aborted_transactions);
+		p->aborted_transactions->producer_id = 5;
+		p->aborted_transactions_count = 1;
+	}
+	record(s, "recorded", API_FETCH, 11, q, r);
+}
+
+/* How many aborted transactions the answer to a reader of that isolation level names. */
+static int32_t ask_isolated(struct stage *s, int8_t isolation)
+{
+	struct fetch_request *q = fetching(s, 0, 0, -1);
+	const struct fetch_response *r;
+
+	q->isolation_level = isolation;
+	r = ask(s, API_FETCH, 11, q);
+	return r ? r->responses->partitions->aborted_transactions_count : -2;
+}
+
+TEST(who_reads_what_is_committed_is_told_what_was_aborted)
+{
+	struct stage s;
+
+	init(&s);
+	record_isolated(&s, 0, 0, batch(&s, 0, 2, 0, 5));
+	record_isolated(&s, 1, 0, batch(&s, 0, 2, 0, 5));
+	play(&s, 0);
+	CHECK_EQ(ask_isolated(&s, 1), 1);
+	CHECK_EQ(ask_isolated(&s, 0), -1);
+	CHECK_EQ(ask_isolated(&s, 1), 1); /* again */
+	end(&s);
+}
+
+TEST(also_from_what_a_reader_got_who_was_not_told)
+{
+	struct stage s;
+
+	init(&s);
+	record_isolated(&s, 0, 0, batch(&s, 0, 2, 0, 5));
+	record_isolated(&s, 1, 1, batch(&s, 0, 2, 0, 5));
+	play(&s, 0);
+	CHECK_EQ(ask_isolated(&s, 1), 1);
+	CHECK_EQ(ask_isolated(&s, 0), -1);
+	end(&s);
+}
+
+/* ---- committed offsets ---- */
+
+static struct offset_commit_request *committing(struct stage *s, int64_t offset)
+{
+	struct offset_commit_request *q = MAKE(s, offset_commit_request);
+
+	q->group_id = str_of("g");
+	q->topics = MAKE(s, offset_commit_request_topics);
+	q->topics_count = 1;
+	q->topics->name = str_of("t");
+	q->topics->partitions = MAKE(s, offset_commit_request_topics_partitions);
+	q->topics->partitions_count = 1;
+	q->topics->partitions->committed_offset = offset;
+	return q;
+}
+
+static void record_commit(struct stage *s, int64_t offset, int16_t error)
+{
+	struct offset_commit_response *r = MAKE(s, offset_commit_response);
+
+	r->topics = MAKE(s, offset_commit_response_topics);
+	r->topics_count = 1;
+	r->topics->name = str_of("t");
+	r->topics->partitions = MAKE(s, offset_commit_response_topics_partitions);
+	r->topics->partitions_count = 1;
+	r->topics->partitions->error_code = error;
+	record(s, "recorded", API_OFFSET_COMMIT, 6, committing(s, offset), r);
+}
+
+static int ask_commit(struct stage *s, int64_t offset)
+{
+	const struct offset_commit_response *r =
+		ask(s, API_OFFSET_COMMIT, 6, committing(s, offset));
+
+	return r ? r->topics->partitions->error_code : -1;
+}
+
+static struct offset_fetch_request *committed_of(struct stage *s)
+{
+	static int32_t zero;
+	struct offset_fetch_request *q = MAKE(s, offset_fetch_request);
+
+	q->group_id = str_of("g");
+	q->topics = MAKE(s, offset_fetch_request_topics);
+	q->topics_count = 1;
+	q->topics->name = str_of("t");
+	q->topics->partition_indexes = &zero;
+	q->topics->partition_indexes_count = 1;
+	return q;
+}
+
+static void record_committed(struct stage *s, int64_t offset)
+{
+	struct offset_fetch_response *r = MAKE(s, offset_fetch_response);
+
+	r->topics = MAKE(s, offset_fetch_response_topics);
+	r->topics_count = 1;
+	r->topics->name = str_of("t");
+	r->topics->partitions = MAKE(s, offset_fetch_response_topics_partitions);
+	r->topics->partitions_count = 1;
+	r->topics->partitions->committed_offset = offset;
+	record(s, "recorded", API_OFFSET_FETCH, 5, committed_of(s), r);
+}
+
+static int64_t ask_committed(struct stage *s)
+{
+	const struct offset_fetch_response *r = ask(s, API_OFFSET_FETCH, 5, committed_of(s));
+
+	return r ? r->topics->partitions->committed_offset : -2;
+}
+
+TEST(a_group_is_told_what_it_committed_live)
+{
+	struct stage s;
+
+	init(&s);
+	record_committed(&s, -1);
+	record_commit(&s, 10, 0);
+	record_committed(&s, 10);
+	play(&s, 0);
+	CHECK_EQ(ask_committed(&s), -1);
+	CHECK_EQ(ask_commit(&s, 5), 0);
+	CHECK_EQ(ask_committed(&s), 5);
+	CHECK_EQ(ask_commit(&s, 10), 0); /* as recorded: what follows is, too */
+	CHECK_EQ(ask_committed(&s), 10);
+	end(&s);
+}
+
+TEST(a_commit_that_is_refused_is_none)
+{
+	struct stage s;
+
+	init(&s);
+	record_commit(&s, 10, 22);
+	record_committed(&s, 7);
+	play(&s, 0);
+	CHECK_EQ(ask_commit(&s, 5), 22);
+	CHECK_EQ(ask_committed(&s), 7);
+	end(&s);
+}
+
+/* ---- more than there is room for ---- */
+
+static void record_huge(struct stage *s, int32_t partitions)
+{
+	struct offset_fetch_request *q = committed_of(s);
+	struct offset_fetch_response *r = MAKE(s, offset_fetch_response);
+	char *name = arena_alloc(&s->recording, 30001);
+
+	memset(name, 'x', 30000);
+	name[30000] = 0;
+	q->topics->name = str_of(name);
+	q->topics->partition_indexes =
+		arena_zalloc(&s->recording, (size_t)partitions * sizeof(int32_t));
+	q->topics->partition_indexes_count = partitions;
+	for (int32_t i = 0; i < partitions; i++)
+		q->topics->partition_indexes[i] = i;
+	record(s, "recorded", API_OFFSET_FETCH, 5, q, r);
+}
+
+TEST(what_asks_for_too_much_at_once_is_left_out_with_a_note)
+{
+	struct stage s;
+	struct error e = ERROR_INIT;
+
+	init(&s);
+	record_huge(&s, 90000);
+	record_committed(&s, 10);
+	play(&s, 0);
+	CHECK_EQ(s.notes, 1);
+	CHECK_EQ(playback_check(s.playback, &e), 0);
+	CHECK_EQ(ask_committed(&s), 10);
+	end(&s);
+}
+
 /* ---- versions ---- */
 
 static struct find_coordinator_response *coordinators(struct stage *s)
