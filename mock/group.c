@@ -148,17 +148,28 @@ static void count_protocol(struct group *g, struct str name, int32_t by)
 	free(k);
 }
 
+/* A name that count_protocols has met. */
+struct met_name {
+	UT_hash_handle hh;
+};
+
 /* Each name once, even where a member lists it twice. */
 static void count_protocols(struct member *m, int32_t by)
 {
-	for (int32_t i = 0; i < m->protocols_count; i++) {
-		int32_t k = 0;
+	struct met_name *names = mem_new((size_t)m->protocols_count * sizeof(*names));
+	struct met_name *met = NULL, *before;
 
-		while (!str_eq(m->protocols[k].name, m->protocols[i].name))
-			k++;
-		if (k == i)
-			count_protocol(m->group, m->protocols[i].name, by);
+	for (int32_t i = 0; i < m->protocols_count; i++) {
+		struct str name = m->protocols[i].name;
+
+		HASH_FIND(hh, met, name.data, (unsigned)name.len, before);
+		if (before)
+			continue;
+		HASH_ADD_KEYPTR(hh, met, name.data, (unsigned)name.len, &names[i]);
+		count_protocol(m->group, name, by);
 	}
+	HASH_CLEAR(hh, met);
+	free(names);
 }
 
 static void protocols_free(struct member *m)

@@ -13,8 +13,7 @@
 #define GROUP_MEMBERS_TOLD    100
 #define GROUP_PARTITIONS_TOLD 200
 
-
-#define GROUP_NEW_JOIN_MS  300000 /* how long a new member of v0-3 may wait for its first join */
+#define GROUP_NEW_JOIN_MS     300000 /* how long a new member of v0-3 may wait for its first join */
 
 enum group_state {
 	GROUP_EMPTY,
@@ -76,8 +75,8 @@ struct group {
 	int64_t gather_end_us;
 	struct timer rebalance; /* end of the join phase; then of the sync phase */
 	struct offset_entry *offsets;
-	struct consumer_group *consumer; /* its KIP-848 side; NULL: a classic group */
-	struct txn_offset *txn_offsets;	 /* of transactions that are open; newest first */
+	struct consumer_group *consumer;       /* its KIP-848 side; NULL: a classic group */
+	struct pending_partition *txn_offsets; /* of transactions that are open */
 	UT_hash_handle by_id;
 };
 

@@ -251,25 +251,33 @@ static int16_t delete_group(struct cluster *c, const struct call *call, struct s
 	return ERROR_NONE;
 }
 
+/* A name that the request has named already. */
+struct named_group {
+	UT_hash_handle hh;
+};
+
 enum call_result delete_groups_work(struct cluster *c, struct call *call)
 {
 	const struct delete_groups_request *q = call->request;
 	struct delete_groups_response *r = call_response(call, &delete_groups_response_schema);
+	struct named_group *names = CALL_ARRAY(call, struct named_group, q->groups_names_count);
+	struct named_group *named = NULL, *before;
 
 	r->results = CALL_ARRAY(call, struct delete_groups_response_results, q->groups_names_count);
 	for (int32_t i = 0; i < q->groups_names_count; i++) {
 		struct delete_groups_response_results *out = &r->results[r->results_count];
-		int32_t k = 0;
+		struct str id = q->groups_names[i];
 
-		while (k < i && !str_eq(q->groups_names[k], q->groups_names[i]))
-			k++;
-		if (k < i) /* a name that stands twice is answered once */
+		HASH_FIND(hh, named, id.data, (unsigned)id.len, before);
+		if (before) /* a name that stands twice is answered once */
 			continue;
+		HASH_ADD_KEYPTR(hh, named, id.data, (unsigned)id.len, &names[i]);
 		codec_init(&delete_groups_response_results_schema, out);
-		out->group_id = q->groups_names[i];
-		out->error_code = delete_group(c, call, q->groups_names[i]);
+		out->group_id = id;
+		out->error_code = delete_group(c, call, id);
 		r->results_count++;
 	}
+	HASH_CLEAR(hh, named);
 	return CALL_ANSWER;
 }
 

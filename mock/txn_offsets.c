@@ -10,19 +10,17 @@
 
 #include <stdlib.h>
 
-static bool same_key(const struct offset_key *a, const struct offset_key *b)
+static struct pending_partition *find(const struct group *g, struct offset_key key)
 {
-	return a->partition == b->partition && uuid_eq(a->topic_id, b->topic_id);
+	struct pending_partition *p;
+
+	HASH_FIND(hh, g->txn_offsets, &key, sizeof(key), p);
+	return p;
 }
 
 bool txn_offset_pending(const struct group *g, struct uuid topic_id, int32_t partition)
 {
-	struct offset_key key = {topic_id, partition};
-
-	for (const struct txn_offset *o = g->txn_offsets; o; o = o->next)
-		if (same_key(&o->key, &key))
-			return true;
-	return false;
+	return find(g, (struct offset_key){topic_id, partition}) != NULL;
 }
 
 static void offset_free(struct txn_offset *o)
@@ -31,52 +29,85 @@ static void offset_free(struct txn_offset *o)
 	free(o);
 }
 
+/* The partition's offset of the producer, or of any (-1), leaves the list; NULL if there is none.
+ */
+static struct txn_offset *take(struct pending_partition *p, int64_t producer_id)
+{
+	struct txn_offset **link = &p->offsets, *o;
+
+	while (*link && producer_id >= 0 && (*link)->producer_id != producer_id)
+		link = &(*link)->next;
+	o = *link;
+	if (o)
+		*link = o->next;
+	return o;
+}
+
+static void drop_if_empty(struct group *g, struct pending_partition *p)
+{
+	if (p->offsets)
+		return;
+	HASH_DEL(g->txn_offsets, p);
+	free(p);
+}
+
 void txn_offsets_release(struct group *g)
 {
-	while (g->txn_offsets) {
-		struct txn_offset *o = g->txn_offsets;
+	struct pending_partition *p, *next;
+	struct txn_offset *o;
 
-		g->txn_offsets = o->next;
-		offset_free(o);
+	HASH_ITER (hh, g->txn_offsets, p, next) {
+		while ((o = take(p, -1)) != NULL)
+			offset_free(o);
+		drop_if_empty(g, p);
 	}
 }
 
 void txn_offsets_end(struct cluster *c, struct str group, int64_t producer_id, bool commit)
 {
 	struct group *g = group_find(c, group);
-	struct txn_offset **link;
+	struct pending_partition *p, *next;
+	struct txn_offset *o;
 
 	if (!g)
 		return;
-	for (link = &g->txn_offsets; *link;) {
-		struct txn_offset *o = *link;
-
-		if (o->producer_id != producer_id) {
-			link = &o->next;
+	HASH_ITER (hh, g->txn_offsets, p, next) {
+		o = take(p, producer_id);
+		if (!o)
 			continue;
-		}
-		*link = o->next;
 		if (commit)
-			offset_commit(c, g, o->key, o->offset, o->leader_epoch, o->metadata);
+			offset_commit(c, g, p->key, o->offset, o->leader_epoch, o->metadata);
 		offset_free(o);
+		drop_if_empty(g, p);
 	}
+}
+
+static struct txn_offset *offset_of(struct group *g, struct offset_key key, int64_t producer_id)
+{
+	struct pending_partition *p = find(g, key);
+	struct txn_offset *o;
+
+	if (!p) {
+		p = mem_new(sizeof(*p));
+		p->key = key;
+		HASH_ADD(hh, g->txn_offsets, key, sizeof(p->key), p);
+	}
+	for (o = p->offsets; o; o = o->next)
+		if (o->producer_id == producer_id)
+			return o;
+	o = mem_new(sizeof(*o));
+	o->producer_id = producer_id;
+	o->next = p->offsets;
+	p->offsets = o;
+	return o;
 }
 
 static void put(struct group *g, int64_t producer_id, const struct topic *t,
 		const struct txn_offset_commit_request_topics_partitions *p)
 {
-	struct offset_key key = {t->id, p->partition_index};
-	struct txn_offset *o = g->txn_offsets;
+	struct txn_offset *o =
+		offset_of(g, (struct offset_key){t->id, p->partition_index}, producer_id);
 
-	while (o && !(o->producer_id == producer_id && same_key(&o->key, &key)))
-		o = o->next;
-	if (!o) {
-		o = mem_new(sizeof(*o));
-		o->producer_id = producer_id;
-		o->key = key;
-		o->next = g->txn_offsets;
-		g->txn_offsets = o;
-	}
 	mem_str_free(o->metadata);
 	o->metadata = mem_str(p->committed_metadata.data ? p->committed_metadata : str_of(""));
 	o->offset = p->committed_offset;

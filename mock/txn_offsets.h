@@ -7,11 +7,17 @@
 
 struct txn_offset {
 	int64_t producer_id;
-	struct offset_key key;
 	int64_t offset;
 	int32_t leader_epoch;
 	struct str metadata; /* owned */
 	struct txn_offset *next;
+};
+
+/* A partition of which open transactions have offsets: one of each producer, at least one. */
+struct pending_partition {
+	struct offset_key key;
+	struct txn_offset *offsets; /* newest first; owned */
+	UT_hash_handle hh;
 };
 
 /* Whether some open transaction has an offset for the partition (KIP-447: unstable). */
