@@ -116,6 +116,7 @@ static int play(const struct replay_job *job, struct loop *l, const struct sessi
 	p.report = job->to_count > 1 ? replay_report_new("first", "second")
 				     : replay_report_new("recorded", "live");
 	buf_init(&p.out, OUTPUT_MAX);
+	o.of_live = job->to_count > 1;
 	o.on_result = on_result;
 	o.ctx = &p;
 	status = replay_client_run(l, &o, &totals, &e) ? fail(&e) : EXIT_FINE;
@@ -144,19 +145,35 @@ static int play_both(const struct replay_job *job, struct loop *l, const struct 
 	return status;
 }
 
+/* Nothing to play is no replay without a difference. */
+static int tell_empty(const struct replay_job *job)
+{
+	fprintf(stderr,
+		"ktrial replay: %s has no Kafka request%s; `ktrial decode -v` tells what is in "
+		"it\n",
+		job->file, job->filter ? " that the filter lets pass" : "");
+	return EXIT_ENVIRONMENT;
+}
+
+static int play_all(const struct replay_job *job, const struct session *s)
+{
+	struct loop *l = loop_new();
+	int status = job->to_count > 1 ? play_both(job, l, s) : play(job, l, s);
+
+	loop_free(l);
+	return status;
+}
+
 int replay_as_client(const struct replay_job *job)
 {
 	int status;
 	struct session *s =
 		replay_load(&cmd_replay, job->file, &(struct replay_choice){.filter = job->filter},
 			    &job->decode, &status);
-	struct loop *l;
 
 	if (!s)
 		return status;
-	l = loop_new();
-	status = job->to_count > 1 ? play_both(job, l, s) : play(job, l, s);
-	loop_free(l);
+	status = s->exchanges_count ? play_all(job, s) : tell_empty(job);
 	session_free(s);
 	return status;
 }

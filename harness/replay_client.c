@@ -50,7 +50,7 @@ struct job {
 	const struct session_exchange *x;
 	struct line *line;
 	struct arena arena;
-	struct arena found; /* of the differences */
+	struct arena found[2]; /* of the differences of this try and of the one before */
 	struct holder recorded_request, live_request;
 	void *live_body;
 	int16_t version;
@@ -107,6 +107,7 @@ struct player {
 	struct job *pool;
 	int32_t pool_count;
 	struct gather gather;
+	struct arena scratch; /* of differences that nobody is told */
 	int32_t correlation_id;
 	const struct seen_topic *wanted;  /* to be made before the next request */
 	bool topics_left, no_more_topics; /* some are still to be made; one could not be made */
@@ -130,23 +131,25 @@ static void tell(struct player *p, const struct replay_result *r)
 		p->o->on_result(p->o->ctx, r);
 }
 
-static void emit_live(const struct job *j, const struct session_exchange *x)
+static void emit_live(const struct job *j, const struct session_exchange *x, bool answered)
 {
 	struct exchange live = {.conn = {.conn = x->conn->number,
 					 .broker = j->line ? j->line->node : -1,
 					 .client = x->conn->client,
 					 .server = x->conn->server},
-				.state = j->answer ? EXCHANGE_ANSWERED : x->state};
+				.state = answered ? EXCHANGE_ANSWERED : x->state};
 	struct event ev = {.kind = EVENT_EXCHANGE, .exchange = &live};
 	struct arena arena;
 
-	if (live.state == EXCHANGE_ANSWERED && !j->answer)
+	if (live.state == EXCHANGE_ANSWERED && !answered) {
 		live.state = EXCHANGE_LOST;
+		live.rule = str_of("not answered live");
+	}
 	live.request = (struct bytes){j->frame.data + 4, (int32_t)j->frame.len - 4};
 	live.request_size = (uint32_t)live.request.len;
 	if (frame_read_request(live.request, &live.header, NULL))
 		return;
-	if (j->answer) {
+	if (answered) {
 		live.response = (struct bytes){j->answer->data, (int32_t)j->answer->size};
 		live.response_size = (uint32_t)live.response.len;
 	}
@@ -162,12 +165,12 @@ static void emit_live(const struct job *j, const struct session_exchange *x)
 	arena_release(&arena);
 }
 
-static void emit(const struct job *j)
+static void emit(const struct job *j, enum replay_fate fate)
 {
 	const struct session_exchange *x = j->x;
 
 	if (j->p->o->bus && j->frame.len > 4)
-		emit_live(j, x);
+		emit_live(j, x, j->answer && fate != REPLAY_MISSING);
 }
 
 static void free_job(struct player *p, struct job *j)
@@ -177,7 +180,8 @@ static void free_job(struct player *p, struct job *j)
 	j->answer = NULL;
 	if (p->pool_count < JOBS_POOL_MAX) {
 		arena_reset(&j->arena);
-		arena_reset(&j->found);
+		arena_reset(&j->found[0]);
+		arena_reset(&j->found[1]);
 		buf_reset(&j->frame);
 		j->next = p->pool;
 		p->pool = j;
@@ -185,28 +189,37 @@ static void free_job(struct player *p, struct job *j)
 		return;
 	}
 	arena_release(&j->arena);
-	arena_release(&j->found);
+	arena_release(&j->found[0]);
+	arena_release(&j->found[1]);
 	buf_release(&j->frame);
 	free(j);
+}
+
+/* Of a session of live answers: the capture that it was made of has an answer here. */
+static bool lost_live(const struct job *j)
+{
+	return j->p->o->of_live && j->x->state == EXCHANGE_LOST && j->x->rule.data;
 }
 
 /* Its fate is known. The job goes, unless its answer may still come. */
 static void decide(struct job *j, enum replay_fate fate, const char *why)
 {
 	struct player *p = j->p;
-	struct replay_result r = {.exchange = j->x,
-				  .fate = fate,
-				  .why = why,
-				  .version = j->version,
-				  .tries = j->tries,
-				  .node = j->line ? j->line->node : -1,
-				  .differences = &j->differences};
+	bool lost = fate == REPLAY_NOT_COMPARED && lost_live(j);
+	struct replay_result r = {
+		.exchange = j->x,
+		.fate = lost ? REPLAY_MISSING : fate,
+		.why = lost ? "the first cluster gave none, and the capture has one" : why,
+		.version = j->version,
+		.tries = j->tries,
+		.node = j->line ? j->line->node : -1,
+		.differences = &j->differences};
 
 	if (j->decided)
 		return;
 	j->decided = true;
 	loop_timer_clear(&j->timer);
-	emit(j);
+	emit(j, fate);
 	tell(p, &r);
 	if (!j->under_way) {
 		p->jobs[j->x->index] = NULL;
@@ -585,7 +598,7 @@ static void send(struct job *j)
 	if (!to_version(j, node, &e) || !write_frame(j, &e)) {
 		error_text(&e, text, sizeof(text));
 		decide(j, REPLAY_LEFT_OUT,
-		       (const char *)arena_printf(&j->found, "%s can't be asked there: %s",
+		       (const char *)arena_printf(&j->found[0], "%s can't be asked there: %s",
 						  api_name(j->x->header.api_key), text));
 		return;
 	}
@@ -604,21 +617,22 @@ static struct job *new_job(struct player *p, const struct session_exchange *x)
 	struct job *j = p->pool;
 
 	if (j) {
-		struct arena arena = j->arena, found = j->found;
+		struct arena arena = j->arena, found[2] = {j->found[0], j->found[1]};
 		struct buf frame = j->frame;
 
 		p->pool = j->next;
 		p->pool_count--;
 		memset(j, 0, offsetof(struct job, differences));
 		j->arena = arena;
-		j->found = found;
+		memcpy(j->found, found, sizeof(found));
 		j->frame = frame;
 	} else {
 		j = calloc(1, sizeof(*j));
 		if (!j)
 			abort();
 		arena_init(&j->arena, ARENA_EXCHANGE_MAX + (size_t)2 * FRAME_SIZE_MAX);
-		arena_init(&j->found, ARENA_EXCHANGE_MAX);
+		arena_init(&j->found[0], ARENA_EXCHANGE_MAX);
+		arena_init(&j->found[1], ARENA_EXCHANGE_MAX);
 		buf_init(&j->frame, (size_t)FRAME_SIZE_MAX + 4096);
 	}
 	j->p = p;
@@ -827,7 +841,7 @@ static int32_t compare_with(struct job *j, const struct session_exchange *x, int
 static bool is_later_answer(struct job *j, int version, void *body)
 {
 	struct player *p = j->p;
-	struct differences found = {.arena = &j->found};
+	struct differences found = {.arena = &p->scratch};
 	size_t i = j->x->index;
 
 	for (int n = 0; n < LATER_ANSWERS_MAX; n++) {
@@ -836,6 +850,7 @@ static bool is_later_answer(struct job *j, int version, void *body)
 			return false;
 		if (version != p->o->session->exchanges[i]->response_version)
 			continue; /* it was converted once already */
+		arena_reset(&p->scratch);
 		if (compare_with(j, p->o->session->exchanges[i], version, body, &found) == 0)
 			return true;
 	}
@@ -914,9 +929,12 @@ static void conclude(struct job *j, int version, void *body)
 static void judge(struct job *j, int version, void *body)
 {
 	const struct session_exchange *x = j->x;
-	struct differences last = {.arena = &j->found};
-	int32_t n = compare_with(j, x, version, body, &last);
+	struct arena *found = &j->found[j->tries & 1];
+	struct differences last = {.arena = found};
+	int32_t n;
 
+	arena_reset(found);
+	n = compare_with(j, x, version, body, &last);
 	if (n < 0) {
 		decide(j, REPLAY_NOT_COMPARED, "answers of two versions that can't be compared");
 		return;
@@ -1376,6 +1394,7 @@ static void release(struct player *p)
 	variables_free(p->v);
 	course_release(&p->course);
 	gather_release(&p->gather);
+	arena_release(&p->scratch);
 	free(p->jobs);
 	free(p->lines);
 }
@@ -1395,6 +1414,7 @@ int replay_client_run(struct loop *l, const struct replay_client_options *o,
 	if (!p.jobs || !p.lines)
 		abort();
 	gather_init(&p.gather, (size_t)FRAME_SIZE_MAX + 4096);
+	arena_init(&p.scratch, ARENA_EXCHANGE_MAX);
 	loop_timer_init(&p.pause, l, on_pause, &p);
 	loop_timer_init(&p.patience, l, on_patience, &p);
 	course_init(&p.course, o->session);

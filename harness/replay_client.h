@@ -54,6 +54,7 @@ struct replay_client_options {
 	const struct session *session;
 	const struct seen *seen;
 	struct service_address to;
+	bool of_live;  /* the session has a live cluster's answers: one that it lost is missing */
 	bool anywhere; /* the cluster need not be on loopback */
 	bool create_topics;
 	struct str suffix;	   /* null: none */

@@ -129,7 +129,11 @@ static void put_lines(struct replay_report *r, const struct replay_result *resul
 		return; /* said already, field by field */
 	case REPLAY_MISSING:
 		put_head(out, result);
-		buf_printf(out, "%s an answer, %s none: %s\n", r->recorded, r->live, result->why);
+		if (result->exchange->state == EXCHANGE_LOST)
+			buf_printf(out, "no answer: %s\n", result->why);
+		else
+			buf_printf(out, "%s an answer, %s none: %s\n", r->recorded, r->live,
+				   result->why);
 		return;
 	default:
 		if (!verbose)

@@ -132,6 +132,14 @@ static void add_names(struct buf *b, const struct pair_step *step)
 	buf_text(b, step->field->name);
 }
 
+/* What a buffer holds, in the arena of the differences; null where that is full. */
+static struct str keep_text(const struct comparing *g, const struct buf *b)
+{
+	const char *copy = arena_copy(g->ret->arena, b->data, b->len);
+
+	return (struct str){copy, copy ? (int32_t)b->len : 0};
+}
+
 static struct str path_of(const struct comparing *g, const struct pair_step *step, bool names,
 			  const char *behind)
 {
@@ -144,9 +152,9 @@ static struct str path_of(const struct comparing *g, const struct pair_step *ste
 		add_names(b, step);
 	} else {
 		pair_path(b, g->c->v, step);
-		buf_text(b, behind);
+		buf_text(b, behind ? behind : "");
 	}
-	return (struct str){arena_copy(g->ret->arena, b->data, b->len), (int32_t)b->len};
+	return keep_text(g, b);
 }
 
 /* ---- telling ---- */
@@ -174,7 +182,7 @@ static struct str text_of(struct comparing *g, const struct schema_field *f, con
 
 	buf_reset(b);
 	pair_value(b, f, value);
-	return (struct str){arena_copy(g->ret->arena, b->data, b->len), (int32_t)b->len};
+	return keep_text(g, b);
 }
 
 static void tell_value(struct comparing *g, const struct pair *p)
@@ -209,6 +217,8 @@ static void tell_text(struct comparing *g, enum difference_kind kind, const stru
 		return;
 	d->recorded = arena_str(g->ret->arena, recorded);
 	d->live = arena_str(g->ret->arena, live);
+	d->recorded.len = d->recorded.data ? d->recorded.len : 0;
+	d->live.len = d->live.data ? d->live.len : 0;
 }
 
 /* ---- records ---- */

@@ -427,6 +427,21 @@ TEST(a_wrong_path_is_told_with_what_was_meant)
 	end();
 }
 
+TEST(differences_without_room_for_their_texts_have_none)
+{
+	begin();
+	t.found.arena = &(struct arena){.size_max = 0};
+	compare_json(API_METADATA, 7, METADATA("", TOPIC("a", "")),
+		     METADATA("", TOPIC("b", PARTITION("0", "1", "1", "1"))));
+	CHECK_EQ(t.found.count, 2);
+	for (int32_t i = 0; i < t.found.count; i++) {
+		CHECK_EQ(t.found.items[i].path.len, 0);
+		CHECK_EQ(t.found.items[i].name.len, 0);
+		CHECK_EQ(t.found.items[i].recorded.len + t.found.items[i].live.len, 0);
+	}
+	end();
+}
+
 TEST(paths_are_related_where_one_leads_into_the_other)
 {
 	struct difference a = {.path = str_of("responses[a]")},
