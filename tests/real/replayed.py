@@ -18,7 +18,8 @@ class Broker:
         self.status = self.said = None
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                                        errors="replace")
         line = self.process.stdout.readline()
         ready = re.fullmatch(r"ready bootstrap=(\S+) control=off\n", line)
         if not ready:
