@@ -1,6 +1,7 @@
 /* The batches that producers sent. Reads headers alone; records are not looked at. */
 #include "checks/batches.h"
 
+#include "checks/hash.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
 
@@ -73,17 +74,15 @@ static struct str keep(struct batches *b, struct str text, bool client)
 
 static uint64_t mix(uint64_t hash, struct bytes part)
 {
-	hash = (hash ^ (uint64_t)(uint32_t)part.len) * 1099511628211ULL;
-	for (int32_t i = 0; i < part.len; i++)
-		hash = (hash ^ part.data[i]) * 1099511628211ULL;
-	return hash;
+	return hash_more(hash_more(hash, &part.len, sizeof(part.len)), part.data,
+			 part.len > 0 ? (size_t)part.len : 0);
 }
 
 /* Some clients give records a new time when they send them again: keys and values tell a batch
  * where no producer id does. */
 static uint64_t content_of(const struct batch *batch)
 {
-	uint64_t hash = 14695981039346656037ULL;
+	uint64_t hash = FNV_BASIS;
 	struct record_iter it;
 	struct record record;
 

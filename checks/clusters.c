@@ -2,6 +2,7 @@
  * not change when a second one shows. Memory is bounded by the numbers below. */
 #include "checks/clusters.h"
 
+#include "checks/hash.h"
 #include "protocol/messages.h"
 
 #include <stdlib.h>
@@ -22,16 +23,6 @@ struct cluster_address {
 	UT_hash_handle hh;
 };
 
-static uint64_t hash(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint64_t h = 14695981039346656037ULL;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 1099511628211ULL;
-	return h;
-}
-
 void clusters_release(struct clusters *c)
 {
 	struct cluster_address *a, *a_next;
@@ -50,7 +41,7 @@ void clusters_release(struct clusters *c)
 
 static struct cluster_id *id_of(struct clusters *c, struct str text)
 {
-	uint64_t key = hash(text.data, (size_t)text.len);
+	uint64_t key = hash_str(FNV_BASIS, text);
 	struct cluster_id *i;
 
 	HASH_FIND(hh, c->ids, &key, sizeof(key), i);
@@ -129,5 +120,5 @@ uint64_t clusters_of(const struct clusters *c, const struct event_conn *conn)
 		return a->number;
 	if (!at.family || (c->count <= 1 && conn->broker >= 0))
 		return 0;
-	return hash(&at, sizeof(at)) | NOT_KNOWN;
+	return hash_more(FNV_BASIS, &at, sizeof(at)) | NOT_KNOWN;
 }

@@ -48,16 +48,6 @@ static struct lane *lane_of(struct check *c, struct str client, struct str topic
 	return l;
 }
 
-/* From version 10 on the request names a topic by its id. */
-static struct str topic_of(const struct check *c, const struct offset_commit_request_topics *t)
-{
-	const struct history_partition *p = c->history->partitions;
-
-	while (!t->name.len && p && !uuid_eq(p->topic_id, t->topic_id))
-		p = p->next;
-	return t->name.len || !p ? t->name : p->topic;
-}
-
 static void take(struct check *c, const struct exchange *x, struct str topic,
 		 const struct offset_commit_request_topics_partitions *asked, int16_t code)
 {
@@ -93,7 +83,8 @@ static void feed(struct check *c, const struct event *ev)
 	for (int32_t i = 0; i < q->topics_count && i < r->topics_count; i++)
 		for (int32_t k = 0;
 		     k < q->topics[i].partitions_count && k < r->topics[i].partitions_count; k++)
-			take(c, ev->exchange, topic_of(c, &q->topics[i]),
+			take(c, ev->exchange,
+			     history_topic(c->history, q->topics[i].name, q->topics[i].topic_id),
 			     &q->topics[i].partitions[k], r->topics[i].partitions[k].error_code);
 }
 

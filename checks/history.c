@@ -4,6 +4,7 @@
  * million records cost no more than their reading. Judging is left to the checks. */
 #include "checks/history.h"
 
+#include "checks/hash.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
@@ -597,17 +598,6 @@ static void add_reset(struct history *h, const struct exchange *x, struct histor
 	reset.time_us = x->response_us;
 	GROW(h->resets, h->resets_count, h->resets_cap);
 	h->resets[h->resets_count++] = reset;
-}
-
-static uint64_t hash_topic(struct str name, struct uuid id)
-{
-	const uint8_t *at = name.len ? (const uint8_t *)name.data : id.b;
-	size_t n = name.len ? (size_t)name.len : sizeof(id.b);
-	uint64_t hash = 14695981039346656037ULL;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ at[i]) * 1099511628211ULL;
-	return hash;
 }
 
 static struct history_asked *asked_of(struct history *h, int32_t session, struct str topic,

@@ -5,6 +5,7 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/hash.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 
@@ -84,24 +85,12 @@ static struct member *member_of(struct check *c, struct str group, struct str id
 	return m;
 }
 
-static uint64_t who_of(const struct exchange *x)
-{
-	const struct str *id = &x->header.client_id;
-	uint64_t h = 14695981039346656037ULL;
-
-	for (int32_t i = 0; id->data && i < id->len; i++)
-		h = (h ^ (uint8_t)id->data[i]) * 1099511628211ULL;
-	for (size_t i = 0; i < sizeof(x->conn.client.addr); i++)
-		h = (h ^ x->conn.client.addr[i]) * 1099511628211ULL;
-	return h | 1;
-}
-
 /* A sign of life of a member. */
 static void contact(struct member *m, const struct exchange *x, int32_t generation, int16_t code)
 {
 	int64_t pause_us = m->contact_us ? x->request_us - m->contact_us : 0;
 
-	m->who = who_of(x);
+	m->who = hash_sender(x);
 	if (m->owned && !m->left_us && pause_us > m->longest_us) {
 		m->longest_us = pause_us;
 		m->longest_at_us = x->request_us;
@@ -225,7 +214,7 @@ static void feed_join(struct check *c, struct exchange *x)
 		return;
 	m->session_ms = q->session_timeout_ms;
 	m->contact_us = x->response_us; /* joining is contact for as long as it takes */
-	m->who = who_of(x);
+	m->who = hash_sender(x);
 	m->owned = true;
 	m->fenced_generation = -1;
 	m->left_us = 0;
@@ -281,7 +270,7 @@ static void leave(struct check *c, struct str group, struct str id, const struct
 	struct member *m = member_of(c, group, id);
 
 	forget_told(c->state, group, id);
-	if (!m || (m->who && m->who != who_of(x)))
+	if (!m || (m->who && m->who != hash_sender(x)))
 		return;
 	m->left_us = x->response_us ? x->response_us : x->request_us;
 	m->let_go = yes;

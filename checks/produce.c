@@ -5,6 +5,7 @@
 #include "checks/types.h"
 
 #include "checks/batches.h"
+#include "checks/hash.h"
 #include "protocol/kafka_error.h"
 #include "protocol/records.h"
 
@@ -73,24 +74,13 @@ struct lane {
 	UT_hash_handle hh;
 };
 
-static uint64_t topic_hash(const struct sent_batch *b)
-{
-	uint64_t h = 14695981039346656037ULL;
-	const uint8_t *at = b->topic.data ? (const uint8_t *)b->topic.data : b->topic_id.b;
-	size_t n = b->topic.data ? (size_t)b->topic.len : sizeof(b->topic_id.b);
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ at[i]) * 1099511628211ULL;
-	return h;
-}
-
 static struct lane *lane_of(struct lane **all, const struct sent_batch *b, struct arena *arena)
 {
 	struct lane like, *l;
 
 	memset(&like, 0, sizeof(like));
 	like.key.producer_id = b->producer_id;
-	like.key.topic = topic_hash(b);
+	like.key.topic = hash_topic(b->topic, b->topic_id);
 	like.key.partition = b->partition;
 	like.key.producer_epoch = b->producer_epoch;
 	HASH_FIND(hh, *all, &like.key, sizeof(like.key), l);

@@ -10,6 +10,7 @@
  * joins the two. Memory is bounded by the numbers below. */
 #include "checks/types.h"
 
+#include "checks/hash.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
@@ -20,22 +21,6 @@
 #define READERS_MAX 20000
 #define PLACES_MAX  100000
 #define NAMES_MAX   50000
-
-static uint64_t hash(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 1099511628211ULL;
-	return h;
-}
-
-#define HASH_SEED 14695981039346656037ULL
-
-static uint64_t hash_str(uint64_t h, struct str s)
-{
-	return hash(h, s.data, s.data ? (size_t)s.len : 0);
-}
 
 /* ---- wire.read_on ---- */
 
@@ -83,16 +68,10 @@ struct reading {
 	struct again below, above; /* the last commit */
 };
 
-static uint64_t who_of(const struct exchange *x)
-{
-	return hash(hash_str(HASH_SEED, x->header.client_id), x->conn.client.addr,
-		    sizeof(x->conn.client.addr));
-}
-
 static struct reader *reader_of(struct check *c, const struct exchange *x, bool make)
 {
 	struct reading *s = c->state;
-	uint64_t who = who_of(x);
+	uint64_t who = hash_sender(x);
 	struct reader *r;
 
 	HASH_FIND(hh, s->readers, &who, sizeof(who), r);
@@ -110,7 +89,7 @@ static uint64_t hash_in_cluster(struct check *c, const struct exchange *x, struc
 {
 	uint64_t cluster = history_cluster(c->history, &x->conn);
 
-	return hash_str(hash(HASH_SEED, &cluster, sizeof(cluster)), text);
+	return hash_str(hash_more(FNV_BASIS, &cluster, sizeof(cluster)), text);
 }
 
 /* x speaks for a member of that generation. */
@@ -185,7 +164,7 @@ static struct place *place_of(struct check *c, const struct exchange *x, uint64_
 {
 	struct reading *s = c->state;
 	struct str topic = name_of(s, name, id);
-	uint64_t key = hash(hash_str(group, topic), &partition, sizeof(partition));
+	uint64_t key = hash_more(hash_str(group, topic), &partition, sizeof(partition));
 	struct place *p;
 
 	if (!topic.len)

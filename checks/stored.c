@@ -16,6 +16,7 @@
  * many of them. */
 #include "checks/types.h"
 
+#include "checks/hash.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
 #include "protocol/records.h"
@@ -103,23 +104,13 @@ struct stored {
 
 /* ---- lanes ---- */
 
-static uint64_t hash(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 1099511628211ULL;
-	return h;
-}
-
 static uint64_t place_of(struct check *c, const struct exchange *x, struct str topic,
 			 struct uuid id, int32_t partition)
 {
-	uint64_t h = topic.len ? hash(14695981039346656037ULL, topic.data, (size_t)topic.len)
-			       : hash(1, id.b, sizeof(id.b));
+	uint64_t h = hash_topic(topic, id);
 	uint64_t cluster = history_cluster(c->history, &x->conn);
 
-	return hash(hash(h, &partition, sizeof(partition)), &cluster, sizeof(cluster));
+	return hash_more(hash_more(h, &partition, sizeof(partition)), &cluster, sizeof(cluster));
 }
 
 static struct str place_text(struct arena *a, struct str topic, struct uuid id, int32_t partition)
@@ -359,14 +350,6 @@ static void take_stored(struct check *c, struct lane *l, struct sent *e, int64_t
 	judge_order(c, l, e);
 }
 
-static uint64_t who_of(const struct exchange *x)
-{
-	uint64_t h = hash(14695981039346656037ULL, x->header.client_id.data,
-			  x->header.client_id.data ? (size_t)x->header.client_id.len : 0);
-
-	return hash(h, x->conn.client.addr, sizeof(x->conn.client.addr)) | 1;
-}
-
 /* ---- sent again in other words ---- */
 
 /* 0: it can't be read. */
@@ -374,17 +357,17 @@ static uint64_t content_of(struct stored *s, const struct batch *b)
 {
 	struct record_iter it;
 	struct record r;
-	uint64_t h = 14695981039346656037ULL;
+	uint64_t h = FNV_BASIS;
 
 	if (!s->scratch.max)
 		buf_init(&s->scratch, CONTENT_MAX);
 	if (record_iter_init(&it, b, &s->scratch, NULL) < 0)
 		return 0;
 	while (record_next(&it, &r, NULL) > 0) {
-		h = hash(h, &r.key.len, sizeof(r.key.len));
-		h = hash(h, r.key.data, r.key.data ? (size_t)r.key.len : 0);
-		h = hash(h, &r.value.len, sizeof(r.value.len));
-		h = hash(h, r.value.data, r.value.data ? (size_t)r.value.len : 0);
+		h = hash_more(h, &r.key.len, sizeof(r.key.len));
+		h = hash_more(h, r.key.data, r.key.data ? (size_t)r.key.len : 0);
+		h = hash_more(h, &r.value.len, sizeof(r.value.len));
+		h = hash_more(h, r.value.data, r.value.data ? (size_t)r.value.len : 0);
 	}
 	return h | 1;
 }
@@ -392,7 +375,7 @@ static uint64_t content_of(struct stored *s, const struct batch *b)
 static uint64_t sender_of(struct check *c, const struct exchange *x,
 			  const struct produce_request_topic_data *t)
 {
-	return who_of(x) ^ place_of(c, x, t->name, t->topic_id, -1);
+	return hash_sender(x) ^ place_of(c, x, t->name, t->topic_id, -1);
 }
 
 static void remember_open(struct check *c, const struct exchange *x,
@@ -483,7 +466,7 @@ static void take_batch(struct check *c, const struct exchange *x,
 		       const struct produce_response_responses_partition_responses *answer)
 {
 	struct lane like = {.key = {.place = place_of(c, x, t->name, t->topic_id, partition),
-				    .who = b->producer_id < 0 ? who_of(x) : 0,
+				    .who = b->producer_id < 0 ? hash_sender(x) : 0,
 				    .producer_id = b->producer_id < 0 ? -1 : b->producer_id,
 				    .producer_epoch = b->producer_id < 0 ? -1 : b->producer_epoch}};
 	struct lane *l = lane_of(c, &like, t->name, t->topic_id, partition);

@@ -4,6 +4,7 @@
 #include "checks/types.h"
 
 #include "checks/codes.h"
+#include "checks/hash.h"
 #include "checks/rate.h"
 #include "protocol/kafka_error.h"
 #include "protocol/messages.h"
@@ -250,13 +251,7 @@ static void judge_streak(struct check *c, const struct exchange *x, uint64_t pla
 
 static uint64_t place_of(struct str topic, struct uuid id, int32_t partition)
 {
-	uint64_t h = 14695981039346656037ULL;
-
-	for (int32_t i = 0; i < topic.len; i++)
-		h = (h ^ (uint8_t)topic.data[i]) * 1099511628211ULL;
-	for (size_t i = 0; i < sizeof(id.b); i++)
-		h = (h ^ id.b[i]) * 1099511628211ULL;
-	return (h ^ (uint32_t)partition) * 1099511628211ULL;
+	return hash_more(hash_topic(topic, id), &partition, sizeof(partition));
 }
 
 static void judge_produced(struct check *c, struct exchange *x)

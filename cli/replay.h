@@ -51,6 +51,10 @@ struct session *replay_load(const struct command *command, const char *file,
 /* Tells on stderr what of the capture is not whole and so not replayed. */
 void replay_tell_flaws(const struct command *command, const struct session *s);
 
+/* Tells on stderr that there is nothing to play, which is no replay without a difference; returns
+ * the exit status. */
+int replay_tell_empty(const struct replay_job *job);
+
 /* Each plays its side; returns the exit status. */
 int replay_as_client(const struct replay_job *job);
 int replay_as_broker(const struct replay_job *job);

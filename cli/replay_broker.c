@@ -254,11 +254,7 @@ static int load(struct replay_broker *b)
 	replay_tell_flaws(&cmd_replay, b->session);
 	if (b->session->exchanges_count)
 		return 0;
-	fprintf(stderr,
-		"ktrial replay: %s has no Kafka request%s; `ktrial decode -v` tells what is in "
-		"it\n",
-		job->file, job->filter ? " that the filter lets pass" : "");
-	return EXIT_ENVIRONMENT;
+	return replay_tell_empty(job);
 }
 
 int replay_as_broker(const struct replay_job *job)

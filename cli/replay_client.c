@@ -145,16 +145,6 @@ static int play_both(const struct replay_job *job, struct loop *l, const struct 
 	return status;
 }
 
-/* Nothing to play is no replay without a difference. */
-static int tell_empty(const struct replay_job *job)
-{
-	fprintf(stderr,
-		"ktrial replay: %s has no Kafka request%s; `ktrial decode -v` tells what is in "
-		"it\n",
-		job->file, job->filter ? " that the filter lets pass" : "");
-	return EXIT_ENVIRONMENT;
-}
-
 static int play_all(const struct replay_job *job, const struct session *s)
 {
 	struct loop *l = loop_new();
@@ -173,7 +163,7 @@ int replay_as_client(const struct replay_job *job)
 
 	if (!s)
 		return status;
-	status = s->exchanges_count ? play_all(job, s) : tell_empty(job);
+	status = s->exchanges_count ? play_all(job, s) : replay_tell_empty(job);
 	session_free(s);
 	return status;
 }

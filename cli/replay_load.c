@@ -183,3 +183,12 @@ struct session *replay_load(const struct command *command, const char *file,
 	free(l);
 	return s;
 }
+
+int replay_tell_empty(const struct replay_job *job)
+{
+	fprintf(stderr,
+		"ktrial replay: %s has no Kafka request%s; `ktrial decode -v` tells what is in "
+		"it\n",
+		job->file, job->filter ? " that the filter lets pass" : "");
+	return EXIT_ENVIRONMENT;
+}
